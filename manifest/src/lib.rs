@@ -1,0 +1,33 @@
+//! What is in the box: the files of a model, under names that mean one thing.
+//!
+//! The walk of the data:
+//!
+//! ```text
+//! path ─► Root (held descriptor) ─► walk ─► Tree (names, sizes, what is foreign or left out)
+//!                                              │ hash::Engine, every file opened beneath the Root
+//!                                              ▼
+//!                                          Manifest (entries in code-point order) ─► root, identity, diff
+//! ```
+//!
+//! A [`Root`] is opened once and everything is resolved beneath its descriptor, without symbolic links: what an
+//! attacker does to the path afterwards leads nowhere. A [`Manifest`] cannot hold two names that some file system
+//! would take for one.
+
+mod compare;
+mod entry;
+mod error;
+mod path;
+mod root;
+mod survey;
+mod walk;
+
+pub use compare::{Diff, Renamed, diff};
+pub use entry::{Entry, Manifest, ModelIdentity, component_order, oms_root};
+pub use error::{CODES, ManifestError};
+pub use path::{EntryPath, PathError, escape, escape_os};
+pub use root::{Links, Root};
+pub use survey::{FileSource, Survey, survey};
+pub use walk::{
+    DEFAULT_IGNORES, Excluded, ExcludedReason, Exclusions, FollowedLink, Foreign, ForeignKind, Tree,
+    TreeFile, walk,
+};
