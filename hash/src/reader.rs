@@ -39,6 +39,11 @@ pub trait Source: Sync {
         let _ = (offset, bytes);
         Ok(())
     }
+
+    /// All bytes were read and, if there were any, kept: what holds them open can be closed.
+    fn finish(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// How many threads one file may use.
@@ -65,6 +70,7 @@ pub(crate) fn digest(
     } else {
         pass.with_one_hand(&mut file, buffer)?
     };
+    source.finish().map_err(|error| HashError::Keep { index, name: source.name(), source: error })?;
     let after = stamp(&file).map_err(read_error)?;
     before.unchanged(&after, digests.size).map_err(|detail| HashError::Changed {
         index,

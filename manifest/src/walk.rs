@@ -85,7 +85,8 @@ pub enum ForeignKind {
 }
 
 impl ForeignKind {
-    pub(crate) const fn is_about_the_name(self) -> bool {
+    /// Whether its name is the trouble, not what it is.
+    pub const fn is_about_the_name(self) -> bool {
         matches!(self, Self::Name | Self::NameNotUtf8)
     }
 

@@ -1,0 +1,72 @@
+//! Why a release did not arrive.
+
+use std::io;
+
+use lacre_hash::Sha256Digest;
+use lacre_registry_client::RegistryError;
+use lacre_verify::Failure;
+
+/// Every code that [`DeliverError::code`] can return of its own; those of [`Failure`] and [`RegistryError`] pass
+/// through.
+pub const CODES: &[&str] = &["E-ARTIFACT-MISMATCH", "E-EXISTS", "E-LIMIT", "E-NO-SIGNATURE", "E-OUTPUT"];
+
+/// Why a release did not arrive. Names in it are safe for a terminal.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeliverError {
+    /// There is something at the place where the model should go.
+    #[error("{path} exists")]
+    Exists {
+        /// The place.
+        path: String,
+    },
+    /// The artifact does not hold exactly the signed files.
+    #[error("the artifact does not hold exactly the signed files: {detail}")]
+    Mismatch {
+        /// The first difference.
+        detail: String,
+    },
+    /// The artifact has no model signature.
+    #[error("sha256:{manifest} has no model signature")]
+    NoSignature {
+        /// Digest of the artifact's manifest.
+        manifest: Sha256Digest,
+    },
+    /// Something could not be written.
+    #[error("cannot write {path}")]
+    Output {
+        /// What.
+        path: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The signature, or the content under it, was refused.
+    #[error("{0}")]
+    Refused(#[source] Box<Failure>),
+    /// The place where the artifact is kept could not be used.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// More signatures than are looked at.
+    #[error("{found} bundles are attached, more than the limit of {limit}")]
+    TooManyBundles {
+        /// How many there are.
+        found: usize,
+        /// How many are looked at.
+        limit: usize,
+    },
+}
+
+impl DeliverError {
+    /// The stable code of this failure.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Exists { .. } => "E-EXISTS",
+            Self::Mismatch { .. } => "E-ARTIFACT-MISMATCH",
+            Self::NoSignature { .. } => "E-NO-SIGNATURE",
+            Self::Output { .. } => "E-OUTPUT",
+            Self::Refused(failure) => failure.code(),
+            Self::Registry(error) => error.code(),
+            Self::TooManyBundles { .. } => "E-LIMIT",
+        }
+    }
+}

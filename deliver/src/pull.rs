@@ -1,0 +1,176 @@
+//! Pulling a signed model.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+use lacre_attest::{Limits, MODEL_PREDICATE_TYPE};
+use lacre_hash::{HashError, Progress};
+use lacre_manifest::{Manifest, diff};
+use lacre_registry_client::{
+    BUNDLE_ARTIFACT_TYPE, Descriptor, ModelArtifact, RegistryError, SignatureReferrer, Store, Target,
+};
+use lacre_verify::{
+    Claim, Failure, Model, Outcome, Prove, Requirements, Step, Unverified, Verified, VerifyError,
+};
+
+use crate::DeliverError;
+use crate::staging::{Overwrite, Staging};
+
+/// Bundles that are looked at. Whoever can write to the registry can attach any number.
+const MOST_BUNDLES: usize = 64;
+
+/// The name of the signature in a pulled folder.
+const SIGNATURE: &str = "model.sig";
+
+/// A model that arrived.
+#[derive(Debug)]
+pub struct Pulled {
+    /// The manifest that the reference led to.
+    pub manifest: Descriptor,
+    /// The model, proven.
+    pub model: Verified<Model>,
+}
+
+/// Pulls the model that `target` names into the folder `into`.
+///
+/// # Errors
+/// `E-NO-SIGNATURE` when no model signature is attached; when several are and none is accepted, the refusal that came
+/// furthest. Nothing is left at `into` then.
+pub fn pull(
+    store: &dyn Store,
+    target: &Target,
+    into: &Path,
+    requirements: &Requirements,
+    limits: &Limits,
+    overwrite: Overwrite,
+    progress: &dyn Progress,
+) -> Result<Pulled, DeliverError> {
+    let manifest = store.resolve(target)?;
+    let artifact = ModelArtifact::parse(&store.manifest(&manifest)?)?;
+    let accepted = accept(store, &manifest, &artifact, requirements, limits)?;
+    let staging = Staging::beside(into, overwrite)?;
+    let layers: HashMap<&str, &Descriptor> =
+        artifact.layers.iter().map(|layer| (layer.path.as_str(), &layer.descriptor)).collect();
+    let fetch = |entry: &lacre_manifest::Entry| {
+        let layer = layers.get(entry.path.as_str()).ok_or(io::ErrorKind::NotFound)?;
+        let blob = store.blob(layer).map_err(io::Error::other)?;
+        blob.into_file().map_err(|_| io::Error::other("the blob is no file"))
+    };
+    // A pin by digest is a pin by SHA-256 alone.
+    let prove = match target {
+        Target::Digest(_) => Prove::Both,
+        Target::Only | Target::Tag(_) => Prove::Quickest,
+    };
+    let model = accepted.claim.receive(staging.path(), prove, fetch, progress).map_err(from_refusal)?;
+    staging.write(SIGNATURE, &accepted.bundle)?;
+    staging.expose()?;
+    Ok(Pulled { manifest, model })
+}
+
+struct Accepted {
+    claim: Verified<Claim>,
+    bundle: Vec<u8>,
+}
+
+/// Finds a signature over exactly the artifact's files that meets the requirements.
+fn accept(
+    store: &dyn Store,
+    manifest: &Descriptor,
+    artifact: &ModelArtifact,
+    requirements: &Requirements,
+    limits: &Limits,
+) -> Result<Accepted, DeliverError> {
+    let referrers = store.referrers(&manifest.digest, Some(BUNDLE_ARTIFACT_TYPE))?;
+    if referrers.len() > MOST_BUNDLES {
+        return Err(DeliverError::TooManyBundles { found: referrers.len(), limit: MOST_BUNDLES });
+    }
+    let files = artifact.files()?;
+    let mut refusal: Option<DeliverError> = None;
+    for referrer in referrers {
+        match candidate(store, &referrer, &files, requirements, limits) {
+            Ok(Some(accepted)) => return Ok(accepted),
+            Ok(None) => {}
+            Err(error) => {
+                if refusal.as_ref().is_none_or(|old| how_far(&error) > how_far(old)) {
+                    refusal = Some(error);
+                }
+            }
+        }
+    }
+    Err(refusal.unwrap_or(DeliverError::NoSignature { manifest: manifest.digest }))
+}
+
+/// One bundle; nothing when it is said to hold something else than a model signature.
+fn candidate(
+    store: &dyn Store,
+    referrer: &Descriptor,
+    files: &Manifest,
+    requirements: &Requirements,
+    limits: &Limits,
+) -> Result<Option<Accepted>, DeliverError> {
+    let signature = SignatureReferrer::parse(&store.manifest(referrer)?)?;
+    if signature.predicate_type.is_some_and(|predicate| predicate != MODEL_PREDICATE_TYPE) {
+        return Ok(None);
+    }
+    let bundle = store.small_blob(&signature.bundle, limits.bundle() as u64)?;
+    let claim = Unverified::<Claim>::parse(&bundle, limits)
+        .and_then(|claim| claim.verify(requirements))
+        .map_err(DeliverError::Refused)?;
+    one_to_one(files, claim.claim().manifest())?;
+    Ok(Some(Accepted { claim, bundle }))
+}
+
+/// Whether the artifact's layers are the signed files: each of them, under its name, and nothing else.
+fn one_to_one(files: &Manifest, signed: &Manifest) -> Result<(), DeliverError> {
+    let mismatch = |detail: String| Err(DeliverError::Mismatch { detail });
+    let found = diff(signed, files);
+    if let Some(path) = found.removed.first() {
+        return mismatch(format!("{path} is signed and has no layer"));
+    }
+    if let Some(path) = found.added.first() {
+        return mismatch(format!("{path} has a layer and is not signed"));
+    }
+    if let Some(path) = found.changed.first() {
+        return mismatch(format!("the layer of {path} has another digest"));
+    }
+    if let Some(renamed) = found.renamed.first() {
+        return mismatch(format!("the layer of {} is named {}", renamed.from, renamed.to));
+    }
+    for entry in signed.entries() {
+        let layer = files.get(entry.path.as_str()).and_then(|layer| layer.size);
+        if entry.size.is_some() && entry.size != layer {
+            return mismatch(format!("the layer of {} has another size", entry.path));
+        }
+    }
+    Ok(())
+}
+
+/// Of several refusals the one that came furthest says most.
+fn how_far(error: &DeliverError) -> (u8, Option<Step>) {
+    match error {
+        DeliverError::Mismatch { .. } => (2, None),
+        DeliverError::Refused(failure) => {
+            let failed = failure.report.checks.iter().rfind(|check| check.outcome == Outcome::Failed);
+            (1, failed.map(|check| check.step))
+        }
+        _ => (0, None),
+    }
+}
+
+/// A blob that could not be opened is the store's failure, not one of the content.
+fn from_refusal(failure: Box<Failure>) -> DeliverError {
+    let Failure { error, report } = *failure;
+    match error {
+        VerifyError::Hash(HashError::Read { index, name, source }) => {
+            match source.downcast::<RegistryError>() {
+                Ok(error) => DeliverError::Registry(error),
+                Err(source) => {
+                    let error = HashError::Read { index, name, source }.into();
+                    DeliverError::Refused(Box::new(Failure { error, report }))
+                }
+            }
+        }
+        error => DeliverError::Refused(Box::new(Failure { error, report })),
+    }
+}

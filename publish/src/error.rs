@@ -1,0 +1,81 @@
+//! Why something was not published.
+
+use lacre_attest::AttestError;
+use lacre_manifest::{Diff, EntryPath, ManifestError};
+use lacre_registry_client::RegistryError;
+
+/// Every code that [`PublishError::code`] can return of its own; those of [`AttestError`], [`ManifestError`] and
+/// [`RegistryError`] pass through.
+pub const CODES: &[&str] =
+    &["E-FILE-CHANGED", "E-FILE-EXTRA", "E-FILE-MISSING", "E-FILE-RENAMED", "E-FILE-SIZE"];
+
+/// Why something was not published.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// A file changed between the moment it was found as signed and the moment it was sent.
+    #[error("{path} changed while it was pushed")]
+    Changed {
+        /// The file.
+        path: EntryPath,
+    },
+    /// The bundle or the claim in it is not acceptable.
+    #[error(transparent)]
+    Claim(#[from] AttestError),
+    /// A file is not of the signed size.
+    #[error("{path} has {found} bytes, {signed} were signed")]
+    Size {
+        /// The file.
+        path: EntryPath,
+        /// Its signed size in bytes.
+        signed: u64,
+        /// Its size on disk in bytes.
+        found: u64,
+    },
+    /// The files are not those that were signed.
+    #[error("the files are not those that were signed: {}", summary(.0))]
+    Differs(Box<Diff>),
+    /// The folder or a file could not be read.
+    #[error(transparent)]
+    Disk(#[from] ManifestError),
+    /// The place to publish to could not be used.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The claim's two digests of one file belong to two contents.
+    #[error("{path}: the signed BLAKE3 digest is not that of the file with the signed SHA-256 digest")]
+    TwoContents {
+        /// The file.
+        path: EntryPath,
+    },
+}
+
+impl PublishError {
+    /// The stable code of this failure.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Claim(error) => error.code(),
+            Self::Differs(diff) if !diff.renamed.is_empty() => "E-FILE-RENAMED",
+            Self::Differs(diff) if !diff.removed.is_empty() => "E-FILE-MISSING",
+            Self::Differs(diff) if !diff.added.is_empty() => "E-FILE-EXTRA",
+            Self::Changed { .. } | Self::Differs(_) | Self::TwoContents { .. } => "E-FILE-CHANGED",
+            Self::Disk(error) => error.code(),
+            Self::Registry(error) => error.code(),
+            Self::Size { .. } => "E-FILE-SIZE",
+        }
+    }
+}
+
+fn summary(diff: &Diff) -> String {
+    let mut differences: Vec<String> = Vec::new();
+    differences.extend(diff.renamed.iter().map(|one| format!("{} is now {}", one.from, one.to)));
+    differences.extend(diff.removed.iter().map(|path| format!("{path} is missing")));
+    differences.extend(diff.added.iter().map(|path| format!("{path} is not signed")));
+    differences.extend(diff.changed.iter().map(|path| format!("{path} has other bytes")));
+    let more = differences.len().saturating_sub(SHOWN);
+    differences.truncate(SHOWN);
+    let shown = differences.join("; ");
+    if more > 0 { format!("{shown}; and {more} more") } else { shown }
+}
+
+/// How many differences a message names.
+const SHOWN: usize = 8;

@@ -1,0 +1,21 @@
+//! Putting a release out.
+//!
+//! The walk of the data:
+//!
+//! ```text
+//! folder + bundle ─► claim ─► survey (both digests of every file) ─► as signed?
+//!                                                                      │ yes
+//!     tag ◄─ signature (referrer) ◄─ manifest ◄─ configuration ◄─ blobs, proven again while they are written
+//! ```
+//!
+//! Nothing is written before every file was found to be as signed, under both digests: one signature must not come
+//! to mean two contents. The tag moves last: whoever finds the model by its tag finds its signature too.
+//!
+//! This crate holds the side that makes claims. It does not decide whom to trust: a push carries a signature, it does
+//! not judge it.
+
+mod error;
+mod push;
+
+pub use error::{CODES, PublishError};
+pub use push::{Pushed, Signed, push};

@@ -1,0 +1,175 @@
+//! Pushing a signed model.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lacre_attest::{Bundle, Limits, MODEL_PREDICATE_TYPE, ModelClaim, Statement};
+use lacre_hash::{Engine, Progress, Sha256Digest};
+use lacre_manifest::{Entry, EntryPath, Exclusions, Manifest, Root, diff, escape, survey};
+use lacre_registry_client::{
+    Descriptor, IMAGE_MANIFEST, ModelLayer, Put, RegistryError, Store, Tag, attach_signature, build,
+};
+
+use crate::PublishError;
+
+/// Blobs that are put at once.
+const AT_ONCE: usize = 4;
+
+/// A model on disk and the bundle that is to travel with it.
+#[derive(Debug)]
+pub struct Signed<'a> {
+    /// The model.
+    pub root: &'a Root,
+    /// The bytes of the bundle; they travel as they are.
+    pub bundle: &'a [u8],
+    /// Where the bundle lies, if it lies in the model.
+    pub signature: Option<EntryPath>,
+}
+
+/// What a push came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// The manifest of the model. Its digest names this model for ever; a tag can move.
+    pub manifest: Descriptor,
+    /// The manifest that carries the signature.
+    pub signature: Descriptor,
+    /// Whether that signature was there already.
+    pub signature_existed: bool,
+    /// Number of files.
+    pub files: usize,
+    /// Bytes of the files that were written.
+    pub written: u64,
+    /// Bytes of the files that were there already.
+    pub reused: u64,
+}
+
+/// Puts a signed model and its signature into `store`, then moves `tag` to it.
+///
+/// Every file is read twice: once to find it as signed, under both digests, before anything is written; and once
+/// while it is written, when a file that was changed in between is caught.
+///
+/// # Errors
+/// The `E-FILE-…` codes when the files are not those that were signed; nothing is written then.
+pub fn push(
+    model: &Signed<'_>,
+    store: &dyn Store,
+    tag: Option<&Tag>,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<Pushed, PublishError> {
+    let bundle = Bundle::parse(model.bundle, limits)?;
+    let claim = ModelClaim::from_statement(&Statement::parse(bundle.envelope().payload(), limits)?)?;
+    let files = as_signed(model, &claim, progress)?;
+    let built = build(&files, claim.name(), claim.version())?;
+    let (written, reused) = put_layers(model.root, &built.artifact.layers, store, progress)?;
+    store.put_blob(&built.artifact.config, &built.config, progress)?;
+    let manifest = store.put_manifest(IMAGE_MANIFEST, &built.manifest, None)?;
+    let (signature, put) = attach_signature(store, &manifest, model.bundle, MODEL_PREDICATE_TYPE, &now())?;
+    if let Some(tag) = tag {
+        store.tag(&manifest, tag)?;
+    }
+    let signature_existed = put == Put::Existed;
+    Ok(Pushed { manifest, signature, signature_existed, files: files.len(), written, reused })
+}
+
+/// Reads every file and finds it as signed; gives the manifest with all sizes.
+fn as_signed(
+    model: &Signed<'_>,
+    claim: &ModelClaim,
+    progress: &dyn Progress,
+) -> Result<Manifest, PublishError> {
+    let exclusions = Exclusions { ignore: claim.ignore_paths().to_vec(), signature: model.signature.clone() };
+    let mut found = survey(model.root, &exclusions, &Engine::new(), progress)?.manifest;
+    if claim.single_file() && model.root.only_file().is_some() {
+        found = under_signed_name(&found, claim)?;
+    }
+    for signed in claim.manifest().entries() {
+        let Some(on_disk) = found.get(signed.path.as_str()) else { continue };
+        match (signed.size, on_disk.size) {
+            (Some(signed_size), Some(size)) if signed_size != size => {
+                return Err(PublishError::Size {
+                    path: signed.path.clone(),
+                    signed: signed_size,
+                    found: size,
+                });
+            }
+            _ => {}
+        }
+        if signed.sha256 == on_disk.sha256 && signed.blake3.is_some() && signed.blake3 != on_disk.blake3 {
+            return Err(PublishError::TwoContents { path: signed.path.clone() });
+        }
+    }
+    let difference = diff(claim.manifest(), &found);
+    if difference.is_empty() { Ok(found) } else { Err(PublishError::Differs(Box::new(difference))) }
+}
+
+/// Signatures of one file made before OMS v1.0 do not bind its name: the file travels under the signed one.
+fn under_signed_name(found: &Manifest, claim: &ModelClaim) -> Result<Manifest, PublishError> {
+    let signed = claim.manifest().entries().iter().map(|entry| entry.path.clone());
+    let entries = signed.zip(found.entries()).map(|(path, entry)| Entry { path, ..entry.clone() });
+    Ok(Manifest::new(entries.collect())?)
+}
+
+/// Puts every distinct blob once, several at a time; counts bytes written and bytes that were there.
+fn put_layers(
+    root: &Root,
+    layers: &[ModelLayer],
+    store: &dyn Store,
+    progress: &dyn Progress,
+) -> Result<(u64, u64), PublishError> {
+    let distinct: BTreeMap<Sha256Digest, &ModelLayer> =
+        layers.iter().map(|layer| (layer.descriptor.digest, layer)).collect();
+    let distinct: Vec<&ModelLayer> = distinct.into_values().collect();
+    progress.begin(distinct.len() as u64, distinct.iter().map(|layer| layer.descriptor.size).sum());
+    let next = AtomicUsize::new(0);
+    let outcome = Mutex::new(Ok((0_u64, 0_u64)));
+    let work = || {
+        while let Some(layer) = distinct.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let put = put_layer(root, layer, store, progress);
+            let mut outcome = outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            match (&mut *outcome, put) {
+                (Ok((written, _)), Ok(Put::Written)) => *written += layer.descriptor.size,
+                (Ok((_, reused)), Ok(Put::Existed)) => *reused += layer.descriptor.size,
+                (Ok(_), Err(error)) => *outcome = Err(error),
+                (Err(_), _) => {}
+            }
+            if outcome.is_err() {
+                break;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(distinct.len()) {
+            scope.spawn(work);
+        }
+    });
+    outcome.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn put_layer(
+    root: &Root,
+    layer: &ModelLayer,
+    store: &dyn Store,
+    progress: &dyn Progress,
+) -> Result<Put, PublishError> {
+    progress.file(&escape(layer.path.as_str()));
+    let path = root.only_file().unwrap_or(&layer.path);
+    let open = || root.open_file(path).map_err(std::io::Error::other);
+    match store.put_blob(&layer.descriptor, &open, progress) {
+        Ok(put) => Ok(put),
+        // The file was as signed a moment ago.
+        Err(RegistryError::BlobDigest { .. } | RegistryError::BlobSize { .. }) => {
+            Err(PublishError::Changed { path: layer.path.clone() })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The current time as RFC 3339 writes it, in whole seconds, or `SOURCE_DATE_EPOCH` if that is set
+/// (reproducible-builds.org).
+fn now() -> String {
+    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
+    let time = epoch.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    time.unwrap_or_else(jiff::Timestamp::now).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

@@ -1,0 +1,395 @@
+//! The files on disk against the files that were signed.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::sync::Mutex;
+
+use lacre_attest::ModelClaim;
+use lacre_hash::{DigestSet, Engine, FileDigests, Progress, Source};
+use lacre_manifest::{
+    Entry, EntryPath, Excluded, ExcludedReason, Exclusions, FileSource, Foreign, ForeignKind, Manifest,
+    Renamed, Root, Tree, TreeFile, walk,
+};
+use serde::Serialize;
+
+use crate::load::ProvenBytes;
+use crate::report::{Report, Step};
+use crate::{Requirements, VerifyError};
+
+/// Which files are kept in private memory while they are verified, so that they need not be read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hold {
+    /// Every signed file.
+    Everything,
+    /// These files.
+    Files(Vec<EntryPath>),
+    /// None.
+    Nothing,
+}
+
+/// How the files differ from what was signed. Lists are in code-point order, names in the `String`s safe for a terminal.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ContentMismatch {
+    /// Files of the right size with other bytes.
+    pub changed: Vec<EntryPath>,
+    /// Files that are not signed.
+    pub extra: Vec<EntryPath>,
+    /// Things that are no files, or have names that cannot be signed.
+    pub foreign: Vec<Foreign>,
+    /// Signed files that are not there.
+    pub missing: Vec<EntryPath>,
+    /// Signed bytes under another name.
+    pub renamed: Vec<Renamed>,
+    /// Files of another size.
+    pub size: Vec<WrongSize>,
+}
+
+/// A file of another size than signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WrongSize {
+    /// The file.
+    pub path: EntryPath,
+    /// Its signed size in bytes.
+    pub signed: u64,
+    /// Its size on disk in bytes.
+    pub found: u64,
+}
+
+impl ContentMismatch {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// A signed file that is now a folder, a link or a pipe is not missing: it is of another kind.
+    fn tell_folders_from_missing(&mut self, empty_folders: &[EntryPath]) {
+        let folders: HashSet<&str> = self
+            .extra
+            .iter()
+            .flat_map(|path| path.as_str().match_indices('/').map(|(end, _)| &path.as_str()[..end]))
+            .chain(empty_folders.iter().map(EntryPath::as_str))
+            .collect();
+        let (now_folders, missing): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.missing).into_iter().partition(|path| folders.contains(path.as_str()));
+        let foreign =
+            now_folders.iter().map(|path| Foreign { name: path.to_string(), kind: ForeignKind::Folder });
+        self.foreign.extend(foreign);
+        let others: HashSet<&str> = self.foreign.iter().map(|one| one.name.as_str()).collect();
+        self.missing = missing.into_iter().filter(|path| !others.contains(path.as_str())).collect();
+    }
+
+    /// The code of the most telling difference: a thing that should not exist before one that is missing, a missing
+    /// one before one that is changed.
+    pub fn code(&self) -> &'static str {
+        if self.foreign.iter().any(|foreign| !foreign.kind.is_about_the_name()) {
+            "E-FILE-TYPE"
+        } else if !self.foreign.is_empty() {
+            "E-FILE-NAME"
+        } else if !self.renamed.is_empty() {
+            "E-FILE-RENAMED"
+        } else if !self.missing.is_empty() {
+            "E-FILE-MISSING"
+        } else if !self.extra.is_empty() {
+            "E-FILE-EXTRA"
+        } else if !self.size.is_empty() {
+            "E-FILE-SIZE"
+        } else {
+            "E-FILE-CHANGED"
+        }
+    }
+}
+
+/// How many differences a message names.
+const SHOWN: usize = 8;
+
+impl fmt::Display for ContentMismatch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut differences: Vec<String> = Vec::new();
+        differences.extend(self.foreign.iter().map(|one| format!("{} {}", one.name, one.kind)));
+        differences.extend(self.renamed.iter().map(|one| format!("{} is now {}", one.from, one.to)));
+        differences.extend(self.missing.iter().map(|path| format!("{path} is missing")));
+        differences.extend(self.extra.iter().map(|path| format!("{path} is not signed")));
+        let sizes = self.size.iter();
+        differences
+            .extend(sizes.map(|one| format!("{} has {} bytes, not {}", one.path, one.found, one.signed)));
+        differences.extend(self.changed.iter().map(|path| format!("{path} has other bytes")));
+        let more = differences.len().saturating_sub(SHOWN);
+        differences.truncate(SHOWN);
+        formatter.write_str(&differences.join("; "))?;
+        if more > 0 { write!(formatter, "; and {more} more") } else { Ok(()) }
+    }
+}
+
+/// What is compared.
+pub(crate) struct Scene<'a> {
+    pub(crate) root: &'a Root,
+    pub(crate) claim: &'a ModelClaim,
+    pub(crate) signature: Option<EntryPath>,
+    pub(crate) requirements: &'a Requirements,
+    pub(crate) engine: &'a Engine,
+}
+
+/// What was found to be as signed.
+pub(crate) struct Proven {
+    pub(crate) manifest: Manifest,
+    pub(crate) held: BTreeMap<EntryPath, ProvenBytes>,
+}
+
+/// Compares names and sizes first, which costs nothing, and hashes only when they are right.
+pub(crate) fn prove(
+    scene: &Scene<'_>,
+    kept: &Hold,
+    report: &mut Report,
+    progress: &dyn Progress,
+) -> Result<Proven, VerifyError> {
+    let exclusions =
+        Exclusions { ignore: scene.claim.ignore_paths().to_vec(), signature: scene.signature.clone() };
+    let mut tree = walk(scene.root, &exclusions)?;
+    report.excluded = std::mem::take(&mut tree.excluded);
+    report.links = std::mem::take(&mut tree.links);
+    report.empty_folders = std::mem::take(&mut tree.empty_folders);
+    let files = scene.match_names(tree, report, progress)?;
+    let places = hold_places(kept, scene.claim)?;
+    let sources: Vec<SignedFile<'_>> = files
+        .iter()
+        .map(|(entry, file)| {
+            let digests = if entry.blake3.is_some() { DigestSet::Blake3 } else { DigestSet::Sha256 };
+            SignedFile {
+                file: FileSource::new(scene.root, file.path.clone(), file.size, digests),
+                hold: places.get(&entry.path),
+            }
+        })
+        .collect();
+    let digests = scene.engine.run(&sources, progress)?;
+    drop(sources);
+    let manifest = compare(files.iter().map(|(entry, _)| *entry).zip(&digests))?;
+    if let Some(model) = &mut report.model {
+        model.complete(&manifest);
+    }
+    let by_blake3 = manifest.entries().iter().filter(|entry| entry.blake3.is_some()).count();
+    let by_sha256 = manifest.len() - by_blake3;
+    let proof = match (by_blake3, by_sha256) {
+        (_, 0) => "by BLAKE3".to_owned(),
+        (0, _) => "by SHA-256".to_owned(),
+        _ => format!("{by_blake3} by BLAKE3, {by_sha256} by SHA-256"),
+    };
+    report.pass(Step::Content, format!("{} files as signed, {proof}", manifest.len()));
+    let held = places.into_iter().map(|(path, place)| (path, place.into_proven())).collect();
+    Ok(Proven { manifest, held })
+}
+
+/// Compares what was read with what was signed; gives the signed entries with the sizes that were seen.
+pub(crate) fn compare<'a>(
+    read: impl Iterator<Item = (&'a Entry, &'a FileDigests)>,
+) -> Result<Manifest, VerifyError> {
+    let mut mismatch = ContentMismatch::default();
+    let mut entries = Vec::new();
+    for (entry, found) in read {
+        if let Some(signed) = entry.size.filter(|&signed| signed != found.size) {
+            mismatch.size.push(WrongSize { path: entry.path.clone(), signed, found: found.size });
+        } else if !agrees(entry, found) {
+            mismatch.changed.push(entry.path.clone());
+        }
+        entries.push(Entry { size: Some(found.size), ..entry.clone() });
+    }
+    if mismatch.is_empty() {
+        Ok(Manifest::new(entries)?)
+    } else {
+        Err(VerifyError::Content(Box::new(mismatch)))
+    }
+}
+
+pub(crate) fn wrong_size(path: &EntryPath, signed: u64, found: u64) -> VerifyError {
+    let size = vec![WrongSize { path: path.clone(), signed, found }];
+    VerifyError::Content(Box::new(ContentMismatch { size, ..ContentMismatch::default() }))
+}
+
+/// Whether every digest that was made is the signed one, and at least one was made.
+fn agrees(entry: &Entry, found: &FileDigests) -> bool {
+    let sha256 = found.sha256.map(|digest| digest == entry.sha256);
+    let blake3 = found.blake3.and_then(|digest| entry.blake3.map(|signed| digest == signed));
+    match (sha256, blake3) {
+        (Some(sha256), Some(blake3)) => sha256 && blake3,
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => false,
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// Pairs every signed entry with its file, or says how the two sets differ.
+    fn match_names(
+        &self,
+        tree: Tree,
+        report: &mut Report,
+        progress: &dyn Progress,
+    ) -> Result<Vec<(&'a Entry, TreeFile)>, VerifyError> {
+        let mut mismatch = ContentMismatch::default();
+        let mut unmatched: HashMap<EntryPath, TreeFile> = HashMap::with_capacity(tree.files.len());
+        for file in tree.files {
+            // Signatures of one file made before OMS v1.0 do not bind its name ("."): any name stands for it.
+            let signed = self.legacy_single().map_or(&file.path, |entry| &entry.path);
+            unmatched.insert(signed.clone(), file);
+        }
+        let mut files = Vec::with_capacity(self.claim.manifest().len());
+        for entry in self.claim.manifest().entries() {
+            match unmatched.remove(&entry.path) {
+                None => mismatch.missing.push(entry.path.clone()),
+                Some(file) => match entry.size.filter(|&signed| signed != file.size) {
+                    Some(signed) => {
+                        mismatch.size.push(WrongSize { path: file.path, signed, found: file.size });
+                    }
+                    None => files.push((entry, file)),
+                },
+            }
+        }
+        let allowed = |path: &EntryPath| self.allows_unsigned(path);
+        let mut sizes = HashMap::new();
+        for (path, file) in unmatched {
+            if allowed(&path) {
+                let reason = ExcludedReason::UnsignedAllowed;
+                report.excluded.push(Excluded { path: path.to_string(), reason });
+            } else {
+                sizes.insert(path.clone(), file.size);
+                mismatch.extra.push(path);
+            }
+        }
+        mismatch.foreign = tree.foreign;
+        mismatch.foreign.retain(|foreign| {
+            // A foreign thing whose escaped name is a path is the path itself; any other was not allowed by name.
+            let is_allowed = EntryPath::parse(&foreign.name).is_ok_and(|path| allowed(&path));
+            if is_allowed {
+                let reason = ExcludedReason::UnsignedAllowed;
+                report.excluded.push(Excluded { path: foreign.name.clone(), reason });
+            }
+            !is_allowed
+        });
+        report.excluded.sort_by(|a, b| a.path.cmp(&b.path));
+        mismatch.extra.sort_unstable();
+        mismatch.tell_folders_from_missing(&report.empty_folders);
+        if mismatch.is_empty() {
+            return Ok(files);
+        }
+        self.recognise_renamed(&mut mismatch, sizes, progress);
+        Err(VerifyError::Content(Box::new(mismatch)))
+    }
+
+    fn legacy_single(&self) -> Option<&'a Entry> {
+        let entries = self.claim.manifest().entries();
+        entries.first().filter(|_| self.claim.single_file() && self.root.only_file().is_some())
+    }
+
+    fn allows_unsigned(&self, path: &EntryPath) -> bool {
+        self.requirements.allowed_unsigned().iter().any(|allowed| path.is_or_is_under(allowed))
+    }
+
+    /// Files that are missing may stand under another name. This only words the refusal better, so it looks at few
+    /// files, each once, and what cannot be read stays where it is.
+    fn recognise_renamed(
+        &self,
+        mismatch: &mut ContentMismatch,
+        sizes: HashMap<EntryPath, u64>,
+        progress: &dyn Progress,
+    ) {
+        const MOST: usize = 64;
+        let signed = |path: &EntryPath| self.claim.manifest().get(path.as_str());
+        let wanted: HashSet<Option<u64>> =
+            mismatch.missing.iter().filter_map(signed).map(|entry| entry.size).collect();
+        let candidates: Vec<FileSource<'_>> = sizes
+            .into_iter()
+            .filter(|(_, size)| wanted.contains(&Some(*size)) || wanted.contains(&None))
+            .map(|(path, size)| FileSource::new(self.root, path, size, DigestSet::Sha256))
+            .collect();
+        if candidates.is_empty() || candidates.len() > MOST {
+            return;
+        }
+        let Ok(digests) = self.engine.run(&candidates, progress) else { return };
+        for missing in std::mem::take(&mut mismatch.missing) {
+            let sha256 = signed(&missing).map(|entry| entry.sha256);
+            let same = candidates.iter().zip(&digests).find_map(|(candidate, found)| {
+                let index = mismatch.extra.iter().position(|extra| extra == candidate.path())?;
+                (found.sha256 == sha256).then_some(index)
+            });
+            match same {
+                Some(index) => {
+                    mismatch.renamed.push(Renamed { from: missing, to: mismatch.extra.remove(index) });
+                }
+                None => mismatch.missing.push(missing),
+            }
+        }
+    }
+}
+
+/// A signed file, and where its bytes are kept, if they are.
+pub(crate) struct SignedFile<'a> {
+    pub(crate) file: FileSource<'a>,
+    pub(crate) hold: Option<&'a Place>,
+}
+
+impl Source for SignedFile<'_> {
+    fn open(&self) -> std::io::Result<std::fs::File> {
+        self.file.open()
+    }
+
+    fn size(&self) -> u64 {
+        self.file.size()
+    }
+
+    fn name(&self) -> String {
+        self.file.name()
+    }
+
+    fn digests(&self) -> DigestSet {
+        self.file.digests()
+    }
+
+    fn keep(&self, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
+        match self.hold {
+            Some(place) => place.take(offset, self.size(), bytes),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where the bytes of one file are collected while they are hashed.
+#[derive(Default)]
+pub(crate) struct Place(Mutex<Vec<u8>>);
+
+impl Place {
+    pub(crate) fn take(&self, offset: u64, size: u64, bytes: &[u8]) -> std::io::Result<()> {
+        let mut kept = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if kept.len() as u64 != offset {
+            return Err(std::io::Error::other("bytes out of order"));
+        }
+        if offset == 0 {
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            kept.try_reserve_exact(size)
+                .map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
+        }
+        // A file that grows is refused when it has been read; it must not fill the memory until then.
+        if kept.len() + bytes.len() > kept.capacity() {
+            return Err(std::io::Error::other("the file grew while it was read"));
+        }
+        kept.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Called only when the digests of these bytes were found to be the signed ones.
+    pub(crate) fn into_proven(self) -> ProvenBytes {
+        ProvenBytes::new(self.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+fn hold_places(hold: &Hold, claim: &ModelClaim) -> Result<BTreeMap<EntryPath, Place>, VerifyError> {
+    let all = claim.manifest().entries().iter().map(|entry| entry.path.clone());
+    let paths: Vec<EntryPath> = match hold {
+        Hold::Everything => all.collect(),
+        Hold::Files(files) => files.clone(),
+        Hold::Nothing => Vec::new(),
+    };
+    paths
+        .into_iter()
+        .map(|path| match claim.manifest().get(path.as_str()) {
+            Some(_) => Ok((path, Place::default())),
+            None => Err(VerifyError::NotSigned { what: "the file", name: path.as_str().to_owned() }),
+        })
+        .collect()
+}

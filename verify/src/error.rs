@@ -1,0 +1,177 @@
+//! Why something was not believed.
+
+use std::io;
+
+use lacre_attest::AttestError;
+use lacre_hash::HashError;
+use lacre_manifest::{ManifestError, escape};
+
+use crate::Report;
+use crate::content::ContentMismatch;
+
+/// Every code that [`VerifyError::code`] can return of its own; those of [`AttestError`], [`ManifestError`] and
+/// [`HashError`] pass through.
+pub const CODES: &[&str] = &[
+    "E-FILE-CHANGED",
+    "E-FILE-EXTRA",
+    "E-FILE-MISSING",
+    "E-FILE-NAME",
+    "E-FILE-RENAMED",
+    "E-FILE-SIZE",
+    "E-FILE-TYPE",
+    "E-LIMIT",
+    "E-NAME-MISMATCH",
+    "E-NO-SIGNATURE",
+    "E-NOT-FOUND",
+    "E-OUTPUT",
+    "E-SAFETENSORS",
+    "E-SIGNATURE-INVALID",
+    "E-SIGNER-UNTRUSTED",
+    "E-UNREADABLE",
+    "E-UNSUPPORTED",
+    "E-USAGE",
+    "E-VERSION-MISMATCH",
+];
+
+/// Why something was not believed, or could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The bundle or the claim in it is not acceptable.
+    #[error(transparent)]
+    Claim(#[from] AttestError),
+    /// What lies on disk is not what was signed.
+    #[error("the content is not what was signed: {0}")]
+    Content(Box<ContentMismatch>),
+    /// A folder or file could not be read.
+    #[error(transparent)]
+    Disk(#[from] ManifestError),
+    /// A file could not be hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The signed name is not the one that is wanted.
+    #[error("the signature is for {}, not for {}", escape(.signed), escape(.expected))]
+    Name {
+        /// The name that was signed.
+        signed: String,
+        /// The name that was demanded.
+        expected: String,
+    },
+    /// There is no signature where it was looked for.
+    #[error("no signature at {path}")]
+    NoSignature {
+        /// Where it was looked for, safe for a terminal.
+        path: String,
+    },
+    /// No key is trusted.
+    #[error("no key is trusted: nothing could be accepted")]
+    NoTrust,
+    /// A file or tensor that was asked for is not among what was signed.
+    #[error("{what} {} is not in the signed model", escape(.name))]
+    NotSigned {
+        /// "the file" or "the tensor".
+        what: &'static str,
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The proven bytes are no safetensors file, or one that two readers could read differently.
+    #[error("{name} is not an acceptable safetensors file: {detail}")]
+    Safetensors {
+        /// The file, safe for a terminal.
+        name: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The signature does not verify with the trusted key that it names, or with any when it names none.
+    #[error("the signature does not verify with {tried}")]
+    Signature {
+        /// The keys that were tried.
+        tried: String,
+    },
+    /// The bundle names a key that is not trusted.
+    #[error("the bundle is signed by the key {}, which is not trusted", escape(.hint))]
+    SignerUntrusted {
+        /// The key as the bundle names it.
+        hint: String,
+    },
+    /// The signature file could not be read.
+    #[error("cannot read the signature {path}")]
+    SignatureUnreadable {
+        /// Its path, safe for a terminal.
+        path: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The signature file is longer than the limit.
+    #[error("the signature {path} has more than {limit} bytes")]
+    SignatureTooLarge {
+        /// Its path, safe for a terminal.
+        path: String,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// Received bytes could not be stored.
+    #[error("cannot write {name}")]
+    Store {
+        /// What was to be written, safe for a terminal.
+        name: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The bundle is of a kind that this version cannot verify.
+    #[error("cannot verify a bundle signed with {what}")]
+    Unsupported {
+        /// The kind.
+        what: &'static str,
+    },
+    /// The signed version is not the one that is wanted.
+    #[error("the signed version is {}, not {}", .signed.as_deref().map_or("absent".to_owned(), escape), escape(.expected))]
+    Version {
+        /// The version that was signed, if any.
+        signed: Option<String>,
+        /// The version that was demanded.
+        expected: String,
+    },
+}
+
+impl VerifyError {
+    /// The stable code of this refusal.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Claim(error) => error.code(),
+            Self::Content(mismatch) => mismatch.code(),
+            Self::Disk(error) => error.code(),
+            Self::Hash(error) => error.code(),
+            Self::Name { .. } => "E-NAME-MISMATCH",
+            Self::NoSignature { .. } => "E-NO-SIGNATURE",
+            Self::NoTrust => "E-USAGE",
+            Self::NotSigned { .. } => "E-NOT-FOUND",
+            Self::Safetensors { .. } => "E-SAFETENSORS",
+            Self::Signature { .. } => "E-SIGNATURE-INVALID",
+            Self::SignatureTooLarge { .. } => "E-LIMIT",
+            Self::SignatureUnreadable { .. } => "E-UNREADABLE",
+            Self::SignerUntrusted { .. } => "E-SIGNER-UNTRUSTED",
+            Self::Store { .. } => "E-OUTPUT",
+            Self::Unsupported { .. } => "E-UNSUPPORTED",
+            Self::Version { .. } => "E-VERSION-MISMATCH",
+        }
+    }
+}
+
+/// A refusal, with the checks that were made until then.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Failure {
+    /// Why.
+    #[source]
+    pub error: VerifyError,
+    /// What was found until then. Nothing in it is proven but the checks that passed.
+    pub report: Report,
+}
+
+impl Failure {
+    /// The stable code of this refusal.
+    pub fn code(&self) -> &'static str {
+        self.error.code()
+    }
+}

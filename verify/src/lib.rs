@@ -1,0 +1,54 @@
+//! Whom to believe, and bytes that can be believed.
+//!
+//! The walk of the data:
+//!
+//! ```text
+//! bundle ─► Unverified<Claim> ─ signature, signer, name ─► Verified<Claim>   (who says what; no byte of content yet)
+//! folder ─► Unverified<Model> ─ the same, then content ──► Verified<Model> ─► read, safetensors
+//!           Verified<Claim> ── receive (bytes from afar) ─► Verified<Model>
+//! ```
+//!
+//! Verification consumes an [`Unverified`] value and returns a [`Verified`] one, which cannot be made in any other way.
+//! There is no answer of the form "this path is good": between that sentence and the next `open` the file can be
+//! another one. [`Verified::read`] hands out private copies whose own bytes were hashed.
+//!
+//! The order is part of the promise: signature, then signer, then what the claim says about itself, and only then
+//! the content. Gigabytes are never hashed for a signer who is not trusted.
+//!
+//! ```no_run
+//! use lacre_verify::{Hold, Links, NoProgress, PublicKey, Requirements, Trust, Unverified};
+//!
+//! let key = PublicKey::from_pem(&std::fs::read_to_string("release.pub")?)?;
+//! let requirements = Requirements::new(Trust::keys([key])?).expect_name("org/mini-lm");
+//! let model = Unverified::open("mini-lm".as_ref(), None, Links::Refuse, &requirements)?
+//!     .verify(&requirements, &Hold::Nothing, &NoProgress)?;
+//! let tensors = model.safetensors("model.safetensors")?;
+//! println!("{:?}", tensors.tensor("embeddings.word_embeddings.weight")?.shape());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod content;
+mod error;
+mod load;
+mod model;
+mod proof;
+mod receive;
+mod report;
+mod requirements;
+mod signature;
+mod trust;
+
+pub use content::{ContentMismatch, Hold};
+pub use error::{CODES, Failure, VerifyError};
+pub use load::{ProvenBytes, ProvenTensors};
+pub use proof::{Claim, Model, Unverified, Verified};
+pub use receive::Prove;
+pub use report::{Check, Outcome, Report, ReportedModel, SignedAt, Step};
+pub use requirements::Requirements;
+pub use signature::Signer;
+pub use trust::Trust;
+
+pub use lacre_attest::{Limits, ModelClaim, PublicKey};
+pub use lacre_hash::{Engine, NoProgress, Progress};
+pub use lacre_manifest::{EntryPath, Links};
+pub use safetensors::tensor::{Dtype, TensorView};

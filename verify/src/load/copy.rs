@@ -1,0 +1,70 @@
+//! Whole files in private memory.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use lacre_hash::{DigestSet, Engine, NoProgress};
+use lacre_manifest::FileSource;
+
+use crate::VerifyError;
+use crate::content::{self, Place, SignedFile};
+use crate::proof::{Model, Verified};
+
+/// The bytes of a signed file: a private copy that was found to have the signed digest. Cheap to clone.
+#[derive(Clone)]
+pub struct ProvenBytes(Arc<Vec<u8>>);
+
+impl ProvenBytes {
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        Self(Arc::new(bytes))
+    }
+}
+
+impl Deref for ProvenBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for ProvenBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for ProvenBytes {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "ProvenBytes({} bytes)", self.0.len())
+    }
+}
+
+impl Verified<Model> {
+    /// The bytes of the signed file `name`: those held since verification, or a private copy that is read and proven
+    /// now, against the signed digest.
+    ///
+    /// # Errors
+    /// `E-NOT-FOUND` when no such file was signed; `E-FILE-SIZE` or `E-FILE-CHANGED` when the file is no longer what was
+    /// signed; a code of the disk when it cannot be read.
+    pub fn read(&self, name: &str) -> Result<ProvenBytes, VerifyError> {
+        let model = &self.proven;
+        let Some(entry) = model.manifest.get(name) else {
+            return Err(VerifyError::NotSigned { what: "the file", name: name.to_owned() });
+        };
+        if let Some(held) = model.held.get(&entry.path) {
+            return Ok(held.clone());
+        }
+        let digests = if entry.blake3.is_some() { DigestSet::Blake3 } else { DigestSet::Sha256 };
+        let on_disk = model.root.only_file().unwrap_or(&entry.path);
+        let size = model.root.open_file(on_disk)?.metadata().map_or(0, |metadata| metadata.len());
+        if let Some(signed) = entry.size.filter(|&signed| signed != size) {
+            return Err(content::wrong_size(&entry.path, signed, size));
+        }
+        let place = Place::default();
+        let file = FileSource::new(&model.root, on_disk.clone(), size, digests);
+        let found = Engine::new().run(&[SignedFile { file, hold: Some(&place) }], &NoProgress)?;
+        content::compare(std::iter::once(entry).zip(&found))?;
+        Ok(place.into_proven())
+    }
+}

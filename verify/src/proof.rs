@@ -1,0 +1,148 @@
+//! The types that say what has been proven.
+
+use std::collections::BTreeMap;
+
+use lacre_attest::{Bundle, ModelClaim};
+use lacre_manifest::{EntryPath, Manifest, Root};
+
+use crate::load::ProvenBytes;
+use crate::report::Report;
+use crate::signature::Signer;
+
+/// Something from outside that nobody has vouched for yet. Only [`verify`](Unverified::verify) leads on.
+///
+/// ```compile_fail
+/// // What is not verified has no bytes to give.
+/// fn load(model: lacre_verify::Unverified<lacre_verify::Model>) {
+///     model.read("model.safetensors");
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Unverified<T: Subject> {
+    pub(crate) input: T::Input,
+}
+
+/// Something that was verified. It cannot be made but by verification, and not be changed afterwards.
+///
+/// ```compile_fail
+/// // No value out of thin air.
+/// let claim: lacre_verify::Verified<lacre_verify::Claim> = Default::default();
+/// ```
+/// ```compile_fail
+/// // No value out of a text.
+/// fn needs_deserialize<'de, T: serde::Deserialize<'de>>() {}
+/// needs_deserialize::<lacre_verify::Verified<lacre_verify::Model>>();
+/// ```
+/// ```compile_fail
+/// // No value built by hand.
+/// fn forge(model: lacre_verify::Model) -> lacre_verify::Verified<lacre_verify::Model> {
+///     lacre_verify::Verified { proven: model }
+/// }
+/// ```
+/// ```compile_fail
+/// // A verified claim is no verified model: its bytes were not seen.
+/// fn load(claim: lacre_verify::Verified<lacre_verify::Claim>) {
+///     claim.read("model.safetensors");
+/// }
+/// ```
+/// ```compile_fail
+/// // Verification consumes what it verifies.
+/// # use lacre_verify::*;
+/// fn twice(claim: Unverified<Claim>, requirements: &Requirements) {
+///     let _ = claim.verify(requirements);
+///     let _ = claim.verify(requirements);
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Verified<T> {
+    pub(crate) proven: T,
+}
+
+/// What can be verified.
+pub trait Subject: sealed::Sealed {
+    /// What it is verified from.
+    #[doc(hidden)]
+    type Input: std::fmt::Debug;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Claim {}
+    impl Sealed for super::Model {}
+}
+
+/// What a signer claims: which files, under which name. It says nothing about any bytes at hand.
+#[derive(Debug)]
+pub struct Claim {
+    pub(crate) signed: ModelClaim,
+    pub(crate) signer: Signer,
+    pub(crate) report: Report,
+}
+
+/// A model whose every signed file was found to be as signed.
+#[derive(Debug)]
+pub struct Model {
+    pub(crate) signed: ModelClaim,
+    pub(crate) signer: Signer,
+    pub(crate) report: Report,
+    pub(crate) root: Root,
+    /// The signed entries, with the sizes that were seen.
+    pub(crate) manifest: Manifest,
+    pub(crate) held: BTreeMap<EntryPath, ProvenBytes>,
+}
+
+/// A model on disk and the bundle that came with it.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct ModelInput {
+    pub(crate) bundle: Unverified<Claim>,
+    pub(crate) root: Root,
+    pub(crate) signature: Option<EntryPath>,
+}
+
+impl Subject for Claim {
+    type Input = Bundle;
+}
+
+impl Subject for Model {
+    type Input = ModelInput;
+}
+
+impl Verified<Claim> {
+    /// What is claimed.
+    pub fn claim(&self) -> &ModelClaim {
+        &self.proven.signed
+    }
+
+    /// Who claims it.
+    pub fn signer(&self) -> &Signer {
+        &self.proven.signer
+    }
+
+    /// What was checked.
+    pub fn report(&self) -> &Report {
+        &self.proven.report
+    }
+}
+
+impl Verified<Model> {
+    /// What was claimed, and found to be so.
+    pub fn claim(&self) -> &ModelClaim {
+        &self.proven.signed
+    }
+
+    /// Who signed it.
+    pub fn signer(&self) -> &Signer {
+        &self.proven.signer
+    }
+
+    /// The signed files, with their sizes.
+    pub fn manifest(&self) -> &Manifest {
+        &self.proven.manifest
+    }
+
+    /// What was checked.
+    pub fn report(&self) -> &Report {
+        &self.proven.report
+    }
+}

@@ -1,0 +1,168 @@
+//! Bytes that come from afar, proven while they are written.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use lacre_hash::{DigestSet, Engine, HashError, Progress, Source};
+use lacre_manifest::{Entry, Links, Root, escape_os};
+
+use crate::content;
+use crate::proof::{Claim, Model, Verified};
+use crate::report::Step;
+use crate::{Failure, VerifyError};
+
+/// Which digests prove the received bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prove {
+    /// Every signed digest: for artifacts that are pinned by a SHA-256 alone, so that one signature cannot mean
+    /// two contents.
+    Both,
+    /// The quickest signed one: BLAKE3 where it is signed, else SHA-256.
+    Quickest,
+}
+
+impl Verified<Claim> {
+    /// Fetches every signed file through `fetch` into the empty folder `into`, and proves each byte as it is
+    /// written. `fetch` opens the bytes for an entry; they are read once, to the signed size and no further.
+    ///
+    /// Nothing in `into` may be used unless this succeeds; the caller removes it otherwise.
+    pub fn receive<F>(
+        self,
+        into: &Path,
+        prove: Prove,
+        fetch: F,
+        progress: &dyn Progress,
+    ) -> Result<Verified<Model>, Box<Failure>>
+    where
+        F: Fn(&Entry) -> io::Result<File> + Sync,
+    {
+        let Claim { signed: claim, signer, mut report } = self.proven;
+        let received = (|| {
+            let root = Root::open(into, Links::Refuse)?;
+            let sources = prepare(claim.manifest().entries(), into, prove, &fetch)?;
+            let digests = Engine::new().run(&sources, progress).map_err(|error| blame(error, &sources))?;
+            let manifest = content::compare(sources.iter().map(|source| source.entry).zip(&digests))?;
+            Ok((root, manifest))
+        })();
+        match received {
+            Ok((root, manifest)) => {
+                if let Some(model) = &mut report.model {
+                    model.complete(&manifest);
+                }
+                report
+                    .pass(Step::Content, format!("{} files as signed, proven while written", manifest.len()));
+                let held = std::collections::BTreeMap::new();
+                Ok(Verified { proven: Model { signed: claim, signer, report, root, manifest, held } })
+            }
+            Err(error) => Err(report.fail(Step::Content, error)),
+        }
+    }
+}
+
+fn prepare<'a, F>(
+    entries: &'a [Entry],
+    into: &'a Path,
+    prove: Prove,
+    fetch: &'a F,
+) -> Result<Vec<Incoming<'a, F>>, VerifyError> {
+    let mut sources = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if let Some((folder, _)) = entry.path.as_str().rsplit_once('/') {
+            let folder = into.join(folder);
+            fs::create_dir_all(&folder)
+                .map_err(|source| VerifyError::Store { name: escape_os(folder.as_os_str()), source })?;
+        }
+        let digests = match (prove, entry.blake3) {
+            (_, None) => DigestSet::Sha256,
+            (Prove::Both, Some(_)) => DigestSet::Both,
+            (Prove::Quickest, Some(_)) => DigestSet::Blake3,
+        };
+        sources.push(Incoming { entry, into, digests, fetch, file: Mutex::new(None) });
+    }
+    Ok(sources)
+}
+
+/// A file on its way: read from where it is fetched, written where it goes.
+struct Incoming<'a, F> {
+    entry: &'a Entry,
+    into: &'a Path,
+    digests: DigestSet,
+    fetch: &'a F,
+    /// Open from the first byte to the last, and no longer: a model may have more files than descriptors.
+    file: Mutex<Option<File>>,
+}
+
+impl<F> Incoming<'_, F> {
+    /// Makes the file; there must be nothing of its name yet.
+    fn make(&self) -> io::Result<File> {
+        let path = self.into.join(self.entry.path.as_str());
+        OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)
+    }
+
+    fn file(&self) -> MutexGuard<'_, Option<File>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The source gave more bytes than were signed.
+#[derive(Debug, thiserror::Error)]
+#[error("more bytes than signed")]
+struct Overlong;
+
+impl<F: Fn(&Entry) -> io::Result<File> + Sync> Source for Incoming<'_, F> {
+    fn open(&self) -> io::Result<File> {
+        (self.fetch)(self.entry)
+    }
+
+    fn size(&self) -> u64 {
+        self.entry.size.unwrap_or_default()
+    }
+
+    fn name(&self) -> String {
+        self.entry.path.to_string()
+    }
+
+    fn digests(&self) -> DigestSet {
+        self.digests
+    }
+
+    fn keep(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if self.entry.size.is_some_and(|signed| offset + bytes.len() as u64 > signed) {
+            return Err(io::Error::other(Overlong));
+        }
+        let mut file = self.file();
+        if offset == 0 {
+            *file = Some(self.make()?);
+        }
+        file.as_ref().ok_or(io::ErrorKind::NotFound)?.write_all_at(bytes, offset)
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        // A file without bytes was never handed to `keep`.
+        if self.file().take().is_none() {
+            self.make()?;
+        }
+        Ok(())
+    }
+}
+
+fn is_overlong(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Overlong>)
+}
+
+/// More bytes than signed is a difference of content, not a failure of the disk.
+fn blame<F>(error: HashError, sources: &[Incoming<'_, F>]) -> VerifyError {
+    let overlong = match &error {
+        HashError::Keep { index, source, .. } if is_overlong(source) => {
+            sources.get(*index).and_then(|source| Some((source.entry, source.entry.size?)))
+        }
+        _ => None,
+    };
+    match overlong {
+        Some((entry, signed)) => content::wrong_size(&entry.path, signed, signed.saturating_add(1)),
+        None => error.into(),
+    }
+}

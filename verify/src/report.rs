@@ -1,0 +1,131 @@
+//! What was checked, for people and for machines.
+
+use lacre_attest::ModelClaim;
+use lacre_manifest::{EntryPath, Excluded, FollowedLink, Manifest};
+use serde::Serialize;
+
+use crate::VerifyError;
+use crate::signature::Signer;
+
+/// What was checked, with what outcome.
+///
+/// In the report of a success everything stands proven by the checks that passed. In the report of a failure only
+/// the members that a passed check covers do: `signer` is there once the signature holds, `model` once the claim is read.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// What was signed.
+    pub model: Option<ReportedModel>,
+    /// Who signed it.
+    pub signer: Option<Signer>,
+    /// When it was signed, as far as that can be known.
+    pub signed_at: SignedAt,
+    /// What lies in the folder and is not covered by the signature.
+    pub excluded: Vec<Excluded>,
+    /// Links that were followed.
+    pub links: Vec<FollowedLink>,
+    /// Folders without files; signatures do not cover them.
+    pub empty_folders: Vec<EntryPath>,
+    /// What a careful reader should know although nothing failed.
+    pub warnings: Vec<String>,
+    /// Every step, in order.
+    pub checks: Vec<Check>,
+}
+
+/// What a claim says about a model.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReportedModel {
+    /// The signed name.
+    pub name: String,
+    /// The signed version.
+    pub version: Option<String>,
+    /// The identity that binds names, sizes and digests (hex); known once every size is.
+    pub identity: Option<String>,
+    /// The OMS root digest (hex), which does not bind names.
+    pub root: String,
+    /// Number of files.
+    pub files: usize,
+    /// Sum of their sizes in bytes; known once every size is.
+    pub bytes: Option<u64>,
+}
+
+impl ReportedModel {
+    /// What `claim` says.
+    pub fn of(claim: &ModelClaim) -> Self {
+        let manifest = claim.manifest();
+        Self {
+            name: claim.name().to_owned(),
+            version: claim.version().map(str::to_owned),
+            identity: manifest.identity().map(|identity| identity.to_string()),
+            root: claim.root().to_string(),
+            files: manifest.len(),
+            bytes: manifest.total_size(),
+        }
+    }
+
+    /// Adds what is only known once the content was seen.
+    pub(crate) fn complete(&mut self, seen: &Manifest) {
+        self.identity = seen.identity().map(|identity| identity.to_string());
+        self.bytes = seen.total_size();
+    }
+}
+
+/// When something was signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SignedAt {
+    /// Nothing proves a time.
+    #[default]
+    Unproven,
+}
+
+/// One step of verification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Which step.
+    pub step: Step,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was found.
+    pub detail: String,
+}
+
+/// The steps, in the order in which they are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Step {
+    /// The bundle is well-formed.
+    Bundle,
+    /// The bundle names a trusted signer, or none.
+    Signer,
+    /// The signature verifies.
+    Signature,
+    /// The signed claim is well-formed.
+    Claim,
+    /// The claim is for what is wanted.
+    Expectations,
+    /// The files are exactly the signed ones.
+    Content,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It failed; nothing after it was looked at.
+    Failed,
+    /// It holds.
+    Passed,
+}
+
+impl Report {
+    pub(crate) fn pass(&mut self, step: Step, detail: impl Into<String>) {
+        self.checks.push(Check { step, outcome: Outcome::Passed, detail: detail.into() });
+    }
+
+    pub(crate) fn fail(mut self, step: Step, error: VerifyError) -> Box<crate::Failure> {
+        self.checks.push(Check { step, outcome: Outcome::Failed, detail: error.to_string() });
+        Box::new(crate::Failure { error, report: self })
+    }
+}

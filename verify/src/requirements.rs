@@ -1,0 +1,83 @@
+//! What must hold before anything is believed.
+
+use lacre_attest::{Limits, ModelClaim};
+use lacre_manifest::EntryPath;
+
+use crate::{Trust, VerifyError};
+
+/// What must hold before anything is believed: a trusted signer always, and what else the caller demands.
+#[derive(Debug, Clone)]
+pub struct Requirements {
+    trust: Trust,
+    name: Option<String>,
+    version: Option<String>,
+    allow_unsigned: Vec<EntryPath>,
+    limits: Limits,
+}
+
+impl Requirements {
+    /// Demands a signature that `trust` covers.
+    pub fn new(trust: Trust) -> Self {
+        Self { trust, name: None, version: None, allow_unsigned: Vec::new(), limits: Limits::default() }
+    }
+
+    /// Demands that the signed name is exactly this one. Without it, any model that a trusted key ever signed is
+    /// accepted in the place of the one that is wanted.
+    pub fn expect_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Demands that the signed version is exactly this one.
+    pub fn expect_version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// Accepts that these files, or what lies in these folders, are not signed. They are reported and never handed
+    /// out. A signed file among them is still proven.
+    pub fn allow_unsigned(mut self, paths: impl IntoIterator<Item = EntryPath>) -> Self {
+        self.allow_unsigned.extend(paths);
+        self
+    }
+
+    /// Bounds on what is read before it is trusted.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    pub(crate) fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    pub(crate) fn reading_limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn allowed_unsigned(&self) -> &[EntryPath] {
+        &self.allow_unsigned
+    }
+
+    /// Checks what the claim says of itself; returns what was demanded.
+    pub(crate) fn met_by(&self, claim: &ModelClaim) -> Result<Vec<String>, VerifyError> {
+        let mut demanded = Vec::new();
+        if let Some(expected) = &self.name {
+            if claim.name() != expected {
+                return Err(VerifyError::Name {
+                    signed: claim.name().to_owned(),
+                    expected: expected.clone(),
+                });
+            }
+            demanded.push(format!("name {expected}"));
+        }
+        if let Some(expected) = &self.version {
+            if claim.version() != Some(expected) {
+                let signed = claim.version().map(str::to_owned);
+                return Err(VerifyError::Version { signed, expected: expected.clone() });
+            }
+            demanded.push(format!("version {expected}"));
+        }
+        Ok(demanded)
+    }
+}
