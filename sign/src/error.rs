@@ -1,0 +1,174 @@
+//! What can go wrong while keys are read or written and while claims are signed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use lacre_manifest::escape_os;
+
+/// Every code that [`SignError::code`] can return.
+pub const CODES: &[&str] = &[
+    "E-BUG",
+    "E-EXISTS",
+    "E-KEY",
+    "E-LIMIT",
+    "E-NOT-FOUND",
+    "E-OUTPUT",
+    "E-PASSPHRASE",
+    "E-SIGNATURE-INVALID",
+    "E-UNREADABLE",
+    "E-UNSUPPORTED",
+];
+
+/// Everything that this crate refuses, one variant per cause.
+///
+/// Messages name the file and never hold a passphrase or key material.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// There is no key file at the path (`E-NOT-FOUND`).
+    #[error("there is no key file {}", shown(path))]
+    NotFound {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+
+    /// The key file is there and cannot be read (`E-UNREADABLE`).
+    #[error("cannot read the key file {}", shown(path))]
+    Unreadable {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+
+    /// The key file is larger than any key file may be (`E-LIMIT`).
+    #[error("the key file {} is larger than {limit} bytes", shown(path))]
+    TooLarge {
+        /// The path as it was given.
+        path: PathBuf,
+        /// Largest accepted size in bytes.
+        limit: usize,
+    },
+
+    /// Opening the key would cost more time or memory than is allowed (`E-LIMIT`). Nothing was derived.
+    #[error("the key file {} asks for {parameter} {value}; at most {limit} is accepted", shown(path))]
+    KdfLimit {
+        /// The path as it was given.
+        path: PathBuf,
+        /// Which parameter of the key derivation (RFC 8018, RFC 7914).
+        parameter: &'static str,
+        /// What the file asks for.
+        value: u64,
+        /// Largest accepted value.
+        limit: u64,
+    },
+
+    /// The file is not one well-formed private key (`E-KEY`).
+    #[error("the key file {} is not a usable private key: {detail}", shown(path))]
+    Key {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+
+    /// The file holds a key, of a kind that this version does not sign with (`E-UNSUPPORTED`).
+    #[error("the key file {} holds {found}, which is not supported", shown(path))]
+    Unsupported {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What was found there.
+        found: String,
+    },
+
+    /// The passphrase does not open the key (`E-PASSPHRASE`).
+    ///
+    /// AES-CBC carries no checksum: a file whose ciphertext was damaged looks the same.
+    #[error("the passphrase does not open the key file {}", shown(path))]
+    Passphrase {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+
+    /// The key is encrypted and no passphrase was given (`E-PASSPHRASE`).
+    #[error("the key file {} is encrypted and no passphrase was given", shown(path))]
+    PassphraseMissing {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+
+    /// A passphrase of no characters (`E-PASSPHRASE`).
+    #[error("the passphrase is empty")]
+    PassphraseEmpty,
+
+    /// Whoever was asked for the passphrase could not give an answer (`E-PASSPHRASE`).
+    #[error("the passphrase could not be read")]
+    PassphraseSource {
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A file is already where a key was to be written (`E-EXISTS`). Keys are never overwritten.
+    #[error("{} exists already; a key is never overwritten", shown(path))]
+    Exists {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+
+    /// A key file could not be written (`E-OUTPUT`). Neither file of the pair was left behind.
+    #[error("cannot write the key file {}", shown(path))]
+    Write {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+
+    /// The operating system gave no random bytes (`E-UNREADABLE`).
+    #[error("the operating system gave no random bytes: {detail}")]
+    Random {
+        /// What it said.
+        detail: String,
+    },
+
+    /// The signer's answer does not verify with the signer's own public key (`E-SIGNATURE-INVALID`).
+    #[error("the signer made a signature that its own public key does not verify")]
+    SelfCheck,
+
+    /// A step that cannot fail on a valid key did (`E-BUG`).
+    #[error("internal error: {detail}")]
+    Bug {
+        /// Which step.
+        detail: String,
+    },
+}
+
+impl SignError {
+    /// The stable code of the cause.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "E-NOT-FOUND",
+            Self::Unreadable { .. } | Self::Random { .. } => "E-UNREADABLE",
+            Self::TooLarge { .. } | Self::KdfLimit { .. } => "E-LIMIT",
+            Self::Key { .. } => "E-KEY",
+            Self::Unsupported { .. } => "E-UNSUPPORTED",
+            Self::Passphrase { .. }
+            | Self::PassphraseMissing { .. }
+            | Self::PassphraseEmpty
+            | Self::PassphraseSource { .. } => "E-PASSPHRASE",
+            Self::Exists { .. } => "E-EXISTS",
+            Self::Write { .. } => "E-OUTPUT",
+            Self::SelfCheck => "E-SIGNATURE-INVALID",
+            Self::Bug { .. } => "E-BUG",
+        }
+    }
+
+    pub(crate) fn bug(detail: impl Into<String>) -> Self {
+        Self::Bug { detail: detail.into() }
+    }
+}
+
+/// A path as it may be printed on a terminal.
+fn shown(path: &Path) -> String {
+    escape_os(path.as_os_str())
+}

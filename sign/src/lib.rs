@@ -1,0 +1,33 @@
+//! Who claims it: the keys that sign, and the step from a claim to a signed bundle.
+//!
+//! A [`Signer`] holds a private key; [`FileKey`] is the one whose key lives in a file. [`seal`] turns a
+//! [`ModelClaim`](lacre_attest::ModelClaim) into a Sigstore [`Bundle`](lacre_attest::Bundle). This crate makes
+//! claims; it never decides whom to believe.
+//!
+//! ```
+//! use lacre_attest::KeyAlgorithm;
+//! use lacre_sign::{FileKey, Signer};
+//!
+//! let key = FileKey::generate(KeyAlgorithm::EcdsaP256)?;
+//! let signature = key.sign(b"a message")?;
+//! assert!(key.public_key().verify(b"a message", &signature).is_ok());
+//! # Ok::<(), lacre_sign::SignError>(())
+//! ```
+//!
+//! # Key files
+//!
+//! [`read_private_key`] reads PKCS#8 in PEM, plain or encrypted (RFC 5958, RFC 8018, RFC 7914), as OpenSSL writes
+//! it; [`write_key_pair`] writes what OpenSSL reads. Secrets are wiped from memory when they are dropped, and no
+//! `Debug` output shows one.
+
+mod error;
+mod file_key;
+mod key_file;
+mod seal;
+mod signer;
+
+pub use error::{CODES, SignError};
+pub use file_key::FileKey;
+pub use key_file::{OpenedKey, Passphrase, read_private_key, write_key_pair};
+pub use seal::seal;
+pub use signer::Signer;

@@ -1,0 +1,20 @@
+//! From a claim to a signed bundle.
+
+use lacre_attest::{Bundle, Envelope, IN_TOTO_PAYLOAD_TYPE, ModelClaim, pae};
+
+use crate::{SignError, Signer};
+
+/// Signs a claim about a model: statement bytes, DSSE pre-authentication encoding, signature, bundle.
+///
+/// The signature is verified with the signer's own public key before the bundle is returned, because a token or a
+/// key service can answer with a signature by another key, over another hash, or with garbage; nobody should find
+/// that out from a verifier, after the release. That refusal is [`SignError::SelfCheck`].
+pub fn seal(claim: &ModelClaim, signer: &dyn Signer) -> Result<Bundle, SignError> {
+    let payload = claim.to_statement();
+    let message = pae(IN_TOTO_PAYLOAD_TYPE, &payload);
+    let signature = signer.sign(&message)?;
+    signer.public_key().verify(&message, &signature).map_err(|_| SignError::SelfCheck)?;
+    let envelope = Envelope::new(IN_TOTO_PAYLOAD_TYPE, payload, signature)
+        .map_err(|error| SignError::bug(format!("putting a signature into its envelope: {error}")))?;
+    Ok(Bundle::new(signer.material(), envelope))
+}

@@ -1,0 +1,41 @@
+//! What the tests of several crates share: models, keys, signatures, and the tools to break them.
+//!
+//! | to get | use |
+//! |---|---|
+//! | a model folder | [`ModelDir`]: [`ModelDir::sample`], [`ModelDir::new`] + [`ModelDir::file`], [`ModelDir::many`] |
+//! | bytes that are the same everywhere | [`noise`] |
+//! | weights | [`SafetensorsFile`] |
+//! | a signed model | [`Sealed::sample`], or [`Seal::of`] with the wanted name, version, key |
+//! | another statement under the same key | [`Sealed::restated`], [`Sealed::resigned`], [`resign`] |
+//! | an envelope or bundle of any shape | [`Forge`], [`edit_bundle`] |
+//! | a model that was interfered with | [`tamper`] |
+//! | the committed vectors, the peers | [`places::vectors`], [`places::Peer`] |
+//!
+//! Everything here panics when it cannot do its work: a test that was not set up must not pass. What is written here
+//! is written without the product's writers (envelopes, roots, identities, safetensors headers), so that a fault on
+//! both sides does not cancel out; only [`Sealed`] is made by the product's own `seal`.
+//!
+//! Only ever a dev-dependency.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::missing_panics_doc,
+    reason = "test code: a panic is the failure of the test that called"
+)]
+
+mod forge;
+mod model;
+mod noise;
+pub mod places;
+mod safetensors;
+mod sealed;
+pub mod tamper;
+
+pub use forge::{Forge, edit_bundle, resign, restate, statement_of};
+pub use model::ModelDir;
+pub use noise::noise;
+pub use safetensors::SafetensorsFile;
+pub use sealed::{Seal, Sealed};
