@@ -1,0 +1,93 @@
+//! Image manifests as they are found (image specification 1.1, `manifest.md`), before anything is demanded of them.
+
+use std::collections::BTreeMap;
+
+use lacre_hash::Sha256Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::RegistryError;
+use crate::descriptor::{AnyDigest, Descriptor, IMAGE_MANIFEST, JSON_LIMITS, WireDescriptor, parse_digest};
+
+/// An image manifest. Each reader demands of it what it relies on.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ImageManifest {
+    schema_version: u32,
+    pub(crate) media_type: Option<String>,
+    artifact_type: Option<String>,
+    pub(crate) config: WireDescriptor,
+    layers: Option<Vec<WireDescriptor>>,
+    pub(crate) subject: Option<WireDescriptor>,
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+impl ImageManifest {
+    /// Reads the manifest of digest `digest`, which only messages use.
+    pub(crate) fn parse(bytes: &[u8], digest: &Sha256Digest) -> Result<Self, RegistryError> {
+        let manifest: Self = lacre_json::from_slice(bytes, JSON_LIMITS).map_err(|source| {
+            RegistryError::Json { document: format!("manifest sha256:{digest}"), source }
+        })?;
+        if manifest.schema_version != 2 {
+            let found = manifest.schema_version.to_string();
+            return Err(RegistryError::Unsupported { what: "a manifest of schema version", found });
+        }
+        Ok(manifest)
+    }
+
+    /// The artifact type: the manifest's own, else its configuration's media type (distribution specification 1.1,
+    /// "Listing Referrers").
+    pub(crate) fn artifact_type(&self) -> &str {
+        match self.artifact_type.as_deref() {
+            None | Some("") => &self.config.media_type,
+            Some(text) => text,
+        }
+    }
+
+    /// The artifact type that the manifest itself states.
+    pub(crate) fn stated_artifact_type(&self) -> Option<&str> {
+        self.artifact_type.as_deref()
+    }
+
+    pub(crate) fn layers(&self) -> &[WireDescriptor] {
+        self.layers.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn annotations(&self) -> BTreeMap<String, String> {
+        self.annotations.clone().unwrap_or_default()
+    }
+
+    /// Whether the manifest's `subject` is `digest`; an error's text when its subject is malformed.
+    pub(crate) fn refers_to(&self, digest: &Sha256Digest) -> Result<bool, String> {
+        let Some(subject) = &self.subject else { return Ok(false) };
+        match parse_digest(&subject.digest)? {
+            AnyDigest::Sha256(found) => Ok(found == *digest),
+            AnyDigest::Other => Ok(false),
+        }
+    }
+
+    /// How an index lists this manifest: with its artifact type and its annotations.
+    pub(crate) fn listing(&self, digest: Sha256Digest, size: u64) -> Descriptor {
+        Descriptor {
+            media_type: IMAGE_MANIFEST.to_owned(),
+            digest,
+            size,
+            artifact_type: Some(self.artifact_type().to_owned()),
+            annotations: self.annotations(),
+        }
+    }
+}
+
+/// An image manifest as it is written.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WrittenManifest<'a> {
+    pub(crate) schema_version: u32,
+    pub(crate) media_type: &'a str,
+    pub(crate) artifact_type: &'a str,
+    pub(crate) config: &'a Descriptor,
+    pub(crate) layers: &'a [Descriptor],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) subject: Option<Descriptor>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) annotations: BTreeMap<String, String>,
+}

@@ -1,0 +1,67 @@
+//! Where it is kept: OCI image layouts (registries come behind the same interface), model artifacts, referrers.
+//!
+//! ```text
+//! Reference ─► Store (Layout) ─► Descriptor ─► manifest ─► ModelArtifact: one raw layer = one file
+//!                                     └─► referrers ─► SignatureReferrer ─► bundle
+//! ```
+//!
+//! This crate moves bytes and proves digests; it does not know what a signature means. Small documents come proven or
+//! not at all; large blobs come with their size guarded, and the caller proves them while it takes them
+//! ([`Store::blob`]). Every JSON text is read with limits of 4 MiB and 32 levels.
+//!
+//! The wire types are the crate's own, small and strict, instead of those of crate `oci-spec`, which takes objects
+//! with duplicate keys and would have each caller look for `urls` and `data` anew.
+//!
+//! Specifications: OCI image specification 1.1 (`image-layout.md`, `manifest.md`, `descriptor.md`), OCI distribution
+//! specification 1.1 (tags, referrers), CNCF `ModelPack`.
+//!
+//! ```
+//! use lacre_hash::{NoProgress, Sha256Digest};
+//! use lacre_manifest::{Entry, EntryPath, Manifest};
+//! use lacre_registry_client::{
+//!     Descriptor, IMAGE_MANIFEST, Layout, ModelArtifact, Store, Tag, Target, build,
+//! };
+//!
+//! let folder = tempfile::tempdir()?;
+//! let store = Layout::create(&folder.path().join("store"))?;
+//!
+//! let weights = b"weights".as_slice();
+//! let model = Manifest::new(vec![Entry {
+//!     path: EntryPath::parse("model.safetensors")?,
+//!     size: Some(7),
+//!     sha256: Sha256Digest::of(weights),
+//!     blake3: None,
+//! }])?;
+//! let built = build(&model, "org/mini", Some("1.0.0"))?;
+//! store.put_blob(&built.artifact.layers[0].descriptor, &weights, &NoProgress)?;
+//! store.put_blob(&built.artifact.config, &built.config, &NoProgress)?;
+//! store.put_manifest(IMAGE_MANIFEST, &built.manifest, Some(&Tag::parse("v1")?))?;
+//!
+//! let found: Descriptor = store.resolve(&Target::Only)?;
+//! let artifact = ModelArtifact::parse(&store.manifest(&found)?)?;
+//! assert_eq!(artifact.layers[0].path.as_str(), "model.safetensors");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod descriptor;
+mod error;
+mod image;
+mod layout;
+mod modelpack;
+mod reference;
+mod referrers;
+mod store;
+
+pub use descriptor::{Descriptor, EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST};
+pub use error::{ArtifactFault, CODES, RegistryError};
+pub use layout::{Layout, MAX_CANDIDATE_BYTES, MAX_CANDIDATES};
+pub use modelpack::{
+    BuiltArtifact, LayerKind, MODEL_ARTIFACT_TYPE, MODEL_CONFIG_TYPE, ModelArtifact, ModelConfig, ModelLayer,
+    build,
+};
+pub use reference::{Reference, Tag, Target};
+pub use referrers::{
+    BUNDLE_ARTIFACT_TYPE, BuiltReferrer, EMPTY_CONFIG_BYTES, SignatureReferrer, attach_signature,
+    build_signature_referrer,
+};
+pub use store::{BlobContent, BlobReader, Content, Presence, Put, Store};
