@@ -57,6 +57,12 @@ pub enum JsonError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// An object has more members than the limit.
+    #[error("an object of more than {limit} members")]
+    TooManyMembers {
+        /// The limit.
+        limit: usize,
+    },
 }
 
 impl JsonError {
@@ -65,7 +71,7 @@ impl JsonError {
         match self {
             Self::DuplicateKey { .. } => "E-DUPLICATE-KEY",
             Self::NotUtf8 { .. } | Self::Shape { .. } | Self::Syntax { .. } => "E-JSON",
-            Self::TooDeep { .. } | Self::TooLarge { .. } => "E-LIMIT",
+            Self::TooDeep { .. } | Self::TooLarge { .. } | Self::TooManyMembers { .. } => "E-LIMIT",
         }
     }
 }

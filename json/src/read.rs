@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
@@ -42,6 +43,7 @@ pub fn check(text: &[u8], limits: Limits) -> Result<&str, JsonError> {
         Ok(()) => Ok(text),
         Err(error) => Err(match refusal.into_inner() {
             Some(Refusal::Deep) => JsonError::TooDeep { limit: limits.depth },
+            Some(Refusal::Many) => JsonError::TooManyMembers { limit: MAX_MEMBERS },
             Some(Refusal::Twice(key)) => {
                 JsonError::DuplicateKey { key, line: error.line(), column: error.column() }
             }
@@ -69,8 +71,12 @@ fn from_serde(error: &serde_json::Error, depth: usize) -> JsonError {
     }
 }
 
+/// Most members of one object.
+const MAX_MEMBERS: usize = 1 << 20;
+
 enum Refusal {
     Deep,
+    Many,
     Twice(String),
 }
 
@@ -139,13 +145,19 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let inner = self.deeper()?;
+        // A keyed hash stands for each key: a text of a million keys must not cost a million strings. Two keys of one
+        // hash, which nobody can aim at, would be refused as one key that stands twice.
+        let hasher = RandomState::new();
         let mut keys = HashSet::new();
         while let Some(key) = members.next_key::<std::borrow::Cow<'de, str>>()? {
-            if keys.contains(key.as_ref()) {
+            if !keys.insert(hasher.hash_one(key.as_ref())) {
                 self.refusal.replace(Some(Refusal::Twice(key.chars().take(64).collect())));
                 return Err(A::Error::custom("duplicate key"));
             }
-            keys.insert(key);
+            if keys.len() > MAX_MEMBERS {
+                self.refusal.replace(Some(Refusal::Many));
+                return Err(A::Error::custom("too many members"));
+            }
             members.next_value_seed(inner)?;
         }
         Ok(())
@@ -207,6 +219,19 @@ mod tests {
     fn a_million_open_brackets_do_not_exhaust_the_stack() {
         let text = "[".repeat(1_000_000);
         let error = check(text.as_bytes(), Limits::new(2_000_000, 10_000)).unwrap_err();
+        assert_eq!(error.code(), "E-LIMIT");
+    }
+
+    #[test]
+    fn an_object_has_a_bounded_number_of_members() {
+        let object = |members: usize| {
+            let members: Vec<String> = (0..members).map(|key| format!("\"{key}\":0")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        let limits = Limits::new(1 << 30, 4);
+        assert!(check(object(MAX_MEMBERS).as_bytes(), limits).is_ok());
+        let error = check(object(MAX_MEMBERS + 1).as_bytes(), limits).unwrap_err();
+        assert_eq!(error, JsonError::TooManyMembers { limit: MAX_MEMBERS });
         assert_eq!(error.code(), "E-LIMIT");
     }
 

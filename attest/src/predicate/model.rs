@@ -1,0 +1,364 @@
+//! The `OpenSSF` Model Signing predicate, v1.0 (<https://github.com/ossf/model-signing-spec>), with Lacre's members
+//! `size` and `blake3` beside each file's `digest`, and `lacre` beside the subject's `sha256`.
+
+use std::borrow::Cow;
+
+use lacre_hash::{Blake3Digest, Sha256Digest};
+use lacre_manifest::{Entry, EntryPath, Manifest, ModelIdentity};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::listing::{ALGORITHM, Listed, Listing};
+use crate::error::quoted;
+use crate::statement::STATEMENT_TYPE;
+use crate::wire::Object;
+use crate::{AttestError, Statement, Subject};
+
+/// The predicate type of OMS v1.0.
+pub const MODEL_PREDICATE_TYPE: &str = "https://model_signing/signature/v1.0";
+
+/// The one serialization method that is read: a digest per file.
+const METHOD: &str = "files";
+/// The name of the OMS root among the subject's digests.
+const ROOT_DIGEST: &str = "sha256";
+/// The name of the model identity among the subject's digests.
+const IDENTITY_DIGEST: &str = "lacre";
+/// The name of the version among the subject's annotations.
+const VERSION_ANNOTATION: &str = "version";
+/// The longest name or version of a model, in bytes.
+const TEXT_LIMIT: usize = 4096;
+
+/// What an OMS statement claims: the model of this name and version consists of exactly these files.
+///
+/// A claim, not a proof: nobody has checked who makes it, or looked at a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelClaim {
+    name: String,
+    version: Option<String>,
+    manifest: Manifest,
+    ignore_paths: Vec<EntryPath>,
+    root: Sha256Digest,
+    identity: Option<ModelIdentity>,
+    single_file: bool,
+}
+
+impl ModelClaim {
+    /// Makes a claim to be signed.
+    ///
+    /// `ignore_paths` are what a verifier shall not look at, relative to the model's root; sorted here. The claim has
+    /// an [identity](Self::identity) if every entry of `manifest` has a size and a BLAKE3 digest.
+    ///
+    /// Refused: a name or version that is empty, longer than 4096 bytes or holds control characters (`E-STATEMENT`),
+    /// ignore paths that hide an entry of `manifest` (`E-IGNORE`), and entries of which only some have a size or a
+    /// BLAKE3 digest (`E-PREDICATE`).
+    pub fn new(
+        name: impl Into<String>,
+        version: Option<String>,
+        manifest: Manifest,
+        ignore_paths: Vec<EntryPath>,
+    ) -> Result<Self, AttestError> {
+        let name = plain_text("name", name.into())?;
+        let version = version.map(|version| plain_text("version", version)).transpose()?;
+        let ignore_paths = hiding_nothing(ignore_paths, &manifest)?;
+        let carried = |entry: &Entry| (entry.size.is_some(), entry.blake3.is_some());
+        if manifest.entries().windows(2).any(|pair| carried(&pair[0]) != carried(&pair[1])) {
+            return Err(malformed("only some files have a size or a blake3 digest"));
+        }
+        let identity = if manifest.entries().iter().all(|entry| entry.blake3.is_some()) {
+            manifest.identity()
+        } else {
+            None
+        };
+        let root = manifest.oms_root();
+        Ok(Self { name, version, manifest, ignore_paths, root, identity, single_file: false })
+    }
+
+    /// Reads a claim from a statement.
+    ///
+    /// Every rule of OMS v1.0 that keeps a signature from meaning two things is enforced; see the variants of
+    /// [`AttestError`]. Read beside strict v1.0: resources in component order (Python), and a model that is one file
+    /// and lists itself as `.` (before model-signing 1.1).
+    pub fn from_statement(statement: &Statement<'_>) -> Result<Self, AttestError> {
+        if statement.predicate_type() != MODEL_PREDICATE_TYPE {
+            return Err(AttestError::PredicateType {
+                found: quoted(statement.predicate_type()),
+                expected: MODEL_PREDICATE_TYPE,
+            });
+        }
+        let [subject] = statement.subjects() else {
+            let detail = format!("a model has exactly one subject, not {}", statement.subjects().len());
+            return Err(AttestError::Statement { detail });
+        };
+        let name = plain_text("name", subject.name.clone())?;
+        let version = signed_version(subject)?;
+        let Object(predicate) =
+            serde_json::from_str::<Object<WirePredicate<'_>>>(statement.predicate().get())
+                .map_err(|error| malformed(error.to_string()))?;
+        let Object(serialization) = predicate.serialization;
+        let ignored = serialization.check()?;
+        let Listed { manifest, root, model_itself } = Listing::parse(predicate.resources.get(), &name)?;
+        let ignore_paths = hiding_nothing(ignored, &manifest)?;
+        signed_root(subject, &root)?;
+        let identity = signed_identity(subject, &manifest)?;
+        Ok(Self { name, version, manifest, ignore_paths, root, identity, single_file: model_itself })
+    }
+
+    /// The payload to sign: compact JSON, keys in code-point order, resources in code-point order, so that equal
+    /// claims have equal bytes.
+    ///
+    /// Made for claims of [`ModelClaim::new`]. A claim that was read keeps its meaning, but takes Lacre's form: a new
+    /// payload is not the one that was signed.
+    pub fn to_statement(&self) -> Vec<u8> {
+        let statement = WrittenStatement {
+            kind: STATEMENT_TYPE,
+            predicate: WrittenPredicate {
+                resources: self.manifest.entries().iter().map(WrittenResource::from).collect(),
+                serialization: WrittenSerialization {
+                    allow_symlinks: false,
+                    hash_type: ALGORITHM,
+                    ignore_paths: &self.ignore_paths,
+                    method: METHOD,
+                },
+            },
+            predicate_type: MODEL_PREDICATE_TYPE,
+            subject: [WrittenSubject {
+                annotations: self.version.as_deref().map(|version| WrittenAnnotations { version }),
+                digest: WrittenDigest { lacre: self.identity.as_ref(), sha256: self.manifest.oms_root() },
+                name: &self.name,
+            }],
+        };
+        // Written from structs whose members stand in order: a tree of values would take ten times the memory.
+        serde_json::to_vec(&statement).unwrap_or_default()
+    }
+
+    /// The signed name of the model. Not escaped: it may hold anything but control characters.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The signed version of the model.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// The files of the model.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// What a verifier shall not look at, relative to the model's root, sorted. None of it hides a signed file.
+    pub fn ignore_paths(&self) -> &[EntryPath] {
+        &self.ignore_paths
+    }
+
+    /// The signed OMS root: SHA-256 over the files' digests in the order in which they are listed. It does not bind
+    /// names, so it says nothing about which model this is.
+    pub fn root(&self) -> &Sha256Digest {
+        &self.root
+    }
+
+    /// The model's identity, if the statement carries it. It has been compared with the files that are listed.
+    pub fn identity(&self) -> Option<&ModelIdentity> {
+        self.identity.as_ref()
+    }
+
+    /// Whether the statement is of the old form in which a model that is one file lists itself as `.`: the one entry
+    /// then has the name of the subject, and the file on disk may have any.
+    pub fn single_file(&self) -> bool {
+        self.single_file
+    }
+}
+
+fn malformed(detail: impl Into<String>) -> AttestError {
+    AttestError::Predicate { detail: detail.into() }
+}
+
+fn plain_text(what: &str, text: String) -> Result<String, AttestError> {
+    let fault = if text.is_empty() {
+        "is empty"
+    } else if text.len() > TEXT_LIMIT {
+        "is longer than 4096 bytes"
+    } else if text.chars().any(char::is_control) {
+        "holds control characters"
+    } else {
+        return Ok(text);
+    };
+    Err(AttestError::Statement { detail: format!("the {what} of the model {fault}") })
+}
+
+fn signed_version(subject: &Subject) -> Result<Option<String>, AttestError> {
+    match subject.annotations.get(VERSION_ANNOTATION) {
+        None => Ok(None),
+        Some(Value::String(version)) => plain_text("version", version.clone()).map(Some),
+        Some(_) => {
+            Err(AttestError::Statement { detail: "the version of the model is not a text".to_owned() })
+        }
+    }
+}
+
+fn signed_root(subject: &Subject, computed: &Sha256Digest) -> Result<(), AttestError> {
+    let Some(signed) = subject.digest.get(ROOT_DIGEST) else {
+        return Err(AttestError::Statement { detail: "the subject has no sha256 digest".to_owned() });
+    };
+    let computed = computed.to_string();
+    // Compared as text: one digest has one spelling, and any other text is not this digest.
+    if *signed == computed { Ok(()) } else { Err(AttestError::Root { signed: quoted(signed), computed }) }
+}
+
+fn signed_identity(subject: &Subject, manifest: &Manifest) -> Result<Option<ModelIdentity>, AttestError> {
+    let Some(signed) = subject.digest.get(IDENTITY_DIGEST) else {
+        return Ok(None);
+    };
+    let refused = |detail: String| Err(AttestError::Identity { detail });
+    if manifest.entries().iter().any(|entry| entry.blake3.is_none()) {
+        return refused("the files have no blake3 digests".to_owned());
+    }
+    match manifest.identity() {
+        None => refused("the files have no sizes".to_owned()),
+        Some(computed) if computed.to_string() == *signed => Ok(Some(computed)),
+        Some(computed) => refused(format!("signed {}, computed {computed}", quoted(signed))),
+    }
+}
+
+/// Sorts ignore paths and refuses those that would keep a verifier from looking at a file that is signed.
+fn hiding_nothing(mut paths: Vec<EntryPath>, manifest: &Manifest) -> Result<Vec<EntryPath>, AttestError> {
+    paths.sort_unstable();
+    paths.dedup();
+    let entries = manifest.entries();
+    for path in &paths {
+        // Entries stand in code-point order: those beneath `path` follow one another.
+        let folder = format!("{path}/", path = path.as_str());
+        let next = entries.partition_point(|entry| entry.path.as_str() < folder.as_str());
+        let beneath = entries.get(next).filter(|entry| entry.path.is_or_is_under(path));
+        if let Some(hidden) = beneath.or_else(|| manifest.get(path.as_str())) {
+            return Err(AttestError::Ignore {
+                path: quoted(path.as_str()),
+                detail: format!("it hides the signed file {}", hidden.path),
+            });
+        }
+    }
+    Ok(paths)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WirePredicate<'a> {
+    #[serde(borrow)]
+    resources: &'a RawValue,
+    #[serde(borrow)]
+    serialization: Object<WireSerialization<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireSerialization<'a> {
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+    #[serde(borrow)]
+    hash_type: Cow<'a, str>,
+    // Typed, but not obeyed: a signer cannot make a verifier follow links.
+    #[serde(rename = "allow_symlinks")]
+    _allow_symlinks: bool,
+    #[serde(borrow, default)]
+    shard_size: Option<&'a RawValue>,
+    #[serde(default)]
+    ignore_paths: Vec<String>,
+}
+
+impl WireSerialization<'_> {
+    fn check(self) -> Result<Vec<EntryPath>, AttestError> {
+        if self.method != METHOD {
+            return Err(AttestError::Unsupported {
+                what: "the serialization method",
+                found: quoted(&self.method),
+            });
+        }
+        if self.hash_type != ALGORITHM {
+            return Err(AttestError::Unsupported { what: "the hash type", found: quoted(&self.hash_type) });
+        }
+        if self.shard_size.is_some() {
+            return Err(malformed("a shard size beside the method \"files\""));
+        }
+        let parse = |text: String| {
+            EntryPath::parse(&text).map_err(|error| AttestError::Ignore {
+                path: quoted(&text),
+                detail: error.reason().to_owned(),
+            })
+        };
+        self.ignore_paths.into_iter().map(parse).collect()
+    }
+}
+
+// Members of the written types stand in code-point order of their names.
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WrittenStatement<'a> {
+    #[serde(rename = "_type")]
+    kind: &'static str,
+    predicate: WrittenPredicate<'a>,
+    predicate_type: &'static str,
+    subject: [WrittenSubject<'a>; 1],
+}
+
+#[derive(Debug, Serialize)]
+struct WrittenPredicate<'a> {
+    resources: Vec<WrittenResource<'a>>,
+    serialization: WrittenSerialization<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct WrittenResource<'a> {
+    algorithm: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blake3: Option<&'a Blake3Digest>,
+    digest: &'a Sha256Digest,
+    name: &'a EntryPath,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+}
+
+impl<'a> From<&'a Entry> for WrittenResource<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        Self {
+            algorithm: ALGORITHM,
+            blake3: entry.blake3.as_ref(),
+            digest: &entry.sha256,
+            name: &entry.path,
+            size: entry.size,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct WrittenSerialization<'a> {
+    allow_symlinks: bool,
+    hash_type: &'static str,
+    #[serde(skip_serializing_if = "<[EntryPath]>::is_empty")]
+    ignore_paths: &'a [EntryPath],
+    method: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct WrittenSubject<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<WrittenAnnotations<'a>>,
+    digest: WrittenDigest<'a>,
+    name: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct WrittenAnnotations<'a> {
+    version: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct WrittenDigest<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacre: Option<&'a ModelIdentity>,
+    sha256: Sha256Digest,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! in-toto Statement v1 (<https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md>).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use lacre_json::JsonError;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::error::quoted;
+use crate::wire::{Bounded, Object};
+use crate::{AttestError, Limits};
+
+/// The one statement type that is read and written.
+pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+
+/// At most this many subjects (sigstore-go has the same bound).
+const SUBJECT_LIMIT: usize = 1024;
+/// The longest subject, in bytes of JSON.
+const SUBJECT_BYTES: usize = 64 * 1024;
+
+/// A statement: something is claimed (the predicate) about something (the subjects). The predicate is not parsed yet.
+#[derive(Debug, Clone)]
+pub struct Statement<'a> {
+    subjects: Vec<Subject>,
+    predicate_type: Cow<'a, str>,
+    predicate: &'a RawValue,
+}
+
+/// What a statement is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subject {
+    /// Its name; empty if the statement gives none.
+    pub name: String,
+    /// Its digests by name of the algorithm.
+    pub digest: BTreeMap<String, String>,
+    /// What else is said about it.
+    pub annotations: BTreeMap<String, Value>,
+}
+
+impl<'a> Statement<'a> {
+    /// Reads a statement from the payload of an envelope. The statement borrows the payload.
+    ///
+    /// Refused: what is not one strict JSON object, another `_type`, no subject, more than 1024 subjects, subjects of
+    /// more than 64 KiB, unknown members. Unknown members of a subject are ignored, as in-toto demands.
+    pub fn parse(payload: &'a [u8], limits: &Limits) -> Result<Self, AttestError> {
+        let Object(wire) =
+            lacre_json::from_slice::<Object<WireStatement<'a>>>(payload, limits.statement_json()).map_err(
+                |error| match error {
+                    JsonError::Shape { .. } => malformed(error.to_string()),
+                    source => AttestError::Json { part: "statement", source },
+                },
+            )?;
+        if wire.kind != STATEMENT_TYPE {
+            return Err(AttestError::StatementType { found: quoted(&wire.kind), expected: STATEMENT_TYPE });
+        }
+        let WireStatement { subject: Bounded { kept, count }, predicate_type, predicate, .. } = wire;
+        if count == 0 {
+            return Err(malformed("it has no subject"));
+        }
+        if count > SUBJECT_LIMIT {
+            return Err(AttestError::Limit { what: "subjects", size: count, limit: SUBJECT_LIMIT });
+        }
+        let subjects = kept.into_iter().map(subject).collect::<Result<_, _>>()?;
+        Ok(Self { subjects, predicate_type, predicate })
+    }
+
+    /// What the statement is about; at least one.
+    pub fn subjects(&self) -> &[Subject] {
+        &self.subjects
+    }
+
+    /// Of which kind the claim is.
+    pub fn predicate_type(&self) -> &str {
+        &self.predicate_type
+    }
+
+    /// The claim, as it stands in the payload.
+    pub fn predicate(&self) -> &'a RawValue {
+        self.predicate
+    }
+}
+
+fn subject(text: &RawValue) -> Result<Subject, AttestError> {
+    let size = text.get().len();
+    if size > SUBJECT_BYTES {
+        return Err(AttestError::Limit { what: "bytes of subject", size, limit: SUBJECT_BYTES });
+    }
+    let Object(wire) = serde_json::from_str::<Object<WireSubject>>(text.get())
+        .map_err(|error| malformed(format!("subject: {error}")))?;
+    Ok(Subject {
+        name: wire.name.unwrap_or_default(),
+        digest: wire.digest.unwrap_or_default(),
+        annotations: wire.annotations.unwrap_or_default(),
+    })
+}
+
+fn malformed(detail: impl Into<String>) -> AttestError {
+    AttestError::Statement { detail: detail.into() }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WireStatement<'a> {
+    #[serde(borrow, rename = "_type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    subject: Bounded<&'a RawValue, SUBJECT_LIMIT>,
+    #[serde(borrow)]
+    predicate_type: Cow<'a, str>,
+    #[serde(borrow)]
+    predicate: &'a RawValue,
+}
+
+#[derive(Debug, Deserialize)]
+struct WireSubject {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    digest: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    annotations: Option<BTreeMap<String, Value>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { statement: 256 * 1024, depth: 8 };
+    const GOOD: &str = concat!(
+        r#"{"_type":"https://in-toto.io/Statement/v1","predicate":{"a":[1]},"predicateType":"urn:x","#,
+        r#""subject":[{"annotations":{"k":["v"]},"digest":{"sha256":"ab"},"name":"n"}]}"#
+    );
+
+    fn code(text: &str) -> &'static str {
+        Statement::parse(text.as_bytes(), &LIMITS).map_or_else(|error| error.code(), |_| "ok")
+    }
+
+    fn with(part: &str, replacement: &str) -> String {
+        assert_eq!(GOOD.matches(part).count(), 1, "{part}");
+        GOOD.replace(part, replacement)
+    }
+
+    #[test]
+    fn reads_every_part() {
+        let statement = Statement::parse(GOOD.as_bytes(), &LIMITS).unwrap();
+        assert_eq!(statement.predicate_type(), "urn:x");
+        assert_eq!(statement.predicate().get(), r#"{"a":[1]}"#);
+        let [subject] = statement.subjects() else { panic!() };
+        assert_eq!(subject.name, "n");
+        assert_eq!(subject.digest, [("sha256".to_owned(), "ab".to_owned())].into());
+        assert_eq!(subject.annotations, [("k".to_owned(), serde_json::json!(["v"]))].into());
+    }
+
+    #[test]
+    fn reads_subjects_without_name_and_with_members_that_it_does_not_know() {
+        // What cosign's `sign` writes, and an in-toto resource descriptor.
+        let text = with(
+            r#"{"annotations":{"k":["v"]},"digest":{"sha256":"ab"},"name":"n"}"#,
+            r#"{"digest":{"sha256":"ab"},"annotations":{}},{"uri":"https://example.com","mediaType":"x"}"#,
+        );
+        let statement = Statement::parse(text.as_bytes(), &LIMITS).unwrap();
+        assert_eq!(statement.subjects().len(), 2);
+        assert_eq!(statement.subjects()[0].name, "");
+        assert!(statement.subjects()[1].digest.is_empty());
+    }
+
+    #[test]
+    fn refuses_what_is_malformed() {
+        for (part, replacement, expected) in [
+            ("Statement/v1", "Statement/v0.1", "E-STATEMENT-TYPE"),
+            ("Statement/v1", "Statement/v1/", "E-STATEMENT-TYPE"),
+            (r#""_type":"https://in-toto.io/Statement/v1","#, "", "E-STATEMENT"),
+            (r#""predicateType":"urn:x","#, "", "E-STATEMENT"),
+            (r#""predicate":{"a":[1]},"#, "", "E-STATEMENT"),
+            (r#""predicateType":"urn:x""#, r#""predicateType":7"#, "E-STATEMENT"),
+            (r#"{"_type""#, r#"{"expires":"never","_type""#, "E-STATEMENT"),
+            (r#"{"_type""#, r#"{"_type":"https://in-toto.io/Statement/v1","_type""#, "E-DUPLICATE-KEY"),
+            (r#"{"a":[1]}"#, r#"{"a":[{"b":1,"b":2}]}"#, "E-DUPLICATE-KEY"),
+            (r#"{"sha256":"ab"}"#, r#"{"sha256":"ab","sha256":"cd"}"#, "E-DUPLICATE-KEY"),
+            (r#"{"sha256":"ab"}"#, r#"{"sha256":7}"#, "E-STATEMENT"),
+            (r#"{"sha256":"ab"}"#, r#"[["sha256","ab"]]"#, "E-STATEMENT"),
+            (r#"{"k":["v"]}"#, "[]", "E-STATEMENT"),
+            (r#""name":"n""#, r#""name":["n"]"#, "E-STATEMENT"),
+            (r#"{"a":[1]}"#, "[[[[[[[[1]]]]]]]]", "E-LIMIT"),
+            ("}]}", "}]", "E-JSON"),
+            ("}]}", "}]}\0", "E-JSON"),
+            ("\"n\"", "\"\u{1}\"", "E-JSON"),
+        ] {
+            assert_eq!(code(&with(part, replacement)), expected, "{part} -> {replacement}");
+        }
+        let subjects = GOOD.split_once("\"subject\":").unwrap().0;
+        assert_eq!(code(&format!("{subjects}\"subject\":[]}}")), "E-STATEMENT");
+        assert_eq!(code(&format!("{subjects}\"subject\":{{}}}}")), "E-STATEMENT");
+        assert_eq!(code(&format!("{subjects}\"subject\":[[\"n\",{{}},{{}}]]}}")), "E-STATEMENT");
+    }
+
+    #[test]
+    fn refuses_a_statement_that_is_an_array_or_nothing() {
+        let array = r#"["https://in-toto.io/Statement/v1",[{"name":"n"}],"urn:x",{}]"#;
+        assert_eq!(code(array), "E-STATEMENT");
+        assert_eq!(code(&format!("[{GOOD}]")), "E-STATEMENT");
+        assert_eq!(code("null"), "E-STATEMENT");
+        assert_eq!(code(""), "E-JSON");
+    }
+
+    #[test]
+    fn refuses_every_truncation() {
+        for length in 0..GOOD.len() {
+            assert_eq!(code(&GOOD[..length]), "E-JSON", "{length}");
+        }
+    }
+
+    #[test]
+    fn limits_are_exact() {
+        let subject = r#"{"annotations":{"k":["v"]},"digest":{"sha256":"ab"},"name":"n"}"#;
+        let many = |count: usize| with(subject, &vec!["{}"; count].join(","));
+        assert_eq!(code(&many(SUBJECT_LIMIT)), "ok");
+        assert_eq!(code(&many(SUBJECT_LIMIT + 1)), "E-LIMIT");
+        let long = |bytes: usize| with(subject, &format!(r#"{{"x":"{}"}}"#, "x".repeat(bytes - 8)));
+        assert_eq!(code(&long(SUBJECT_BYTES)), "ok");
+        assert_eq!(code(&long(SUBJECT_BYTES + 1)), "E-LIMIT");
+        let padded = |bytes: usize| format!("{GOOD}{}", " ".repeat(bytes - GOOD.len()));
+        assert_eq!(code(&padded(LIMITS.statement)), "ok");
+        assert_eq!(code(&padded(LIMITS.statement + 1)), "E-LIMIT");
+    }
+}

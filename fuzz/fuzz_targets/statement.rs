@@ -1,0 +1,46 @@
+//! Statements, through the claim about a model that they make.
+
+#![no_main]
+
+use lacre_attest::{AttestError, CODES, Limits, ModelClaim, Statement};
+use lacre_manifest::oms_root;
+use libfuzzer_sys::fuzz_target;
+
+const LIMITS: Limits = Limits { statement: 1 << 20, depth: 16 };
+
+fn read(payload: &[u8]) -> Result<ModelClaim, AttestError> {
+    ModelClaim::from_statement(&Statement::parse(payload, &LIMITS)?)
+}
+
+fuzz_target!(|payload: &[u8]| {
+    let claim = match read(payload) {
+        Ok(claim) => claim,
+        Err(error) => {
+            assert!(CODES.contains(&error.code()), "{error:?}");
+            return;
+        }
+    };
+    let manifest = claim.manifest();
+    assert!(!manifest.entries().is_empty());
+    for ignored in claim.ignore_paths() {
+        assert!(!manifest.entries().iter().any(|entry| entry.path.is_or_is_under(ignored)), "{ignored}");
+    }
+    if let Some(identity) = claim.identity() {
+        assert_eq!(Some(*identity), manifest.identity());
+        assert!(manifest.entries().iter().all(|entry| entry.size.is_some() && entry.blake3.is_some()));
+    }
+
+    // Written in Lacre's form, it makes the same claim, and writing that again changes nothing.
+    let written = claim.to_statement();
+    let again = read(&written).expect("what is written is read");
+    assert_eq!(again.to_statement(), written);
+    assert_eq!(again.name(), claim.name());
+    assert_eq!(again.version(), claim.version());
+    assert_eq!(again.manifest(), manifest);
+    assert_eq!(again.ignore_paths(), claim.ignore_paths());
+    assert_eq!(again.identity(), claim.identity());
+    assert!(!again.single_file());
+    assert_eq!(*again.root(), oms_root(manifest.entries().iter().map(|entry| &entry.sha256)));
+    let value: serde_json::Value = serde_json::from_slice(&written).expect("JSON");
+    assert_eq!(lacre_json::to_vec(&value), written, "keys in order");
+});
