@@ -1,0 +1,232 @@
+//! The command line as a type: the shared flags and the verbs.
+
+use std::ffi::OsString;
+
+use clap::builder::TypedValueParser;
+use clap::{Arg, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
+use lacre_manifest::{EntryPath, Links};
+
+use crate::cmd::diff::DiffArgs;
+use crate::cmd::inspect::InspectArgs;
+use crate::cmd::key::KeyArgs;
+use crate::cmd::pull::PullArgs;
+use crate::cmd::push::PushArgs;
+use crate::cmd::sign::SignArgs;
+use crate::cmd::verify::VerifyArgs;
+use crate::exit;
+
+/// Seals machine-learning models, and proves them before a byte is used.
+#[derive(Debug, Parser)]
+#[command(name = "lacre", version, max_term_width = 100, after_help = SHORT_SHARED)]
+#[command(arg_required_else_help = true, infer_subcommands = false)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What the short help of `lacre` says of the shared flags; the long help has their texts.
+const SHORT_SHARED: &str = "\
+Shared options, before or after the verb (see lacre --help): --json --quiet
+--verbose --color --progress --offline --force --dry-run
+
+Examples:
+  lacre sign MODEL --key release.key --name org/mini-lm --version 1.0.0
+  lacre verify MODEL --key release.pub";
+
+/// The flags that every verb takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Shared options")]
+#[allow(clippy::struct_excessive_bools, reason = "each is one flag of the command line")]
+pub(crate) struct Globals {
+    /// Print one JSON object on stdout, for success and for failure
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(crate) json: bool,
+    /// Print errors only
+    #[arg(short, long, global = true, hide_short_help = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Print each step
+    #[arg(short, long, global = true, hide_short_help = true)]
+    pub(crate) verbose: bool,
+    /// When to colour; auto obeys the environment too
+    #[arg(long, global = true, hide_short_help = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    /// How to show progress, on stderr
+    #[arg(long, global = true, hide_short_help = true, value_name = "HOW", default_value = "auto")]
+    pub(crate) progress: ProgressMode,
+    /// Open no socket: nothing that needs the network is tried
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(crate) offline: bool,
+    /// Replace what exists (never a private key)
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(crate) force: bool,
+    /// Say what would be written, and write nothing
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(crate) dry_run: bool,
+}
+
+/// When output is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless the environment asks otherwise.
+    Auto,
+    /// Also into files and pipes.
+    Always,
+    /// Not even on a terminal.
+    Never,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressMode {
+    /// A bar, if stderr is a terminal.
+    Auto,
+    /// A line when work starts and every 10 seconds.
+    Plain,
+    /// Not at all.
+    None,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Key(KeyArgs),
+    Sign(SignArgs),
+    Verify(VerifyArgs),
+    Inspect(InspectArgs),
+    Push(PushArgs),
+    Pull(PullArgs),
+    Diff(DiffArgs),
+}
+
+impl Verb {
+    /// The verb's name, as JSON and hints give it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "key new",
+            Self::Sign(_) => "sign",
+            Self::Verify(_) => "verify",
+            Self::Inspect(_) => "inspect",
+            Self::Push(_) => "push",
+            Self::Pull(_) => "pull",
+            Self::Diff(_) => "diff",
+        }
+    }
+}
+
+/// Which links in a folder are followed, as the command line names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LinkMode {
+    /// Refuse every symbolic link
+    Refuse,
+    /// Follow the links of a Hugging Face cache snapshot into its blobs
+    HfCache,
+}
+
+impl From<LinkMode> for Links {
+    fn from(mode: LinkMode) -> Self {
+        match mode {
+            LinkMode::Refuse => Self::Refuse,
+            LinkMode::HfCache => Self::HfCache,
+        }
+    }
+}
+
+/// The whole command line as clap sees it, with the table of exit codes behind the long help.
+pub(crate) fn command() -> Command {
+    Cli::command().after_long_help(exit::listing())
+}
+
+/// Whether `--json` stands among the arguments: asked before they are parsed, because a usage error must know it.
+pub(crate) fn wants_json(argv: &[OsString]) -> bool {
+    argv.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--json")
+}
+
+/// The verb among arguments that could not be parsed, for the `command` member of a usage error.
+pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
+    const VERBS: [(&str, &str); 7] = [
+        ("key", "key new"),
+        ("sign", "sign"),
+        ("verify", "verify"),
+        ("inspect", "inspect"),
+        ("push", "push"),
+        ("pull", "pull"),
+        ("diff", "diff"),
+    ];
+    argv.iter()
+        .skip(1)
+        .find_map(|arg| VERBS.iter().find(|(word, _)| *arg == *word))
+        .map_or("lacre", |(_, name)| name)
+}
+
+/// Reads an argument that names an entry of a model: relative, with `/`, nothing above the model.
+#[derive(Debug, Clone)]
+pub(crate) struct EntryPathParser;
+
+impl TypedValueParser for EntryPathParser {
+    type Value = EntryPath;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        let parse = |text: String| {
+            let trimmed = text.strip_suffix('/').unwrap_or(&text);
+            EntryPath::parse(trimmed).map_err(|error| format!("{error} (give it relative to the model)"))
+        };
+        clap::builder::StringValueParser::new().try_map(parse).parse_ref(command, arg, value)
+    }
+}
+
+/// Reads a name or version that is (or must be) signed: not empty, of one line, of at most 4096 bytes.
+pub(crate) fn signed_text(text: &str) -> Result<String, &'static str> {
+    match text {
+        "" => Err("it is empty"),
+        long if long.len() > 4096 => Err("it is longer than 4096 bytes"),
+        text if text.chars().any(char::is_control) => Err("it holds control characters"),
+        text => Ok(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn os(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn json_is_seen_anywhere_but_behind_the_end_of_options() {
+        assert!(wants_json(&os(&["lacre", "--json", "verify"])));
+        assert!(wants_json(&os(&["lacre", "verify", "x", "--json"])));
+        assert!(!wants_json(&os(&["lacre", "verify", "--", "--json"])));
+        assert!(!wants_json(&os(&["--json"])));
+    }
+
+    #[test]
+    fn every_verb_is_guessed_by_the_name_it_reports() {
+        for sub in command().get_subcommands() {
+            let name = guess_verb(&os(&["lacre", "--bogus", sub.get_name()]));
+            assert!(name.starts_with(sub.get_name()), "{name}");
+        }
+        assert_eq!(guess_verb(&os(&["lacre", "--bogus"])), "lacre");
+    }
+
+    #[test]
+    fn the_short_help_names_every_shared_flag() {
+        let cli = command();
+        for arg in cli.get_arguments().filter(|arg| arg.is_global_set()) {
+            let long = format!("--{}", arg.get_long().unwrap());
+            assert!(SHORT_SHARED.contains(&long), "{long}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What a bundle claims, read and shown without believing any of it.
+
+use std::fmt::Write as _;
+
+use lacre_attest::{
+    AttestError, Bundle, CertificateForm, KeyHint, Limits, MODEL_PREDICATE_TYPE, Material, ModelClaim,
+    Statement, Subject,
+};
+use serde_json::{Value, json};
+
+use crate::error::CliError;
+use crate::text;
+
+/// What a bundle claims.
+#[derive(Debug)]
+pub(crate) struct Claims {
+    material: Material,
+    log_entries: usize,
+    timestamps: usize,
+    predicate_type: String,
+    subjects: Vec<Subject>,
+    model: Option<ModelClaim>,
+}
+
+impl Claims {
+    /// Reads a bundle with any kind of material and any predicate; that of a model must be well formed.
+    pub(crate) fn read(bundle: &[u8], limits: &Limits) -> Result<Self, CliError> {
+        let bundle = Bundle::parse(bundle, limits)?;
+        let statement = Statement::parse(bundle.envelope().payload(), limits)?;
+        let is_model = statement.predicate_type() == MODEL_PREDICATE_TYPE;
+        let model = is_model.then(|| ModelClaim::from_statement(&statement)).transpose()?;
+        Ok(Self {
+            material: bundle.material().clone(),
+            log_entries: bundle.log_entries(),
+            timestamps: bundle.timestamps(),
+            predicate_type: statement.predicate_type().to_owned(),
+            subjects: statement.subjects().to_vec(),
+            model,
+        })
+    }
+
+    /// The claim about a model, if it is one.
+    pub(crate) fn model(&self) -> Option<&ModelClaim> {
+        self.model.as_ref()
+    }
+
+    /// Whether the bundle is to be verified with a public key that somebody must already have.
+    pub(crate) fn wants_key(&self) -> bool {
+        matches!(self.material, Material::PublicKey(_))
+    }
+
+    /// The claim about a model, or why there is none.
+    pub(crate) fn into_model(self) -> Result<ModelClaim, CliError> {
+        let found = text::safe(&self.predicate_type);
+        let other = AttestError::PredicateType { found, expected: MODEL_PREDICATE_TYPE };
+        Ok(self.model.ok_or(other)?)
+    }
+
+    /// As `label, value` pairs for people.
+    pub(crate) fn rows(&self) -> Vec<(&'static str, String)> {
+        let mut rows = Vec::new();
+        if let Some(claim) = &self.model {
+            model_rows(claim, &mut rows);
+        } else {
+            rows.push(("claim", format!("no model signature, but {}", self.predicate_type)));
+            rows.extend(self.subjects.iter().map(|subject| ("subject", subject_words(subject))));
+        }
+        rows.push(("signed by", self.material_words()));
+        rows.push(("signed at", self.time_words()));
+        rows
+    }
+
+    /// As JSON. Everything in it is unverified.
+    pub(crate) fn to_json(&self) -> Value {
+        let subjects: Vec<_> = self
+            .subjects
+            .iter()
+            .map(|it| json!({ "annotations": it.annotations, "digest": it.digest, "name": it.name }))
+            .collect();
+        json!({
+            "log_entries": self.log_entries,
+            "material": self.material_json(),
+            "model": self.model.as_ref().map(model_json),
+            "predicate_type": self.predicate_type,
+            "subjects": subjects,
+            "timestamps": self.timestamps,
+            "verified": false,
+        })
+    }
+
+    fn time_words(&self) -> String {
+        match (self.timestamps, self.log_entries) {
+            (0, 0) => "time unproven: no timestamp, no transparency log entry".to_owned(),
+            (timestamps, entries) => {
+                format!(
+                    "{timestamps} timestamps and {entries} transparency log entries, which this version does not verify"
+                )
+            }
+        }
+    }
+
+    fn material_words(&self) -> String {
+        match &self.material {
+            Material::PublicKey(KeyHint::Missing) => "a public key that the bundle does not name".to_owned(),
+            Material::PublicKey(hint) => {
+                format!("a public key, {}", hint_words(hint).unwrap_or_default())
+            }
+            Material::Certificates(held) => {
+                let form = match held.form() {
+                    CertificateForm::Leaf => "a certificate (Sigstore keyless)",
+                    CertificateForm::Chain => "a certificate chain",
+                };
+                let number = text::count(held.certificates().len(), "certificate");
+                format!("{form}, {number}; this version of lacre does not verify certificates")
+            }
+            _ => "something that this version of lacre does not know".to_owned(),
+        }
+    }
+
+    fn material_json(&self) -> Value {
+        match &self.material {
+            Material::PublicKey(hint) => json!({
+                "convention": convention(hint),
+                "hint": hint.text(),
+                "kind": "public-key",
+            }),
+            Material::Certificates(held) => json!({
+                "form": match held.form() {
+                    CertificateForm::Leaf => "leaf",
+                    CertificateForm::Chain => "chain",
+                },
+                "kind": "certificates",
+                "number": held.certificates().len(),
+            }),
+            _ => json!({ "kind": "unknown" }),
+        }
+    }
+}
+
+/// A key's name in a bundle, for people: the digest and by which convention it is made.
+pub(crate) fn hint_words(hint: &KeyHint) -> Option<String> {
+    let text = hint.text()?;
+    Some(match hint {
+        KeyHint::OmsHex(_) => format!("SHA-256 of its PEM text {text}"),
+        KeyHint::CosignBase64(_) => format!("SHA-256 of its DER {text}"),
+        KeyHint::Key(key) => format!("{} in full, SHA-256 of its PEM text {text}", key.algorithm().as_str()),
+        _ => format!("named {text:?} by no known convention"),
+    })
+}
+
+fn convention(hint: &KeyHint) -> Option<&'static str> {
+    match hint {
+        KeyHint::OmsHex(_) => Some("oms"),
+        KeyHint::CosignBase64(_) => Some("cosign"),
+        KeyHint::Key(_) => Some("key"),
+        KeyHint::Missing => None,
+        _ => Some("unknown"),
+    }
+}
+
+fn model_rows(claim: &ModelClaim, rows: &mut Vec<(&'static str, String)>) {
+    let manifest = claim.manifest();
+    rows.push(("name", claim.name().to_owned()));
+    rows.push(("version", claim.version().unwrap_or("none").to_owned()));
+    let size = manifest.total_size().map_or_else(|| "sizes not claimed".to_owned(), text::size);
+    rows.push(("files", format!("{}, {size}", manifest.len())));
+    let identity = claim.identity().map_or_else(|| "none".to_owned(), ToString::to_string);
+    rows.push(("identity", identity));
+    rows.push(("root", format!("sha256:{}", claim.root())));
+    if !claim.ignore_paths().is_empty() {
+        let paths: Vec<_> = claim.ignore_paths().iter().map(ToString::to_string).collect();
+        rows.push(("left out", paths.join(", ")));
+    }
+}
+
+fn model_json(claim: &ModelClaim) -> Value {
+    let manifest = claim.manifest();
+    let files: Vec<_> = manifest
+        .entries()
+        .iter()
+        .map(|it| json!({ "blake3": it.blake3, "path": it.path, "sha256": it.sha256, "size": it.size }))
+        .collect();
+    json!({
+        "bytes": manifest.total_size(),
+        "files": files,
+        "identity": claim.identity().map(ToString::to_string),
+        "ignore_paths": claim.ignore_paths(),
+        "name": claim.name(),
+        "root": claim.root().to_string(),
+        "version": claim.version(),
+    })
+}
+
+fn subject_words(subject: &Subject) -> String {
+    let mut words = subject.name.clone();
+    for (algorithm, digest) in &subject.digest {
+        // Writing to a string cannot fail.
+        let _ = write!(words, " {algorithm}:{digest}");
+    }
+    words
+}

@@ -1,0 +1,146 @@
+//! `lacre inspect` of a reference: the artifact, what refers to it, and what the signatures among that claim.
+
+use lacre_attest::Limits;
+use lacre_registry_client::{
+    BUNDLE_ARTIFACT_TYPE, Descriptor, ModelArtifact, ModelConfig, Reference, SignatureReferrer, Store,
+};
+use serde_json::{Value, json};
+
+use super::inspect::{check_line, expectations, unverified};
+use crate::claims::Claims;
+use crate::error::CliError;
+use crate::printer::{Done, Line};
+use crate::session::Session;
+use crate::{interrupt, place, text};
+
+/// So many referrers are looked into; anybody can add more.
+const LOOKED_INTO: usize = 64;
+/// A configuration is a small text.
+const CONFIG_LIMIT: u64 = 4 * 1024 * 1024;
+
+pub(super) fn run(reference: &Reference, session: &Session) -> Result<Done, CliError> {
+    let (store, target) = place::open_store(reference)?;
+    let found = store.resolve(target)?;
+    let artifact = ModelArtifact::parse(&store.manifest(&found)?)?;
+    let config = artifact.parse_config(&store.small_blob(&artifact.config, CONFIG_LIMIT)?)?;
+    let referrers = store.referrers(&found.digest, None)?;
+    let mut looked = Vec::new();
+    for referrer in referrers.iter().take(LOOKED_INTO) {
+        interrupt::check()?;
+        looked.push(Referrer::look(store.as_ref(), referrer));
+    }
+    if referrers.len() > LOOKED_INTO {
+        session.warn(format!("only {LOOKED_INTO} of {} referrers were looked into", referrers.len()));
+    }
+    let check = check_command(reference, &looked);
+    let bytes: u64 = artifact.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.descriptor.size));
+    let result = json!({
+        "bytes": bytes,
+        "check": check,
+        "config": descriptor_json(&artifact.config),
+        "kind": "reference",
+        "layers": layers_json(&artifact),
+        "manifest": descriptor_json(&found),
+        "name": config.name,
+        "reference": reference.to_string(),
+        "referrers": looked.iter().map(Referrer::to_json).collect::<Vec<_>>(),
+        "verified": false,
+        "version": config.version,
+    });
+    let mut lines = vec![
+        unverified("reference", &reference.to_string()),
+        unverified("manifest", &format!("sha256:{}", found.digest)),
+        unverified("config", &format!("sha256:{}{}", artifact.config.digest, title(&config))),
+        unverified("layers", &format!("{}, {}", artifact.layers.len(), text::size(bytes))),
+    ];
+    if session.printer.is_verbose() {
+        lines.extend(artifact.layers.iter().map(|layer| {
+            let Descriptor { digest, size, .. } = &layer.descriptor;
+            unverified("layer", &format!("{digest}  {}  {}", layer.path, text::size(*size)))
+        }));
+    }
+    lines.extend(looked.iter().flat_map(Referrer::lines));
+    if looked.is_empty() {
+        lines.push(unverified("referrers", "none: nobody signed it here"));
+    }
+    lines.extend(check.map(|check| check_line(&check)));
+    Ok(Done::new(result, lines))
+}
+
+/// Something that refers to the artifact.
+struct Referrer<'a> {
+    descriptor: &'a Descriptor,
+    /// What it claims, if it is a signature bundle; one that cannot be read is told, and hides no other.
+    claims: Option<Result<Claims, CliError>>,
+}
+
+impl<'a> Referrer<'a> {
+    fn look(store: &dyn Store, descriptor: &'a Descriptor) -> Self {
+        let is_bundle = descriptor.artifact_type.as_deref() == Some(BUNDLE_ARTIFACT_TYPE);
+        Self { descriptor, claims: is_bundle.then(|| Self::read(store, descriptor)) }
+    }
+
+    fn read(store: &dyn Store, descriptor: &Descriptor) -> Result<Claims, CliError> {
+        let limits = Limits::default();
+        let referrer = SignatureReferrer::parse(&store.manifest(descriptor)?)?;
+        let limit = u64::try_from(limits.bundle()).unwrap_or(u64::MAX);
+        Claims::read(&store.small_blob(&referrer.bundle, limit)?, &limits)
+    }
+
+    fn to_json(&self) -> Value {
+        let error = |error: &CliError| json!({ "code": error.code(), "message": error.to_string() });
+        json!({
+            "artifact_type": self.descriptor.artifact_type,
+            "claims": self.claims.as_ref().and_then(|claims| claims.as_ref().ok()).map(Claims::to_json),
+            "digest": format!("sha256:{}", self.descriptor.digest),
+            "error": self.claims.as_ref().and_then(|claims| claims.as_ref().err()).map(error),
+        })
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        let kind = self.descriptor.artifact_type.as_deref().unwrap_or("of no stated type");
+        let mut lines = vec![unverified("referrer", &format!("sha256:{} {kind}", self.descriptor.digest))];
+        match &self.claims {
+            None => {}
+            Some(Ok(claims)) => {
+                lines.extend(
+                    claims.rows().iter().map(|(label, value)| unverified(&format!("  {label}"), value)),
+                );
+            }
+            Some(Err(error)) => {
+                lines.push(unverified("  unreadable", &format!("[{}] {error}", error.code())));
+            }
+        }
+        lines
+    }
+}
+
+fn check_command(reference: &Reference, looked: &[Referrer<'_>]) -> Option<String> {
+    let readable = looked.iter().filter_map(|referrer| referrer.claims.as_ref()?.as_ref().ok());
+    let claims = readable.filter(|claims| claims.wants_key()).find_map(Claims::model)?;
+    let expected = expectations(claims.name(), claims.version());
+    Some(format!("lacre pull {} DIR --key KEY.pub{expected}", text::shell(&reference.to_string())))
+}
+
+fn title(config: &ModelConfig) -> String {
+    let words = [config.name.as_deref(), config.version.as_deref()];
+    let words: Vec<_> = words.into_iter().flatten().collect();
+    if words.is_empty() { String::new() } else { format!(" ({})", words.join(" ")) }
+}
+
+fn descriptor_json(descriptor: &Descriptor) -> Value {
+    json!({
+        "digest": format!("sha256:{}", descriptor.digest),
+        "media_type": descriptor.media_type,
+        "size": descriptor.size,
+    })
+}
+
+fn layers_json(artifact: &ModelArtifact) -> Value {
+    let layer = |layer: &lacre_registry_client::ModelLayer| {
+        let mut value = descriptor_json(&layer.descriptor);
+        value["path"] = json!(layer.path);
+        value
+    };
+    artifact.layers.iter().map(layer).collect()
+}

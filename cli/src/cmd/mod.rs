@@ -1,0 +1,28 @@
+//! The verbs: a file each, with its arguments and its run.
+
+pub(crate) mod diff;
+pub(crate) mod inspect;
+mod inspect_reference;
+pub(crate) mod key;
+pub(crate) mod pull;
+pub(crate) mod push;
+pub(crate) mod sign;
+pub(crate) mod verify;
+
+use crate::args::Verb;
+use crate::error::CliError;
+use crate::printer::Done;
+use crate::session::Session;
+
+/// Runs one verb.
+pub(crate) fn run(verb: &Verb, session: &Session) -> Result<Done, CliError> {
+    match verb {
+        Verb::Key(args) => key::run(args, session),
+        Verb::Sign(args) => sign::run(args, session),
+        Verb::Verify(args) => verify::run(args, session),
+        Verb::Inspect(args) => inspect::run(args, session),
+        Verb::Push(args) => push::run(args, session),
+        Verb::Pull(args) => pull::run(args, session),
+        Verb::Diff(args) => diff::run(args, session),
+    }
+}

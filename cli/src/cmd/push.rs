@@ -1,0 +1,144 @@
+//! `lacre push`: a signed model into a store.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use lacre_attest::{Limits, ModelClaim};
+use lacre_manifest::Root;
+use lacre_publish::{Pushed, Signed};
+use lacre_registry_client::{Descriptor, Layout, Reference, RegistryError, Store, Tag, Target};
+use serde_json::json;
+
+use crate::args::LinkMode;
+use crate::claims::Claims;
+use crate::error::CliError;
+use crate::printer::{Done, Line, Tone};
+use crate::session::Session;
+use crate::{place, text};
+
+/// Push a signed model, with its signature, into an OCI image layout
+///
+/// Every file is compared with what was signed before anything is written. The signature itself is carried, not
+/// judged: who pulls decides whom to trust.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lacre push MODEL oci:store:mini-lm-v1
+  lacre push model.gguf oci:/srv/models:gguf --signature elsewhere.sig")]
+pub(crate) struct PushArgs {
+    /// Signed folder or file
+    pub(crate) model: PathBuf,
+    /// Where to: oci:DIR or oci:DIR:TAG; a new folder is made
+    #[arg(value_name = "REF")]
+    reference: String,
+    /// Signature [default: MODEL/model.sig or FILE.sig]
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
+    /// Links to follow: refuse (default) or hf-cache
+    #[arg(
+        long,
+        value_name = "MODE",
+        default_value = "refuse",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    links: LinkMode,
+}
+
+pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> {
+    let reference = Reference::parse(&args.reference)?;
+    let (dir, tag) = destination(&reference)?;
+    let limits = Limits::default();
+    let root = Root::open(&args.model, args.links.into())?;
+    let bundle = place::read_signature(&args.model, args.signature.as_deref(), &limits)?;
+    let claim = Claims::read(&bundle, &limits)?.into_model()?;
+    if let (Some(tag), true) = (tag, dir.exists()) {
+        refuse_to_move(tag, &Layout::open(dir)?, &claim, session)?;
+    }
+    if session.globals.dry_run {
+        return Ok(told(&reference, &claim, None));
+    }
+    let store = Layout::create(dir)?;
+    let at = args.signature.clone().unwrap_or_else(|| place::default_signature(&args.model));
+    let model = Signed { root: &root, bundle: &bundle, signature: root.locate(&at) };
+    let pushed = {
+        let meter = session.meter("pushing");
+        lacre_publish::push(&model, &store, tag, &limits, &meter)?
+    };
+    Ok(told(&reference, &claim, Some(&pushed)))
+}
+
+fn destination(reference: &Reference) -> Result<(&std::path::Path, Option<&Tag>), CliError> {
+    match reference {
+        Reference::Layout { dir, target: Target::Only } => Ok((dir, None)),
+        Reference::Layout { dir, target: Target::Tag(tag) } => Ok((dir, Some(tag))),
+        Reference::Layout { .. } => {
+            Err(CliError::usage("a digest follows from what is pushed: give a tag, or neither"))
+        }
+        _ => Err(CliError::usage(format!("{reference} is not a reference to an image layout"))),
+    }
+}
+
+/// A tag that leads to another model stays where it is unless `--force` moves it.
+fn refuse_to_move(tag: &Tag, store: &Layout, claim: &ModelClaim, session: &Session) -> Result<(), CliError> {
+    let old = match store.resolve(&Target::Tag(tag.clone())) {
+        Ok(old) => old,
+        Err(RegistryError::TagNotFound { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if session.globals.force || leads_to(&old, claim) {
+        return Ok(());
+    }
+    Err(CliError::Exists {
+        path: format!("the tag {tag}"),
+        why: "it leads to another model and is moved only with --force",
+    })
+}
+
+/// Whether pushing the claimed files would give this very manifest; unknown, so no, when their sizes are not claimed.
+fn leads_to(old: &Descriptor, claim: &ModelClaim) -> bool {
+    lacre_registry_client::build(claim.manifest(), claim.name(), claim.version())
+        .is_ok_and(|built| built.descriptor().digest == old.digest)
+}
+
+fn told(reference: &Reference, claim: &ModelClaim, pushed: Option<&Pushed>) -> Done {
+    let digest = |descriptor: &Descriptor| format!("sha256:{}", descriptor.digest);
+    let identity = claim.identity().map(ToString::to_string);
+    let result = json!({
+        "bytes_reused": pushed.map(|it| it.reused),
+        "bytes_written": pushed.map(|it| it.written),
+        "dry_run": pushed.is_none(),
+        "files": claim.manifest().len(),
+        "identity": identity,
+        "manifest": pushed.map(|it| digest(&it.manifest)),
+        "name": claim.name(),
+        "reference": reference.to_string(),
+        "signature": pushed.map(|it| digest(&it.signature)),
+        "signature_existed": pushed.map(|it| it.signature_existed),
+        "version": claim.version(),
+    });
+    let version = claim.version().map(|version| format!(" {version}")).unwrap_or_default();
+    let verb = if pushed.is_some() { "pushed" } else { "would push" };
+    let mut lines = vec![
+        Line::new(Tone::Good, verb)
+            .then(Tone::Strong, format!(" {}{version}", claim.name()))
+            .then(Tone::Plain, format!(" to {reference}")),
+    ];
+    if let Some(pushed) = pushed {
+        let existed = if pushed.signature_existed { " (was there)" } else { "" };
+        let (written, reused) = (text::size(pushed.written), text::size(pushed.reused));
+        lines.push(Line::row("files", format!("{}, {written} written, {reused} reused", pushed.files)));
+        lines.push(Line::row("manifest", digest(&pushed.manifest)));
+        lines.push(Line::row(
+            "signature",
+            format!("{}{existed}; carried, not verified", digest(&pushed.signature)),
+        ));
+    } else {
+        lines.push(Line::row(
+            "files",
+            format!("{}, not compared with what is signed", claim.manifest().len()),
+        ));
+    }
+    lines.extend(identity.map(|identity| Line::row("identity", identity)));
+    Done::new(result, lines)
+}

@@ -1,0 +1,202 @@
+//! `lacre sign`: a model becomes a signed bundle.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use lacre_attest::{Bundle, ModelClaim};
+use lacre_hash::Engine;
+use lacre_manifest::{DEFAULT_IGNORES, EntryPath, Exclusions, Root, Survey, Tree};
+use lacre_sign::FileKey;
+use serde_json::json;
+
+use crate::args::{EntryPathParser, LinkMode, signed_text};
+use crate::error::CliError;
+use crate::passphrase::{self, Ask};
+use crate::printer::{Done, Line, Tone};
+use crate::session::Session;
+use crate::{interrupt, place, save, text};
+
+/// Sign a model: a folder (MODEL/model.sig) or a file (FILE.sig)
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lacre sign MODEL --key release.key --name org/mini-lm --version 1.0.0
+  lacre sign model.gguf --key release.key --passphrase-file pass.txt
+  lacre sign MODEL --key release.key --ignore notes --signature -")]
+pub(crate) struct SignArgs {
+    /// Folder or file to sign
+    pub(crate) model: PathBuf,
+    /// Private key to sign with
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Name to sign [default: base name of MODEL]
+    #[arg(long, value_parser = signed_text)]
+    name: Option<String>,
+    /// Version to sign
+    #[arg(long = "version", value_name = "VERSION", value_parser = signed_text)]
+    model_version: Option<String>,
+    /// Where to write the signature (- is stdout)
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
+    /// Leave this path out, and sign that (repeatable)
+    #[arg(long, value_name = "PATH", value_parser = EntryPathParser)]
+    ignore: Vec<EntryPath>,
+    /// Sign .git* and .github at the root too
+    #[arg(long)]
+    no_default_ignores: bool,
+    /// Links to follow: refuse (default) or hf-cache
+    #[arg(
+        long,
+        value_name = "MODE",
+        default_value = "refuse",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    links: LinkMode,
+    /// Read the passphrase from here (- is stdin)
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &SignArgs, session: &Session) -> Result<Done, CliError> {
+    let root = Root::open(&args.model, args.links.into())?;
+    let signature = args.signature.clone().unwrap_or_else(|| place::default_signature(&args.model));
+    let to_stdout = signature == Path::new("-");
+    if to_stdout && session.globals.json {
+        return Err(CliError::usage("--signature - and --json cannot both have stdout"));
+    }
+    if !to_stdout {
+        // Before anything is hashed for nothing.
+        save::check(&signature, session.existing())?;
+    }
+    let key = open_key(args, session)?;
+    let exclusions = exclusions(args, &root, &signature)?;
+    let survey = {
+        let meter = session.meter("signing");
+        lacre_manifest::survey(&root, &exclusions, &Engine::new(), &meter)?
+    };
+    warn_of_ignored(args, session, &survey.tree);
+    warn_of_other_signature(session, &survey);
+    let name = args.name.clone().unwrap_or_else(|| {
+        session.warn(format!(
+            "no --name: signed as {:?}, the base name of the model; a name tells this release from others",
+            root.name()
+        ));
+        root.name().to_owned()
+    });
+    let claim = ModelClaim::new(name, args.model_version.clone(), survey.manifest, exclusions.ignore)?;
+    let bundle = lacre_sign::seal(&claim, &key)?;
+    interrupt::check()?;
+    let told = Told { claim: &claim, tree: &survey.tree, key: &key, signature: &signature };
+    finish(&told, &bundle, session)
+}
+
+fn open_key(args: &SignArgs, session: &Session) -> Result<FileKey, CliError> {
+    let mut refused = None;
+    let mut ask = || match passphrase::get(args.passphrase_file.as_deref(), Ask::Open(&args.key)) {
+        Ok(passphrase) => Ok(Some(passphrase)),
+        Err(error) => {
+            refused = Some(error);
+            Ok(None)
+        }
+    };
+    let opened = lacre_sign::read_private_key(&args.key, &mut ask);
+    // Why there is no passphrase says more than that there is none.
+    let opened = refused.map_or_else(|| opened.map_err(CliError::from), Err)?;
+    if let Some(mode) = opened.exposed_mode {
+        session.warn(format!("{} is open to others (mode {mode:04o}): chmod 600 it", text::path(&args.key)));
+    }
+    Ok(opened.key)
+}
+
+fn exclusions(args: &SignArgs, root: &Root, signature: &Path) -> Result<Exclusions, CliError> {
+    if root.only_file().is_some() {
+        if !args.ignore.is_empty() {
+            return Err(CliError::usage("--ignore is for folders, and this model is a file"));
+        }
+        return Ok(Exclusions::default());
+    }
+    let mut ignore = args.ignore.clone();
+    if !args.no_default_ignores {
+        for path in DEFAULT_IGNORES {
+            ignore.push(EntryPath::parse(path).map_err(lacre_manifest::ManifestError::from)?);
+        }
+    }
+    ignore.sort_unstable();
+    ignore.dedup();
+    Ok(Exclusions { ignore, signature: root.locate(signature) })
+}
+
+fn warn_of_ignored(args: &SignArgs, session: &Session, tree: &Tree) {
+    for path in &args.ignore {
+        let shown = path.to_string();
+        if !tree.excluded.iter().any(|excluded| excluded.path.trim_end_matches('/') == shown) {
+            session.warn(format!(
+                "--ignore {shown}: there is nothing of this name (give it relative to the model)"
+            ));
+        }
+    }
+}
+
+/// With the signature elsewhere, a `model.sig` in the folder is a file like any other: hardly what was meant.
+fn warn_of_other_signature(session: &Session, survey: &Survey) {
+    if survey.manifest.get("model.sig").is_some() {
+        session.warn(
+            "the folder's own model.sig is signed as a file of the model: remove it, or --ignore model.sig",
+        );
+    }
+}
+
+struct Told<'a> {
+    claim: &'a ModelClaim,
+    tree: &'a Tree,
+    key: &'a FileKey,
+    signature: &'a Path,
+}
+
+fn finish(told: &Told<'_>, bundle: &Bundle, session: &Session) -> Result<Done, CliError> {
+    let Told { claim, tree, key, signature } = *told;
+    let bytes = bundle.to_json();
+    let to_stdout = signature == Path::new("-");
+    let dry_run = session.globals.dry_run;
+    if !dry_run && !to_stdout {
+        save::write(signature, &bytes, session.existing())?;
+    }
+    let manifest = claim.manifest();
+    let size = manifest.total_size();
+    let identity = manifest.identity().map(|identity| identity.to_string());
+    let public = key.public_key();
+    let result = json!({
+        "bytes": size,
+        "dry_run": dry_run,
+        "excluded": tree.excluded,
+        "files": manifest.len(),
+        "identity": identity,
+        "ignore_paths": claim.ignore_paths(),
+        "key": { "algorithm": public.algorithm().as_str(), "hint": public.hint() },
+        "links": tree.links.iter().map(|link| json!({ "path": link.path, "target": link.target })).collect::<Vec<_>>(),
+        "name": claim.name(),
+        "root": claim.root().to_string(),
+        "signature": text::path(signature),
+        "version": claim.version(),
+    });
+    let verb = if dry_run { "would sign" } else { "signed" };
+    let version = claim.version().map(|version| format!(" {version}")).unwrap_or_default();
+    let mut lines = vec![
+        Line::new(Tone::Good, verb).then(Tone::Strong, format!(" {}{version}", claim.name())),
+        Line::row("files", format!("{}, {}", manifest.len(), size.map(text::size).unwrap_or_default())),
+        Line::row("identity", identity.unwrap_or_default()),
+        Line::row("key", format!("{} sha256:{}", public.algorithm().as_str(), public.hint())),
+        Line::row("signature", text::path(signature)),
+    ];
+    lines
+        .extend(tree.excluded.iter().map(|it| Line::row("left out", format!("{} ({})", it.path, it.reason))));
+    lines.extend(tree.links.iter().map(|it| Line::row("followed", format!("{} -> {}", it.path, it.target))));
+    if session.printer.is_verbose() {
+        lines.extend(
+            manifest.entries().iter().map(|entry| Line::plain(format!("  {}  {}", entry.sha256, entry.path))),
+        );
+    }
+    let data = (to_stdout && !dry_run).then_some(bytes);
+    Ok(Done { data, ..Done::new(result, lines) })
+}

@@ -1,0 +1,152 @@
+//! `lacre verify`: whether a model is what a trusted key signed.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use lacre_manifest::EntryPath;
+use lacre_verify::{Hold, Outcome, Report, Requirements, SignedAt, Trust, Unverified};
+use serde_json::{Value, json};
+
+use crate::args::{EntryPathParser, LinkMode, signed_text};
+use crate::error::CliError;
+use crate::keys::KeyRing;
+use crate::printer::{Done, Line, Tone};
+use crate::session::Session;
+use crate::text;
+
+/// Verify that a model is exactly what a trusted key signed
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lacre verify MODEL --key release.pub --expect-name org/mini-lm
+  lacre verify MODEL --key old.pub --key new.pub --json
+  lacre verify model.gguf --key release.pub --signature elsewhere.sig")]
+pub(crate) struct VerifyArgs {
+    /// Folder or file to verify
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    demands: Demands,
+    /// Signature [default: MODEL/model.sig or FILE.sig]
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
+    /// Accept this path unsigned (repeatable)
+    #[arg(long, value_name = "PATH", value_parser = EntryPathParser)]
+    allow_unsigned: Vec<EntryPath>,
+    /// Links to follow: refuse (default) or hf-cache
+    #[arg(
+        long,
+        value_name = "MODE",
+        default_value = "refuse",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    links: LinkMode,
+}
+
+/// What a signature must satisfy: `verify` and `pull` demand it alike.
+#[derive(Debug, Args)]
+pub(super) struct Demands {
+    /// Public key to trust (repeatable)
+    #[arg(long, value_name = "FILE", required = true)]
+    key: Vec<PathBuf>,
+    /// Demand this signed name
+    #[arg(long, value_name = "NAME", value_parser = signed_text)]
+    expect_name: Option<String>,
+    /// Demand this signed version
+    #[arg(long, value_name = "V", value_parser = signed_text)]
+    expect_version: Option<String>,
+}
+
+impl Demands {
+    /// The same for the verifier, and the keys with the files they came from.
+    pub(super) fn read(&self) -> Result<(Requirements, KeyRing), CliError> {
+        let ring = KeyRing::read(&self.key)?;
+        let trust = Trust::keys(ring.keys()).map_err(|error| CliError::usage(error.to_string()))?;
+        let mut requirements = Requirements::new(trust);
+        if let Some(name) = &self.expect_name {
+            requirements = requirements.expect_name(name);
+        }
+        if let Some(version) = &self.expect_version {
+            requirements = requirements.expect_version(version);
+        }
+        Ok((requirements, ring))
+    }
+}
+
+pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Done, CliError> {
+    let (requirements, ring) = args.demands.read()?;
+    let requirements = requirements.allow_unsigned(args.allow_unsigned.iter().cloned());
+    let signature = args
+        .signature
+        .as_deref()
+        .map(|path| if path == Path::new("-") { Path::new("/dev/stdin") } else { path });
+    let model = Unverified::open(&args.model, signature, args.links.into(), &requirements)?;
+    let verified = {
+        let meter = session.meter("verifying");
+        model.verify(&requirements, &Hold::Nothing, &meter)?
+    };
+    let report = verified.report();
+    Ok(Done::new(report_json(report, &ring, session), report_lines("verified", report, &ring, session)))
+}
+
+/// A report as JSON, with the file of the signer's key; its warnings are told.
+pub(super) fn report_json(report: &Report, ring: &KeyRing, session: &Session) -> Value {
+    for warning in &report.warnings {
+        session.warn(warning);
+    }
+    let mut value = json!(report);
+    let file = report.signer.as_ref().and_then(|signer| ring.file_of(signer.key()));
+    value["key_file"] = json!(file.map(text::path));
+    value
+}
+
+/// A report for people: who, what, when.
+pub(super) fn report_lines(done: &str, report: &Report, ring: &KeyRing, session: &Session) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if let Some(model) = &report.model {
+        let version = model.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
+        lines.push(Line::new(Tone::Good, done).then(Tone::Strong, format!(" {}{version}", model.name)));
+    }
+    if let Some(signer) = &report.signer {
+        let file = ring.file_of(signer.key()).map(|path| format!(" ({})", text::path(path)));
+        let (algorithm, key) = (signer.algorithm().as_str(), signer.key());
+        let words = format!("{algorithm} sha256:{key}{}", file.unwrap_or_default());
+        lines.push(Line::row("signed by", words));
+    }
+    lines.push(Line::row(
+        "signed at",
+        match report.signed_at {
+            SignedAt::Unproven => "time unproven",
+            _ => "a time that this version cannot show",
+        },
+    ));
+    if let Some(model) = &report.model {
+        let size = model.bytes.map(|bytes| format!(", {}", text::size(bytes))).unwrap_or_default();
+        lines.push(Line::row("files", format!("{}{size}", model.files)));
+        lines.extend(model.identity.as_ref().map(|identity| Line::row("identity", identity)));
+    }
+    lines.extend(
+        report.excluded.iter().map(|it| Line::row("left out", format!("{} ({})", it.path, it.reason))),
+    );
+    lines
+        .extend(report.links.iter().map(|it| Line::row("followed", format!("{} -> {}", it.path, it.target))));
+    lines.extend(
+        report.empty_folders.iter().map(|path| Line::row("unsigned", format!("{path}/ (an empty folder)"))),
+    );
+    if session.printer.is_verbose() {
+        lines.extend(check_words(report).map(Line::plain));
+    }
+    lines
+}
+
+/// The checks of a report, a line each.
+pub(crate) fn check_words(report: &Report) -> impl Iterator<Item = String> {
+    report.checks.iter().map(|check| {
+        let outcome = match check.outcome {
+            Outcome::Passed => "passed",
+            Outcome::Failed => "FAILED",
+        };
+        let step = json!(check.step);
+        format!("  check      {outcome} {}: {}", step.as_str().unwrap_or_default(), check.detail)
+    })
+}

@@ -1,0 +1,126 @@
+//! Why a verb failed: an error of a crate below, or one of the command line itself.
+
+use std::io;
+
+use lacre_attest::AttestError;
+use lacre_deliver::DeliverError;
+use lacre_manifest::ManifestError;
+use lacre_publish::PublishError;
+use lacre_registry_client::RegistryError;
+use lacre_sign::SignError;
+use lacre_verify::Report;
+
+/// Every code that the command line itself can end with, beside those of the crates below.
+#[cfg(test)]
+pub(crate) const CODES: &[&str] = &[
+    "E-BUG",
+    "E-EXISTS",
+    "E-INPUT-TYPE",
+    "E-INTERRUPTED",
+    "E-KEY",
+    "E-LIMIT",
+    "E-NO-SIGNATURE",
+    "E-NOT-FOUND",
+    "E-OUTPUT",
+    "E-PASSPHRASE",
+    "E-UNREADABLE",
+    "E-USAGE",
+];
+
+/// Why a verb failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum CliError {
+    #[error(transparent)]
+    Attest(#[from] AttestError),
+    #[error("internal error: {detail}")]
+    Bug { detail: String },
+    #[error(transparent)]
+    Deliver(#[from] DeliverError),
+    #[error("{path} exists: {why}")]
+    Exists { path: String, why: &'static str },
+    #[error("{path} is {found}, not {wanted}")]
+    InputType { path: String, found: &'static str, wanted: &'static str },
+    #[error("interrupted")]
+    Interrupted,
+    #[error("{path} is not a usable key")]
+    Key { path: String, source: AttestError },
+    #[error("{path} holds a private key: give the public one")]
+    KeyIsPrivate { path: String },
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error("{path} has no signature: {looked_for} does not exist")]
+    NoSignature { path: String, looked_for: String },
+    #[error("{path} does not exist")]
+    NotFound { path: String },
+    #[error("cannot write {path}")]
+    Output { path: String, source: io::Error },
+    #[error("{message}")]
+    Passphrase { message: String, source: Option<io::Error> },
+    #[error("the two passphrases differ")]
+    PassphraseSlip,
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    #[error("{path} is larger than {limit} bytes")]
+    TooLarge { path: String, limit: u64 },
+    #[error("cannot read {path}")]
+    Unreadable { path: String, source: io::Error },
+    #[error("{message}")]
+    Usage { message: String, tip: Option<String> },
+    #[error(transparent)]
+    Verify(#[from] Box<lacre_verify::Failure>),
+}
+
+impl CliError {
+    /// The stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Attest(error) => error.code(),
+            Self::Bug { .. } => "E-BUG",
+            Self::Deliver(error) => error.code(),
+            Self::Exists { .. } => "E-EXISTS",
+            Self::InputType { .. } => "E-INPUT-TYPE",
+            Self::Interrupted => "E-INTERRUPTED",
+            Self::Key { .. } | Self::KeyIsPrivate { .. } => "E-KEY",
+            Self::Manifest(error) => error.code(),
+            Self::NoSignature { .. } => "E-NO-SIGNATURE",
+            Self::NotFound { .. } => "E-NOT-FOUND",
+            Self::Output { .. } => "E-OUTPUT",
+            Self::Passphrase { .. } | Self::PassphraseSlip => "E-PASSPHRASE",
+            Self::Publish(error) => error.code(),
+            Self::Registry(error) => error.code(),
+            Self::Sign(error) => error.code(),
+            Self::TooLarge { .. } => "E-LIMIT",
+            Self::Unreadable { .. } => "E-UNREADABLE",
+            Self::Usage { .. } => "E-USAGE",
+            Self::Verify(error) => error.code(),
+        }
+    }
+
+    /// How far verification came, if it was verification that failed.
+    pub(crate) fn report(&self) -> Option<&Report> {
+        match self {
+            Self::Deliver(DeliverError::Refused(failure)) | Self::Verify(failure) => Some(&failure.report),
+            _ => None,
+        }
+    }
+
+    /// A usage error without more to say.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), tip: None }
+    }
+
+    /// What reading `path` failed with: whether it is missing or cannot be read.
+    pub(crate) fn read(path: &std::path::Path, source: io::Error) -> Self {
+        let path = crate::text::path(path);
+        if source.kind() == io::ErrorKind::NotFound {
+            Self::NotFound { path }
+        } else {
+            Self::Unreadable { path, source }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What to do about a failure: one remedy for each error code, in the words of the verb that failed.
+
+use lacre_sign::SignError;
+
+use crate::args::Verb;
+use crate::error::CliError;
+use crate::passphrase;
+use crate::text;
+
+/// The remedy of `error` in `verb`.
+pub(crate) fn remedy(error: &CliError, verb: &Verb) -> Option<String> {
+    own(error).or_else(|| by_code(error.code(), &Subject::of(verb)))
+}
+
+/// The remedy that the error itself knows.
+pub(crate) fn own(error: &CliError) -> Option<String> {
+    match error {
+        CliError::Usage { tip, .. } => tip.clone(),
+        CliError::PassphraseSlip => {
+            Some("nothing was written: try again, and type the same twice".to_owned())
+        }
+        CliError::Sign(SignError::Passphrase { .. }) => {
+            Some("it is the passphrase of another key, or mistyped, or the key file is damaged".to_owned())
+        }
+        CliError::KeyIsPrivate { .. } => Some(
+            "the public key is the NAME.pub that `lacre key new NAME` wrote beside the private one"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// What a verb was about, in words that can be pasted into a shell.
+struct Subject {
+    verb: &'static str,
+    model: String,
+}
+
+impl Subject {
+    fn of(verb: &Verb) -> Self {
+        let model = match verb {
+            Verb::Key(args) => text::path(args.name()),
+            Verb::Sign(args) => text::path(&args.model),
+            Verb::Verify(args) => text::path(&args.model),
+            Verb::Inspect(args) => args.what.to_string_lossy().into_owned(),
+            Verb::Push(args) => text::path(&args.model),
+            Verb::Pull(args) => args.reference.clone(),
+            Verb::Diff(args) => args.a.to_string_lossy().into_owned(),
+        };
+        Self { verb: verb.name(), model: text::shell(&model) }
+    }
+}
+
+fn by_code(code: &str, subject: &Subject) -> Option<String> {
+    content(code, subject)
+        .or_else(|| trust(code, subject))
+        .or_else(|| input(code, subject))
+        .or_else(|| form(code, subject))
+        .or_else(|| end(code, subject))
+}
+
+fn content(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
+    let fetch_again = "do not use this model: fetch it again from where it was published".to_owned();
+    Some(match code {
+        "E-FILE-EXTRA" => {
+            "remove the file; --allow-unsigned PATH tolerates it, but nothing proves it".to_owned()
+        }
+        "E-FILE-MISSING" | "E-FILE-CHANGED" | "E-FILE-SIZE" if *verb == "push" => {
+            format!(
+                "the model is not what was signed: sign it again with `lacre sign {model} --key KEY --force`"
+            )
+        }
+        "E-FILE-MISSING" | "E-FILE-CHANGED" | "E-FILE-SIZE" => fetch_again,
+        "E-FILE-RENAMED" => "give the file its signed name back, or fetch the model again".to_owned(),
+        "E-FILE-TYPE" => {
+            "a signed file must be a regular file; for a Hugging Face cache snapshot give --links hf-cache"
+                .to_owned()
+        }
+        "E-FILE-NAME" => "remove or rename the file: no signed name can be like this".to_owned(),
+        "E-BLOB-DIGEST" => {
+            "the store is damaged or was altered: push the model again from a good copy".to_owned()
+        }
+        "E-ARTIFACT-MISMATCH" => {
+            "the artifact is not what its signature covers: do not use it, and ask who pushed it".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn trust(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
+    Some(match code {
+        "E-SIGNATURE-INVALID" => {
+            "the signature was not made by this key over this content: do not use the model".to_owned()
+        }
+        "E-NO-SIGNATURE" if *verb == "pull" => {
+            "nobody signed what is stored there, or the signature was not pushed along".to_owned()
+        }
+        "E-NO-SIGNATURE" if *verb == "push" => {
+            format!("sign it first: lacre sign {model} --key KEY --name NAME --version VERSION")
+        }
+        "E-NO-SIGNATURE" => format!(
+            "if the signature is elsewhere, name it with --signature FILE; to sign: lacre sign {model} --key KEY"
+        ),
+        "E-SIGNER-UNTRUSTED" => format!(
+            "`lacre inspect {model}` shows which key the signature names; \
+             trust another key only after its owner confirmed it on another way"
+        ),
+        "E-NAME-MISMATCH" => {
+            format!("this is another model than you asked for; `lacre inspect {model}` shows the signed name")
+        }
+        "E-VERSION-MISMATCH" => {
+            format!(
+                "this is another version than you asked for; `lacre inspect {model}` shows the signed version"
+            )
+        }
+        "E-PASSPHRASE" => format!(
+            "give the passphrase with --passphrase-file FILE (- is stdin) or in {}, or run on a terminal{}",
+            passphrase::VARIABLE,
+            if *verb == "key new" { "; --no-passphrase makes a key without one" } else { "" }
+        ),
+        _ => return None,
+    })
+}
+
+fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
+    Some(match code {
+        "E-EXISTS" if *verb == "key new" => {
+            "choose another name; a key is never overwritten, not even with --force: \
+             without it, nothing new could be signed under the trust it has"
+                .to_owned()
+        }
+        "E-EXISTS" => "choose another place, or give --force to replace it".to_owned(),
+        "E-INPUT-TYPE" => "only regular files are signed: remove it, or leave it out with --ignore PATH; \
+             for a Hugging Face cache snapshot give --links hf-cache"
+            .to_owned(),
+        "E-INPUT-NAME" => "rename it: signed names are UTF-8, relative, and without backslash".to_owned(),
+        "E-INPUT-CHANGED" => {
+            format!("something writes to {model} while it is read: wait for it, then try again")
+        }
+        "E-INPUT-EMPTY" => "a model has at least one file that is not ignored".to_owned(),
+        "E-NOT-FOUND" => "check the path".to_owned(),
+        "E-UNREADABLE" => "check the permissions, and that it is what the command line says it is".to_owned(),
+        "E-OUTPUT" => {
+            "check that the folder exists, that it may be written to, and that the disk has space".to_owned()
+        }
+        "E-REFERENCE" => "a reference is oci:DIR, oci:DIR:TAG or oci:DIR@sha256:DIGEST".to_owned(),
+        "E-REFERENCE-NOT-FOUND" => "check the folder and the tag of the reference".to_owned(),
+        "E-BLOB-MISSING" => "the store is incomplete: push the model again".to_owned(),
+        "E-USAGE" => format!("lacre {verb} --help"),
+        _ => return None,
+    })
+}
+
+fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
+    Some(match code {
+        "E-KEY" if *verb == "sign" => {
+            "wanted: a PKCS#8 private key in PEM, as `lacre key new` writes it; \
+             `openssl pkcs8 -topk8 -in OLD -out NEW` converts others"
+                .to_owned()
+        }
+        "E-KEY" => "wanted: a public key in PEM (`-----BEGIN PUBLIC KEY-----`) of ecdsa-p256, ecdsa-p384, ecdsa-p521 \
+             or ed25519"
+            .to_owned(),
+        "E-NAME-COLLISION" | "E-DUPLICATE-NAME" if *verb == "sign" => {
+            "rename one of them: on another file system both names are one file".to_owned()
+        }
+        "E-UNSUPPORTED" => "this version of lacre does not read this kind; look for a newer one".to_owned(),
+        "E-SAFETENSORS" => "the file is no valid safetensors file; it was signed like this".to_owned(),
+        "E-LIMIT" => "it is larger or deeper than anything sensible; if it is genuine, tell its author".to_owned(),
+        "E-LAYOUT" => "the folder is not an OCI image layout (oci-layout, index.json, blobs/), or a damaged one".to_owned(),
+        "E-ARTIFACT" => "what is stored there is not a model that lacre pushed, or it was altered".to_owned(),
+        "E-BUNDLE" | "E-ENVELOPE" | "E-SIGNATURE-COUNT" | "E-PAYLOAD-TYPE" | "E-JSON" | "E-DUPLICATE-KEY" => {
+            "it is not a well-formed signature bundle (Sigstore bundle v0.3 with one DSSE signature): \
+             it is damaged, of another kind, or made to confuse"
+                .to_owned()
+        }
+        "E-STATEMENT" | "E-STATEMENT-TYPE" | "E-PREDICATE" | "E-PREDICATE-TYPE" | "E-NO-RESOURCES" | "E-ROOT"
+        | "E-IDENTITY" | "E-PATH" | "E-DUPLICATE-NAME" | "E-NAME-COLLISION" | "E-IGNORE" | "E-HEX" => {
+            "what is signed is not a sound OpenSSF Model Signing v1.0 statement: ask its signer to sign again".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn end(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
+    let remedy = match code {
+        "E-INTERRUPTED" if *verb == "push" => "what is stored already is not stored again by the next push",
+        "E-BUG" => {
+            "this is a fault of lacre, not yours: please report it with the command line and this message"
+        }
+        "E-INTERRUPTED" => "nothing was changed; run it again when you like",
+        _ => return None,
+    };
+    Some(remedy.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit;
+
+    #[test]
+    fn every_code_has_a_remedy_in_every_verb() {
+        for verb in ["key new", "sign", "verify", "inspect", "push", "pull", "diff"] {
+            let subject = Subject { verb, model: "MODEL".to_owned() };
+            for code in exit::TABLE.iter().flat_map(|row| row.codes) {
+                let hint = by_code(code, &subject);
+                assert!(hint.is_some_and(|hint| !hint.is_empty()), "{code} in {verb}");
+            }
+        }
+    }
+}

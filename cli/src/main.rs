@@ -1,0 +1,25 @@
+//! `lacre`: the hand on all of Lacre. Verbs, output, exit codes, progress; what a program would want is in the crates.
+
+mod args;
+mod bug;
+mod claims;
+mod cmd;
+mod error;
+mod exit;
+mod hints;
+mod interrupt;
+mod keys;
+mod passphrase;
+mod place;
+mod printer;
+mod progress;
+mod save;
+mod session;
+mod text;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let argv: Vec<_> = std::env::args_os().collect();
+    ExitCode::from(session::run(&argv))
+}

@@ -1,0 +1,139 @@
+//! What a word of the command line names: a folder, a file, a reference into a store.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use lacre_attest::Limits;
+use lacre_registry_client::{Layout, Reference, Store, Target};
+
+use crate::error::CliError;
+use crate::text;
+
+/// What a word names.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// A file.
+    File(PathBuf),
+    /// A folder.
+    Folder(PathBuf),
+    /// An artifact in a store.
+    Reference(Reference),
+    /// `-`.
+    Stdin,
+}
+
+impl Place {
+    /// Looks what `word` names. A file whose name starts with `oci:` can be given as `./oci:…`.
+    pub(crate) fn parse(word: &OsStr) -> Result<Self, CliError> {
+        if word == "-" {
+            return Ok(Self::Stdin);
+        }
+        if let Some(text) = word.to_str()
+            && Reference::is_reference(text)
+        {
+            return Ok(Self::Reference(Reference::parse(text)?));
+        }
+        let path = PathBuf::from(word);
+        let found = fs::metadata(&path).map_err(|source| CliError::read(&path, source))?;
+        Ok(if found.is_dir() { Self::Folder(path) } else { Self::File(path) })
+    }
+}
+
+/// Opens the store of a reference, which must exist.
+pub(crate) fn open_store(reference: &Reference) -> Result<(Box<dyn Store>, &Target), CliError> {
+    match reference {
+        Reference::Layout { dir, target } => Ok((Box::new(Layout::open(dir)?), target)),
+        _ => Err(CliError::usage(format!("{reference} is not a reference to an image layout"))),
+    }
+}
+
+/// Where the signature of a model is when nobody says otherwise: `MODEL/model.sig`, or `FILE.sig` for a file.
+pub(crate) fn default_signature(model: &Path) -> PathBuf {
+    if model.is_dir() {
+        return model.join("model.sig");
+    }
+    let mut file = OsString::from(model);
+    file.push(".sig");
+    file.into()
+}
+
+/// Reads the signature of `model`: from `named` if given (`-` is stdin), else from its usual place.
+pub(crate) fn read_signature(
+    model: &Path,
+    named: Option<&Path>,
+    limits: &Limits,
+) -> Result<Vec<u8>, CliError> {
+    if let Some(path) = named {
+        return read_bundle(path, limits).map_err(|error| match error {
+            CliError::NotFound { path } => {
+                CliError::NoSignature { path: text::path(model), looked_for: path }
+            }
+            other => other,
+        });
+    }
+    let path = default_signature(model);
+    match fs::symlink_metadata(&path) {
+        // It lies among what is not trusted yet: a FIFO there would hang us, a link would lead us elsewhere.
+        Ok(found) if !found.is_file() => Err(CliError::InputType {
+            path: text::path(&path),
+            found: "a folder, link or device",
+            wanted: "a signature file",
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(CliError::NoSignature { path: text::path(model), looked_for: text::path(&path) })
+        }
+        _ => read_bundle(&path, limits),
+    }
+}
+
+/// Reads a bundle of at most the size that `limits` allow; `-` is stdin.
+pub(crate) fn read_bundle(path: &Path, limits: &Limits) -> Result<Vec<u8>, CliError> {
+    let limit = u64::try_from(limits.bundle()).unwrap_or(u64::MAX);
+    let source: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(|source| CliError::read(path, source))?)
+    };
+    let mut bytes = Vec::new();
+    source
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|source| CliError::read(path, source))?;
+    if bytes.len() as u64 > limit {
+        return Err(CliError::TooLarge { path: text::path(path), limit });
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_what_it_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("f");
+        fs::write(&file, "x").unwrap();
+        let parse = |word: &Path| Place::parse(word.as_os_str());
+        assert!(matches!(parse(folder.path()), Ok(Place::Folder(_))));
+        assert!(matches!(parse(&file), Ok(Place::File(_))));
+        assert!(matches!(parse(Path::new("-")), Ok(Place::Stdin)));
+        assert!(matches!(parse(Path::new("oci:store:v1")), Ok(Place::Reference(_))));
+        assert_eq!(parse(Path::new("oci:")).unwrap_err().code(), "E-REFERENCE");
+        assert_eq!(parse(&folder.path().join("no")).unwrap_err().code(), "E-NOT-FOUND");
+    }
+
+    #[test]
+    fn a_missing_signature_is_told_from_one_that_cannot_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = || read_signature(folder.path(), None, &Limits::default());
+        assert_eq!(read().unwrap_err().code(), "E-NO-SIGNATURE");
+        fs::create_dir(folder.path().join("model.sig")).unwrap();
+        assert_eq!(read().unwrap_err().code(), "E-INPUT-TYPE");
+        let named = folder.path().join("elsewhere.sig");
+        let error = read_signature(folder.path(), Some(&named), &Limits::default()).unwrap_err();
+        assert_eq!(error.code(), "E-NO-SIGNATURE");
+    }
+}

@@ -1,0 +1,107 @@
+//! What text may reach a terminal, and how sizes, paths and commands are written.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Makes text harmless for a terminal: control, direction and invisible characters become `\u{…}`.
+///
+/// A backslash stays single, unlike in [`lacre_manifest::escape`]: most texts come from the crates below, which
+/// have escaped the names in them already.
+pub(crate) fn safe(text: &str) -> String {
+    let pieces: Vec<_> = text.split('\\').map(lacre_manifest::escape).collect();
+    pieces.join("\\")
+}
+
+/// The same for JSON text, where `\u` escapes keep the meaning: a hidden character can only stand inside a string.
+pub(crate) fn safe_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hidden(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn is_hidden(c: char) -> bool {
+    (c.is_ascii_control() || !c.is_ascii())
+        && lacre_manifest::escape(c.encode_utf8(&mut [0; 4])).starts_with('\\')
+}
+
+/// A path as text: bytes that are not UTF-8 become `\xNN`.
+pub(crate) fn path(path: &Path) -> String {
+    let mut out = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        out.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+/// A number of bytes for people, in decimal units.
+pub(crate) fn size(bytes: u64) -> String {
+    indicatif::DecimalBytes(bytes).to_string()
+}
+
+/// A number of things, with its noun in the right form.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// A word of a command line that a user may paste into a shell.
+pub(crate) fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use super::*;
+
+    #[test]
+    fn nothing_that_moves_the_cursor_or_turns_the_line_passes() {
+        assert_eq!(safe("a\u{1b}[2Jb\u{202e}gpj.exe\u{9b}0m\n"), r"a\u{1b}[2Jb\u{202e}gpj.exe\u{9b}0m\n");
+        assert_eq!(safe("Ünïcödé 模型 🦀"), "Ünïcödé 模型 🦀");
+    }
+
+    #[test]
+    fn escaping_twice_is_escaping_once() {
+        let once = safe("x\u{7f}\\y");
+        assert_eq!(safe(&once), once);
+    }
+
+    #[test]
+    fn json_keeps_its_meaning() {
+        let text = serde_json::to_string("\u{202e}\u{7f}\u{e0041}é").unwrap();
+        let safe = safe_json(&text);
+        assert!(safe.chars().all(|c| !is_hidden(c)), "{safe}");
+        assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), "\u{202e}\u{7f}\u{e0041}é");
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_are_shown() {
+        assert_eq!(path(Path::new(OsStr::from_bytes(b"a\xffb"))), "a\\xffb");
+    }
+
+    #[test]
+    fn words_for_a_shell_are_quoted_when_they_must() {
+        assert_eq!(shell("oci:store:v1"), "oci:store:v1");
+        assert_eq!(shell("it's $HOME"), r"'it'\''s $HOME'");
+        assert_eq!(shell(""), "''");
+    }
+}

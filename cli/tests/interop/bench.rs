@@ -1,0 +1,122 @@
+//! A folder with a model and keys, in which all programs are run.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use lacre_testkit::ModelDir;
+use lacre_testkit::places::Peer;
+use serde_json::Value;
+
+/// The curves that OMS signs with.
+pub(crate) const CURVES: [&str; 3] = ["ecdsa-p256", "ecdsa-p384", "ecdsa-p521"];
+
+/// A model in `model`, and a key pair made by Lacre, `k.key` and `k.pub`.
+pub(crate) struct Bench {
+    model: ModelDir,
+}
+
+/// What a program left.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) exit: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Bench {
+    pub(crate) fn new(curve: &str, model: ModelDir) -> Self {
+        let bench = Self { model };
+        bench.key("k", curve);
+        bench
+    }
+
+    pub(crate) fn key(&self, name: &str, curve: &str) {
+        self.lacre(&format!("key new {name} --no-passphrase --algorithm {curve}"));
+    }
+
+    pub(crate) fn model(&self) -> &ModelDir {
+        &self.model
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.model.beside(name)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    /// Runs a program with words that hold no spaces.
+    pub(crate) fn run(&self, program: impl Into<PathBuf>, line: &str) -> Said {
+        let mut command = Command::new(program.into());
+        command.args(line.split_whitespace()).current_dir(self.path("")).stdin(Stdio::null());
+        for variable in ["LACRE_PASSPHRASE", "NO_COLOR", "CLICOLOR_FORCE"] {
+            command.env_remove(variable);
+        }
+        // cosign looks for its settings and caches at home.
+        let output = command.env("HOME", self.path("")).env("COSIGN_PASSWORD", "").output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Said { exit: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Runs what must succeed in `lacre`, and gives its result.
+    pub(crate) fn lacre(&self, line: &str) -> Value {
+        let said = self.run(env!("CARGO_BIN_EXE_lacre"), &format!("{line} --json"));
+        assert_eq!(said.exit, Some(0), "lacre {line}\n{said:?}");
+        let whole: Value = serde_json::from_str(&said.stdout).unwrap();
+        whole["result"].clone()
+    }
+
+    /// Runs what `lacre` must refuse with this code.
+    pub(crate) fn lacre_refuses(&self, line: &str, exit: i32, code: &str) {
+        let said = self.run(env!("CARGO_BIN_EXE_lacre"), &format!("{line} --json"));
+        let whole: Value = serde_json::from_str(&said.stdout).unwrap();
+        assert_eq!(
+            (said.exit, &whole["error"]["code"]),
+            (Some(exit), &code.into()),
+            "lacre {line}\n{said:?}"
+        );
+    }
+
+    /// Runs what a peer must accept.
+    pub(crate) fn peer(&self, peer: &Found, line: &str) -> Said {
+        let said = self.run(&peer.0, line);
+        assert_eq!(said.exit, Some(0), "{} {line}\n{}{}", peer.0.display(), said.stdout, said.stderr);
+        said
+    }
+
+    /// Runs what a peer must refuse, for a reason that `why` is part of.
+    pub(crate) fn peer_refuses(&self, peer: &Found, line: &str, why: &str) {
+        let said = self.run(&peer.0, line);
+        assert_ne!(said.exit, Some(0), "{} {line}\n{said:?}", peer.0.display());
+        assert!((said.stdout.clone() + &said.stderr).contains(why), "not for {why:?}: {said:?}");
+    }
+}
+
+/// The program of a peer.
+pub(crate) struct Found(PathBuf);
+
+/// `model_signing`, if it is there.
+pub(crate) fn model_signing() -> Option<Found> {
+    Peer::ModelSigning.find().map(Found)
+}
+
+/// `cosign`, if it is there.
+pub(crate) fn cosign() -> Option<Found> {
+    Peer::Cosign.find().map(Found)
+}
+
+/// The models that both sides sign: what is in them, by name.
+pub(crate) fn models() -> [(&'static str, ModelDir); 5] {
+    [
+        ("folder", ModelDir::new().file("config.json", "{}\n").file("weights.bin", [7; 4096])),
+        ("nested", ModelDir::new().file("a/b/c/d", "deep").file("a/b/e", "less").file("f", "not")),
+        (
+            "unicode",
+            ModelDir::new().file("größe/日本語.txt", "1").file("模型.bin", "2").file("ä\u{301}🦀", "3"),
+        ),
+        ("empty file", ModelDir::new().file("empty", "").file("full", "x").file("sub/empty", "")),
+        ("1 000 files", ModelDir::many(1000, 32)),
+    ]
+}
