@@ -18,5 +18,5 @@ mod pull;
 mod staging;
 
 pub use error::{CODES, DeliverError};
-pub use pull::{Pulled, pull};
-pub use staging::Overwrite;
+pub use pull::{Offer, Pulled, examine};
+pub use staging::{Overwrite, may_write};

@@ -32,40 +32,74 @@ pub struct Pulled {
     pub model: Verified<Model>,
 }
 
-/// Pulls the model that `target` names into the folder `into`.
+/// A model that a store offers, under a signature that meets the requirements. Not a byte of its content was read yet.
+pub struct Offer<'a> {
+    store: &'a dyn Store,
+    manifest: Descriptor,
+    artifact: ModelArtifact,
+    accepted: Accepted,
+    prove: Prove,
+}
+
+/// Finds the model that `target` names, and a signature over exactly its files that meets the requirements.
 ///
 /// # Errors
 /// `E-NO-SIGNATURE` when no model signature is attached; when several are and none is accepted, the refusal that came
-/// furthest. Nothing is left at `into` then.
-pub fn pull(
-    store: &dyn Store,
+/// furthest.
+pub fn examine<'a>(
+    store: &'a dyn Store,
     target: &Target,
-    into: &Path,
     requirements: &Requirements,
     limits: &Limits,
-    overwrite: Overwrite,
-    progress: &dyn Progress,
-) -> Result<Pulled, DeliverError> {
+) -> Result<Offer<'a>, DeliverError> {
     let manifest = store.resolve(target)?;
     let artifact = ModelArtifact::parse(&store.manifest(&manifest)?)?;
     let accepted = accept(store, &manifest, &artifact, requirements, limits)?;
-    let staging = Staging::beside(into, overwrite)?;
-    let layers: HashMap<&str, &Descriptor> =
-        artifact.layers.iter().map(|layer| (layer.path.as_str(), &layer.descriptor)).collect();
-    let fetch = |entry: &lacre_manifest::Entry| {
-        let layer = layers.get(entry.path.as_str()).ok_or(io::ErrorKind::NotFound)?;
-        let blob = store.blob(layer).map_err(io::Error::other)?;
-        blob.into_file().map_err(|_| io::Error::other("the blob is no file"))
-    };
     // A pin by digest is a pin by SHA-256 alone.
     let prove = match target {
         Target::Digest(_) => Prove::Both,
         Target::Only | Target::Tag(_) => Prove::Quickest,
     };
-    let model = accepted.claim.receive(staging.path(), prove, fetch, progress).map_err(from_refusal)?;
-    staging.write(SIGNATURE, &accepted.bundle)?;
-    staging.expose()?;
-    Ok(Pulled { manifest, model })
+    Ok(Offer { store, manifest, artifact, accepted, prove })
+}
+
+impl Offer<'_> {
+    /// The manifest that the reference led to.
+    pub fn manifest(&self) -> &Descriptor {
+        &self.manifest
+    }
+
+    /// Who claims what about it.
+    pub fn claim(&self) -> &Verified<Claim> {
+        &self.accepted.claim
+    }
+
+    /// Fetches the files, proves them while they are written, and makes them the folder `into`, together with the
+    /// signature.
+    ///
+    /// # Errors
+    /// `E-EXISTS` when something is there; the `E-FILE-…` and `E-BLOB-…` codes when the store does not hold what was
+    /// signed. Nothing is left at `into` then.
+    pub fn pull(
+        self,
+        into: &Path,
+        overwrite: Overwrite,
+        progress: &dyn Progress,
+    ) -> Result<Pulled, DeliverError> {
+        let Self { store, manifest, artifact, accepted, prove } = self;
+        let staging = Staging::beside(into, overwrite)?;
+        let layers: HashMap<&str, &Descriptor> =
+            artifact.layers.iter().map(|layer| (layer.path.as_str(), &layer.descriptor)).collect();
+        let fetch = |entry: &lacre_manifest::Entry| {
+            let layer = layers.get(entry.path.as_str()).ok_or(io::ErrorKind::NotFound)?;
+            let blob = store.blob(layer).map_err(io::Error::other)?;
+            blob.into_file().map_err(|_| io::Error::other("the blob is no file"))
+        };
+        let model = accepted.claim.receive(staging.path(), prove, fetch, progress).map_err(from_refusal)?;
+        staging.write(SIGNATURE, &accepted.bundle)?;
+        staging.expose()?;
+        Ok(Pulled { manifest, model })
+    }
 }
 
 struct Accepted {

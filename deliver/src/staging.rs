@@ -20,6 +20,21 @@ pub enum Overwrite {
     Replace,
 }
 
+/// Whether a folder may be made at `path`: there is nothing that it would hide, or that may be replaced.
+///
+/// # Errors
+/// `E-EXISTS`.
+pub fn may_write(path: &Path, overwrite: Overwrite) -> Result<(), DeliverError> {
+    let refused = match overwrite {
+        Overwrite::Refuse => is_taken(path),
+        Overwrite::Replace => is_lived_in(path),
+    };
+    if refused || path.file_name().is_none() {
+        return Err(DeliverError::Exists { path: escape_os(path.as_os_str()) });
+    }
+    Ok(())
+}
+
 /// The hidden folder. Dropped before [`expose`](Staging::expose), it is removed with all that is in it.
 #[derive(Debug)]
 pub(crate) struct Staging {
@@ -31,13 +46,8 @@ pub(crate) struct Staging {
 impl Staging {
     /// Makes a folder beside `wanted`, for this user only.
     pub(crate) fn beside(wanted: &Path, overwrite: Overwrite) -> Result<Self, DeliverError> {
-        let refused = match overwrite {
-            Overwrite::Refuse => is_taken(wanted),
-            Overwrite::Replace => is_lived_in(wanted),
-        };
-        let (Some(name), false) = (wanted.file_name(), refused) else {
-            return Err(DeliverError::Exists { path: escape_os(wanted.as_os_str()) });
-        };
+        may_write(wanted, overwrite)?;
+        let name = wanted.file_name().unwrap_or_default();
         let parent = match wanted.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),

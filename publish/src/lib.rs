@@ -18,4 +18,4 @@ mod error;
 mod push;
 
 pub use error::{CODES, PublishError};
-pub use push::{Pushed, Signed, push};
+pub use push::{Prepared, Pushed, Signed, prepare};

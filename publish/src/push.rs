@@ -8,7 +8,8 @@ use lacre_attest::{Bundle, Limits, MODEL_PREDICATE_TYPE, ModelClaim, Statement};
 use lacre_hash::{Engine, Progress, Sha256Digest};
 use lacre_manifest::{Entry, EntryPath, Exclusions, Manifest, Root, diff, escape, survey};
 use lacre_registry_client::{
-    Descriptor, IMAGE_MANIFEST, ModelLayer, Put, RegistryError, Store, Tag, attach_signature, build,
+    BuiltArtifact, Descriptor, IMAGE_MANIFEST, ModelLayer, Put, RegistryError, Store, Tag, attach_signature,
+    build,
 };
 
 use crate::PublishError;
@@ -44,33 +45,64 @@ pub struct Pushed {
     pub reused: u64,
 }
 
-/// Puts a signed model and its signature into `store`, then moves `tag` to it.
-///
-/// Every file is read twice: once to find it as signed, under both digests, before anything is written; and once
-/// while it is written, when a file that was changed in between is caught.
+/// A signed model whose every file was found to be as signed, ready to be sent.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    model: &'a Signed<'a>,
+    claim: ModelClaim,
+    built: BuiltArtifact,
+}
+
+/// Reads every file of a signed model and compares it, under both digests, with what was signed. Writes nothing.
 ///
 /// # Errors
-/// The `E-FILE-…` codes when the files are not those that were signed; nothing is written then.
-pub fn push(
-    model: &Signed<'_>,
-    store: &dyn Store,
-    tag: Option<&Tag>,
+/// The `E-FILE-…` codes when the files are not those that were signed; the codes of the bundle and its claim; `E-LIMIT`
+/// when there are more files than a manifest can list.
+pub fn prepare<'a>(
+    model: &'a Signed<'a>,
     limits: &Limits,
     progress: &dyn Progress,
-) -> Result<Pushed, PublishError> {
+) -> Result<Prepared<'a>, PublishError> {
     let bundle = Bundle::parse(model.bundle, limits)?;
     let claim = ModelClaim::from_statement(&Statement::parse(bundle.envelope().payload(), limits)?)?;
     let files = as_signed(model, &claim, progress)?;
     let built = build(&files, claim.name(), claim.version())?;
-    let (written, reused) = put_layers(model.root, &built.artifact.layers, store, progress)?;
-    store.put_blob(&built.artifact.config, &built.config, progress)?;
-    let manifest = store.put_manifest(IMAGE_MANIFEST, &built.manifest, None)?;
-    let (signature, put) = attach_signature(store, &manifest, model.bundle, MODEL_PREDICATE_TYPE, &now())?;
-    if let Some(tag) = tag {
-        store.tag(&manifest, tag)?;
+    Ok(Prepared { model, claim, built })
+}
+
+impl Prepared<'_> {
+    /// What is claimed about the model. Nobody has judged the signature under it.
+    pub fn claim(&self) -> &ModelClaim {
+        &self.claim
     }
-    let signature_existed = put == Put::Existed;
-    Ok(Pushed { manifest, signature, signature_existed, files: files.len(), written, reused })
+
+    /// The manifest that a push will store.
+    pub fn manifest(&self) -> Descriptor {
+        self.built.descriptor()
+    }
+
+    /// Puts the model and its signature into `store`, then moves `tag` to it.
+    ///
+    /// Every file is read once more while it is written: one that was changed since it was compared is caught.
+    pub fn push(
+        &self,
+        store: &dyn Store,
+        tag: Option<&Tag>,
+        progress: &dyn Progress,
+    ) -> Result<Pushed, PublishError> {
+        let Self { model, built, .. } = self;
+        let (written, reused) = put_layers(model.root, &built.artifact.layers, store, progress)?;
+        store.put_blob(&built.artifact.config, &built.config, progress)?;
+        let manifest = store.put_manifest(IMAGE_MANIFEST, &built.manifest, None)?;
+        let (signature, put) =
+            attach_signature(store, &manifest, model.bundle, MODEL_PREDICATE_TYPE, &now())?;
+        if let Some(tag) = tag {
+            store.tag(&manifest, tag)?;
+        }
+        let signature_existed = put == Put::Existed;
+        let files = built.artifact.layers.len();
+        Ok(Pushed { manifest, signature, signature_existed, files, written, reused })
+    }
 }
 
 /// Reads every file and finds it as signed; gives the manifest with all sizes.

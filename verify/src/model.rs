@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use lacre_attest::{Bundle, Limits, ModelClaim, Statement};
 use lacre_hash::{Engine, Progress};
-use lacre_manifest::{EntryPath, Links, Root, escape_os};
+use lacre_manifest::{EntryPath, Links, ManifestError, Root, escape_os};
 
 use crate::content::{self, Hold};
 use crate::proof::{Claim, Model, ModelInput, Unverified, Verified};
@@ -65,8 +65,10 @@ impl Unverified<Model> {
     ) -> Result<Self, Box<Failure>> {
         let failed = |error: VerifyError| Report::default().fail(Step::Bundle, error);
         let root = Root::open(path, links).map_err(|error| failed(error.into()))?;
-        let at = signature.map_or_else(|| default_signature(path, &root), Path::to_path_buf);
-        let inside = root.locate(&at);
+        let (at, inside) = match signature {
+            Some(named) => (named.to_path_buf(), root.locate(named)),
+            None => default_signature(path, &root).map_err(failed)?,
+        };
         let limits = requirements.reading_limits();
         let bundle = read_signature(&root, &at, inside.as_ref(), limits).map_err(failed)?;
         Ok(Self {
@@ -100,13 +102,17 @@ impl Unverified<Model> {
     }
 }
 
-fn default_signature(path: &Path, root: &Root) -> PathBuf {
-    if root.only_file().is_none() {
-        return path.join("model.sig");
-    }
-    let mut name = path.as_os_str().to_owned();
-    name.push(".sig");
-    PathBuf::from(name)
+/// Where the signature lies by default: its path for messages, and its place beneath the root's descriptor.
+fn default_signature(path: &Path, root: &Root) -> Result<(PathBuf, Option<EntryPath>), VerifyError> {
+    let (path, place) = match root.only_file() {
+        None => (path.join("model.sig"), "model.sig".to_owned()),
+        Some(file) => {
+            let mut path = path.as_os_str().to_owned();
+            path.push(".sig");
+            (PathBuf::from(path), format!("{}.sig", file.as_str()))
+        }
+    };
+    Ok((path, Some(EntryPath::parse(&place).map_err(ManifestError::from)?)))
 }
 
 fn read_signature(
@@ -117,9 +123,10 @@ fn read_signature(
 ) -> Result<Vec<u8>, VerifyError> {
     let path = || escape_os(at.as_os_str());
     let opened = match inside {
-        // A signature inside the model is found like the rest of the model: beneath the root, through no link.
+        // A signature of the model is found like the rest of the model: beneath the root, through no link, and only
+        // as a regular file. One that the user names can be anything that can be read.
         Some(inside) => match root.open_file(inside) {
-            Err(lacre_manifest::ManifestError::NotFound { .. }) => Err(io::ErrorKind::NotFound.into()),
+            Err(ManifestError::NotFound { .. }) => Err(io::ErrorKind::NotFound.into()),
             other => Ok(other?),
         },
         None => File::open(at),

@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lacre_attest::{Limits, ModelClaim};
+use lacre_attest::Limits;
 use lacre_manifest::Root;
-use lacre_publish::{Pushed, Signed};
+use lacre_publish::{Prepared, Pushed, Signed};
 use lacre_registry_client::{Descriptor, Layout, Reference, RegistryError, Store, Tag, Target};
 use serde_json::json;
 
 use crate::args::LinkMode;
-use crate::claims::Claims;
 use crate::error::CliError;
 use crate::printer::{Done, Line, Tone};
 use crate::session::Session;
@@ -51,21 +50,19 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
     let limits = Limits::default();
     let root = Root::open(&args.model, args.links.into())?;
     let bundle = place::read_signature(&args.model, args.signature.as_deref(), &limits)?;
-    let claim = Claims::read(&bundle, &limits)?.into_model()?;
-    if let (Some(tag), true) = (tag, dir.exists()) {
-        refuse_to_move(tag, &Layout::open(dir)?, &claim, session)?;
-    }
-    if session.globals.dry_run {
-        return Ok(told(&reference, &claim, None));
-    }
-    let store = Layout::create(dir)?;
     let at = args.signature.clone().unwrap_or_else(|| place::default_signature(&args.model));
     let model = Signed { root: &root, bundle: &bundle, signature: root.locate(&at) };
-    let pushed = {
-        let meter = session.meter("pushing");
-        lacre_publish::push(&model, &store, tag, &limits, &meter)?
-    };
-    Ok(told(&reference, &claim, Some(&pushed)))
+    let meter = session.meter("pushing");
+    let prepared = lacre_publish::prepare(&model, &limits, &meter)?;
+    if let (Some(tag), true) = (tag, dir.exists()) {
+        refuse_to_move(tag, &Layout::open(dir)?, &prepared.manifest(), session)?;
+    }
+    if session.globals.dry_run {
+        return Ok(told(&reference, &prepared, None));
+    }
+    let pushed = prepared.push(&Layout::create(dir)?, tag, &meter)?;
+    drop(meter);
+    Ok(told(&reference, &prepared, Some(&pushed)))
 }
 
 fn destination(reference: &Reference) -> Result<(&std::path::Path, Option<&Tag>), CliError> {
@@ -80,13 +77,13 @@ fn destination(reference: &Reference) -> Result<(&std::path::Path, Option<&Tag>)
 }
 
 /// A tag that leads to another model stays where it is unless `--force` moves it.
-fn refuse_to_move(tag: &Tag, store: &Layout, claim: &ModelClaim, session: &Session) -> Result<(), CliError> {
+fn refuse_to_move(tag: &Tag, store: &Layout, new: &Descriptor, session: &Session) -> Result<(), CliError> {
     let old = match store.resolve(&Target::Tag(tag.clone())) {
         Ok(old) => old,
         Err(RegistryError::TagNotFound { .. }) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    if session.globals.force || leads_to(&old, claim) {
+    if session.globals.force || old.digest == new.digest {
         return Ok(());
     }
     Err(CliError::Exists {
@@ -95,13 +92,8 @@ fn refuse_to_move(tag: &Tag, store: &Layout, claim: &ModelClaim, session: &Sessi
     })
 }
 
-/// Whether pushing the claimed files would give this very manifest; unknown, so no, when their sizes are not claimed.
-fn leads_to(old: &Descriptor, claim: &ModelClaim) -> bool {
-    lacre_registry_client::build(claim.manifest(), claim.name(), claim.version())
-        .is_ok_and(|built| built.descriptor().digest == old.digest)
-}
-
-fn told(reference: &Reference, claim: &ModelClaim, pushed: Option<&Pushed>) -> Done {
+fn told(reference: &Reference, prepared: &Prepared<'_>, pushed: Option<&Pushed>) -> Done {
+    let claim = prepared.claim();
     let digest = |descriptor: &Descriptor| format!("sha256:{}", descriptor.digest);
     let identity = claim.identity().map(ToString::to_string);
     let result = json!({
@@ -110,7 +102,7 @@ fn told(reference: &Reference, claim: &ModelClaim, pushed: Option<&Pushed>) -> D
         "dry_run": pushed.is_none(),
         "files": claim.manifest().len(),
         "identity": identity,
-        "manifest": pushed.map(|it| digest(&it.manifest)),
+        "manifest": digest(&prepared.manifest()),
         "name": claim.name(),
         "reference": reference.to_string(),
         "signature": pushed.map(|it| digest(&it.signature)),
@@ -124,20 +116,17 @@ fn told(reference: &Reference, claim: &ModelClaim, pushed: Option<&Pushed>) -> D
             .then(Tone::Strong, format!(" {}{version}", claim.name()))
             .then(Tone::Plain, format!(" to {reference}")),
     ];
+    lines.push(Line::row("manifest", digest(&prepared.manifest())));
     if let Some(pushed) = pushed {
         let existed = if pushed.signature_existed { " (was there)" } else { "" };
         let (written, reused) = (text::size(pushed.written), text::size(pushed.reused));
         lines.push(Line::row("files", format!("{}, {written} written, {reused} reused", pushed.files)));
-        lines.push(Line::row("manifest", digest(&pushed.manifest)));
         lines.push(Line::row(
             "signature",
             format!("{}{existed}; carried, not verified", digest(&pushed.signature)),
         ));
     } else {
-        lines.push(Line::row(
-            "files",
-            format!("{}, not compared with what is signed", claim.manifest().len()),
-        ));
+        lines.push(Line::row("files", format!("{}, as signed", claim.manifest().len())));
     }
     lines.extend(identity.map(|identity| Line::row("identity", identity)));
     Done::new(result, lines)
