@@ -1,6 +1,6 @@
 //! Who claims it: the keys that sign, and the step from a claim to a signed bundle.
 //!
-//! A [`Signer`] holds a private key; [`FileKey`] is the one whose key lives in a file. [`seal`] turns a
+//! A [`Signer`] holds a private key; [`FileKey`] is the one whose key lives in a file. [`seal()`] turns a
 //! [`ModelClaim`](lacre_attest::ModelClaim) into a Sigstore [`Bundle`](lacre_attest::Bundle). This crate makes
 //! claims; it never decides whom to believe.
 //!

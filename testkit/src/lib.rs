@@ -3,7 +3,7 @@
 //! | to get | use |
 //! |---|---|
 //! | a model folder | [`ModelDir`]: [`ModelDir::sample`], [`ModelDir::new`] + [`ModelDir::file`], [`ModelDir::many`] |
-//! | bytes that are the same everywhere | [`noise`] |
+//! | bytes that are the same everywhere | [`noise()`] |
 //! | weights | [`SafetensorsFile`] |
 //! | a signed model | [`Sealed::sample`], or [`Seal::of`] with the wanted name, version, key |
 //! | another statement under the same key | [`Sealed::restated`], [`Sealed::resigned`], [`resign`] |

@@ -22,6 +22,7 @@ fn the_wrong_key() {
     assert!(said.contains(&place.sealed.public_key().hint()), "the key that was named: {said}");
     place.accepts("push model oci:store:v1");
     place.refuses("pull oci:store:v1 out --key other.pub", 5, "E-SIGNER-UNTRUSTED");
+    place.refuses("pull oci:store:v1 out --key other.pub --dry-run", 5, "E-SIGNER-UNTRUSTED");
 }
 
 #[test]
