@@ -41,6 +41,27 @@ pub(crate) struct Staging {
     hidden: PathBuf,
     wanted: PathBuf,
     overwrite: Overwrite,
+    _above: Above,
+}
+
+/// Folders that are made on the way to a place, innermost first. Those that nothing came to lie in are removed.
+#[derive(Debug)]
+struct Above(Vec<PathBuf>);
+
+impl Above {
+    fn missing(folder: &Path) -> Self {
+        let missing = folder.ancestors().take_while(|above| fs::symlink_metadata(above).is_err());
+        Self(missing.filter(|above| !above.as_os_str().is_empty()).map(Path::to_path_buf).collect())
+    }
+}
+
+impl Drop for Above {
+    fn drop(&mut self) {
+        for folder in &self.0 {
+            // Only ever an empty one: where the model arrived, this does nothing.
+            let _ = fs::remove_dir(folder);
+        }
+    }
 }
 
 impl Staging {
@@ -53,6 +74,7 @@ impl Staging {
             _ => Path::new("."),
         };
         let failed = |source| DeliverError::Output { path: escape_os(parent.as_os_str()), source };
+        let above = Above::missing(parent);
         fs::create_dir_all(parent).map_err(failed)?;
         for attempt in 0..u32::MAX {
             let mut hidden = std::ffi::OsString::from(".");
@@ -60,7 +82,9 @@ impl Staging {
             hidden.push(format!(".lacre-{}-{attempt}", std::process::id()));
             let hidden = parent.join(hidden);
             match DirBuilder::new().mode(0o700).create(&hidden) {
-                Ok(()) => return Ok(Self { hidden, wanted: wanted.to_path_buf(), overwrite }),
+                Ok(()) => {
+                    return Ok(Self { hidden, wanted: wanted.to_path_buf(), overwrite, _above: above });
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(failed(error)),
             }
@@ -130,7 +154,8 @@ impl Drop for Staging {
 /// Whether there is something at `path` that a new folder would hide: anything but an empty folder.
 fn is_taken(path: &Path) -> bool {
     match fs::symlink_metadata(path) {
-        Err(error) => error.kind() != io::ErrorKind::NotFound,
+        // What cannot be looked at cannot be written either; trying to will say why.
+        Err(_) => false,
         Ok(metadata) if metadata.is_dir() => {
             fs::read_dir(path).map_or(true, |mut listed| listed.next().is_some())
         }
@@ -147,4 +172,72 @@ fn is_lived_in(path: &Path) -> bool {
         .flatten()
         .filter_map(|home| home.canonicalize().ok())
         .any(|home| home.starts_with(&path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(folder: &Path) -> Vec<std::ffi::OsString> {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_folder_that_someone_lives_in() {
+        let here = std::env::current_dir().unwrap();
+        assert!(is_lived_in(&here) && is_lived_in(here.parent().unwrap()) && is_lived_in(Path::new("/")));
+        assert!(is_lived_in(Path::new(".")) && is_lived_in(Path::new("..")));
+        assert!(is_lived_in(&here.join("src/..")), "however it is written");
+        assert!(!is_lived_in(&here.join("src")), "what lies below may be replaced");
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!is_lived_in(folder.path()) && !is_lived_in(&folder.path().join("nowhere")));
+        // A name that only begins like that of the current folder.
+        let mut longer = here.into_os_string();
+        longer.push("-not");
+        assert!(!is_lived_in(Path::new(&longer)));
+    }
+
+    #[test]
+    fn what_is_not_exposed_disappears() {
+        let folder = tempfile::tempdir().unwrap();
+        let wanted = folder.path().join("wanted");
+        let staging = Staging::beside(&wanted, Overwrite::Refuse).unwrap();
+        let mode = fs::metadata(staging.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "nobody else sees what is not proven");
+        assert_eq!(staging.path().parent(), Some(folder.path()), "on the same file system");
+        fs::create_dir_all(staging.path().join("a/b")).unwrap();
+        staging.write("a/b/c", b"x").unwrap();
+        assert_eq!(staging.write("a/b/c", b"y").unwrap_err().code(), "E-OUTPUT");
+        drop(staging);
+        assert!(listed(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn what_another_process_left_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let stale = folder.path().join(format!(".wanted.lacre-{}-0", std::process::id()));
+        fs::create_dir(&stale).unwrap();
+        fs::write(stale.join("planted"), "x").unwrap();
+        let staging = Staging::beside(&folder.path().join("wanted"), Overwrite::Refuse).unwrap();
+        assert_ne!(staging.path(), stale);
+        staging.write("mine", b"x").unwrap();
+        staging.expose().unwrap();
+        assert_eq!(listed(&folder.path().join("wanted")), ["mine"]);
+        assert_eq!(listed(&stale), ["planted"]);
+    }
+
+    #[test]
+    fn what_came_to_be_there_meanwhile_is_not_hidden() {
+        let folder = tempfile::tempdir().unwrap();
+        let wanted = folder.path().join("wanted");
+        let staging = Staging::beside(&wanted, Overwrite::Refuse).unwrap();
+        fs::create_dir(&wanted).unwrap();
+        fs::write(wanted.join("theirs"), "x").unwrap();
+        assert_eq!(staging.expose().unwrap_err().code(), "E-EXISTS");
+        assert_eq!(listed(&wanted), ["theirs"]);
+        assert_eq!(listed(folder.path()), ["wanted"]);
+    }
 }

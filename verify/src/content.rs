@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Mutex;
 
 use lacre_attest::ModelClaim;
-use lacre_hash::{DigestSet, Engine, FileDigests, Progress, Source};
+use lacre_hash::{DigestSet, Engine, FileDigests, HashError, Progress, Source};
 use lacre_manifest::{
     Entry, EntryPath, Excluded, ExcludedReason, Exclusions, FileSource, Foreign, ForeignKind, Manifest,
     Renamed, Root, Tree, TreeFile, walk,
@@ -159,7 +159,7 @@ pub(crate) fn prove(
             }
         })
         .collect();
-    let digests = scene.engine.run(&sources, progress)?;
+    let digests = scene.engine.run(&sources, progress).map_err(blame)?;
     drop(sources);
     let manifest = compare(files.iter().map(|(entry, _)| *entry).zip(&digests))?;
     if let Some(model) = &mut report.model {
@@ -349,6 +349,23 @@ impl Source for SignedFile<'_> {
     }
 }
 
+/// The file goes on beyond the size that it had when room was made for it.
+#[derive(Debug, thiserror::Error)]
+#[error("it grew")]
+struct Grown;
+
+/// A file that grew is a file that changed, not a failure to keep its bytes.
+pub(crate) fn blame(error: HashError) -> VerifyError {
+    match error {
+        HashError::Keep { index, name, source }
+            if source.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Grown>) =>
+        {
+            HashError::Changed { index, name, detail: Grown.to_string() }.into()
+        }
+        other => other.into(),
+    }
+}
+
 /// Where the bytes of one file are collected while they are hashed.
 #[derive(Default)]
 pub(crate) struct Place(Mutex<Vec<u8>>);
@@ -366,7 +383,7 @@ impl Place {
         }
         // A file that grows is refused when it has been read; it must not fill the memory until then.
         if kept.len() + bytes.len() > kept.capacity() {
-            return Err(std::io::Error::other("the file grew while it was read"));
+            return Err(std::io::Error::other(Grown));
         }
         kept.extend_from_slice(bytes);
         Ok(())
@@ -392,4 +409,47 @@ fn hold_places(hold: &Hold, claim: &ModelClaim) -> Result<BTreeMap<EntryPath, Pl
             None => Err(VerifyError::NotSigned { what: "the file", name: path.as_str().to_owned() }),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_takes_bytes_in_order_and_no_more_than_there_is_room_for() {
+        let place = Place::default();
+        place.take(0, 5, b"abc").unwrap();
+        assert!(place.take(2, 5, b"d").is_err(), "bytes out of order");
+        place.take(3, 5, b"de").unwrap();
+        let source = place.take(5, 5, b"f").unwrap_err();
+        let error = blame(HashError::Keep { index: 0, name: "f".to_owned(), source });
+        assert_eq!(error.code(), "E-INPUT-CHANGED");
+        assert_eq!(&*place.into_proven(), b"abcde");
+    }
+
+    #[test]
+    fn a_size_that_no_memory_holds_is_an_error() {
+        let source = Place::default().take(0, u64::MAX, b"a").unwrap_err();
+        assert_eq!(source.kind(), std::io::ErrorKind::OutOfMemory);
+        let error = blame(HashError::Keep { index: 0, name: "f".to_owned(), source });
+        assert_eq!(error.code(), "E-OUTPUT");
+    }
+
+    #[test]
+    fn digests_that_were_not_made_prove_nothing() {
+        let sha256 = lacre_hash::Sha256Digest::of(b"a");
+        let blake3 = lacre_hash::Blake3Digest::of(b"a");
+        let path = EntryPath::parse("a").unwrap();
+        let entry = Entry { path, size: Some(1), sha256, blake3: None };
+        let both = Entry { blake3: Some(blake3), ..entry.clone() };
+        let found = |sha256, blake3| FileDigests { size: 1, sha256, blake3 };
+        assert!(!agrees(&entry, &found(None, None)) && !agrees(&both, &found(None, None)));
+        assert!(!agrees(&entry, &found(None, Some(blake3))), "a digest that was not signed");
+        assert!(agrees(&entry, &found(Some(sha256), None)) && agrees(&both, &found(None, Some(blake3))));
+        let other = lacre_hash::Blake3Digest::of(b"b");
+        assert!(
+            !agrees(&both, &found(Some(sha256), Some(other))),
+            "both that were made must be the signed ones"
+        );
+    }
 }

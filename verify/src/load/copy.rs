@@ -63,7 +63,9 @@ impl Verified<Model> {
         }
         let place = Place::default();
         let file = FileSource::new(&model.root, on_disk.clone(), size, digests);
-        let found = Engine::new().run(&[SignedFile { file, hold: Some(&place) }], &NoProgress)?;
+        let found = Engine::new()
+            .run(&[SignedFile { file, hold: Some(&place) }], &NoProgress)
+            .map_err(content::blame)?;
         content::compare(std::iter::once(entry).zip(&found))?;
         Ok(place.into_proven())
     }
