@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 
-use crate::HashError;
+use crate::{ChunkList, HashError};
 
 macro_rules! digest_type {
     ($(#[$doc:meta])* $name:ident) => {
@@ -143,7 +143,7 @@ pub enum DigestSet {
 }
 
 /// What one pass over a file gave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileDigests {
     /// Bytes that were read.
     pub size: u64,
@@ -151,6 +151,8 @@ pub struct FileDigests {
     pub sha256: Option<Sha256Digest>,
     /// BLAKE3, when it was wanted.
     pub blake3: Option<Blake3Digest>,
+    /// The tree behind the BLAKE3 digest, when [`Engine`](crate::Engine) made it.
+    pub chunks: Option<ChunkList>,
 }
 
 /// Makes the wanted digests of bytes that come in pieces.
@@ -197,6 +199,7 @@ impl StreamHasher {
             size: self.size,
             sha256: self.sha256.map(|hasher| Sha256Digest(hasher.finalize().into())),
             blake3: self.blake3.map(|hasher| Blake3Digest(*hasher.finalize().as_bytes())),
+            chunks: None,
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use std::io;
 
+use crate::Blake3Digest;
+
 /// Every code that [`HashError::code`] can return.
-pub const CODES: &[&str] = &["E-HEX", "E-INPUT-CHANGED", "E-INTERRUPTED", "E-OUTPUT", "E-UNREADABLE"];
+pub const CODES: &[&str] =
+    &["E-CHUNKS", "E-HEX", "E-INPUT-CHANGED", "E-INTERRUPTED", "E-OUTPUT", "E-UNREADABLE"];
 
 /// Why a digest could not be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +21,22 @@ pub enum HashError {
         name: String,
         /// What changed.
         detail: String,
+    },
+    /// A chunk list gives another digest than the one it is for.
+    #[error("the chunk list is of a file with the BLAKE3 digest {found}, not {wanted}")]
+    ChunkRoot {
+        /// The digest that it gives.
+        found: Blake3Digest,
+        /// The digest that it is for.
+        wanted: Blake3Digest,
+    },
+    /// A chunk list has another number of groups than a file of that size.
+    #[error("the chunk list has {found} groups, a file of that size has {wanted}")]
+    Chunks {
+        /// The groups in the list.
+        found: u64,
+        /// The groups of the file.
+        wanted: u64,
     },
     /// A text is not a digest in lower-case hexadecimal.
     #[error("not a digest: {found:?} (want {want} lower-case hexadecimal digits)")]
@@ -57,6 +76,7 @@ impl HashError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Changed { .. } => "E-INPUT-CHANGED",
+            Self::ChunkRoot { .. } | Self::Chunks { .. } => "E-CHUNKS",
             Self::Hex { .. } => "E-HEX",
             Self::Interrupted => "E-INTERRUPTED",
             Self::Keep { .. } => "E-OUTPUT",
@@ -68,7 +88,7 @@ impl HashError {
     pub fn index(&self) -> Option<usize> {
         match self {
             Self::Changed { index, .. } | Self::Keep { index, .. } | Self::Read { index, .. } => Some(*index),
-            Self::Hex { .. } | Self::Interrupted => None,
+            Self::ChunkRoot { .. } | Self::Chunks { .. } | Self::Hex { .. } | Self::Interrupted => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Digests at the speed of the hardware.
 //!
-//! The walk of the data: a [`Source`] is opened once, read once, in pieces of [`PIECE`] bytes, and every piece goes
+//! The walk of the data: a [`Source`] is opened once, read once, and every piece goes
 //! through the wanted digests ([`DigestSet`]) while it is still in the cache of the core. Who wants to keep the bytes
 //! (to load them, to copy them into a registry) implements [`Source::keep`], which is handed exactly the private copy
 //! that was hashed: what is kept and what is proven cannot differ.
@@ -22,14 +22,19 @@
 //! );
 //! ```
 
+mod blake3_tree;
 mod digest;
 mod engine;
 mod error;
+mod opened;
 mod progress;
-mod reader;
+mod sha256_lanes;
+mod source;
 
+pub use blake3_tree::{ChunkList, GROUP, GroupValue};
 pub use digest::{Blake3Digest, DigestSet, FileDigests, Sha256Digest, StreamHasher};
 pub use engine::Engine;
 pub use error::{CODES, HashError};
 pub use progress::{NoProgress, Progress};
-pub use reader::{PIECE, Source};
+pub use sha256_lanes::{Sha256, digest_many, finalize_each, kernel_for, messages_wanted, update_each};
+pub use source::Source;

@@ -1,0 +1,130 @@
+//! A source while it is read: every byte once, by position, and nothing changed meanwhile.
+
+use std::fs::File;
+use std::io;
+use std::num::NonZeroU64;
+use std::os::unix::fs::FileExt as _;
+use std::time::SystemTime;
+
+use rustix::fs::Advice;
+use rustix::io::ReadWriteFlags;
+
+use crate::{HashError, Progress, Source};
+
+/// How far ahead of the reader the disk is kept busy.
+const AHEAD: u64 = 16 << 20;
+
+/// Below this size nothing is gained by advice to the kernel.
+const ADVISED: u64 = 1 << 20;
+
+/// A source that is open.
+#[derive(Debug)]
+pub(crate) struct Opened<'a, S> {
+    index: usize,
+    source: &'a S,
+    file: File,
+    before: Stamp,
+    /// Nothing of it was in the page cache: what is read of it is dropped again, so that it pushes nothing out.
+    cold: bool,
+}
+
+impl<'a, S: Source> Opened<'a, S> {
+    pub(crate) fn open(index: usize, source: &'a S) -> Result<Self, HashError> {
+        let failed = |error| HashError::Read { index, name: source.name(), source: error };
+        let file = source.open().map_err(failed)?;
+        let before = Stamp::of(&file).map_err(failed)?;
+        let cold = before.size >= ADVISED && is_cold(&file, before.size);
+        Ok(Self { index, source, file, before, cold })
+    }
+
+    pub(crate) const fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(crate) const fn source(&self) -> &'a S {
+        self.source
+    }
+
+    /// Its size when it was opened.
+    pub(crate) const fn size(&self) -> u64 {
+        self.before.size
+    }
+
+    /// Reads at `offset` until `buffer` is full, and hands the bytes to [`Source::keep`]. A file that ends before is
+    /// one that was cut short.
+    pub(crate) fn read(
+        &self,
+        offset: u64,
+        buffer: &mut [u8],
+        progress: &dyn Progress,
+    ) -> Result<(), HashError> {
+        if progress.cancelled() {
+            return Err(HashError::Interrupted);
+        }
+        if self.cold {
+            self.advise(offset, buffer.len() as u64 + AHEAD, Advice::WillNeed);
+        }
+        self.file.read_exact_at(buffer, offset).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.changed("it was cut short".to_owned()),
+            _ => HashError::Read { index: self.index, name: self.source.name(), source: error },
+        })?;
+        if self.cold {
+            self.advise(offset, buffer.len() as u64, Advice::DontNeed);
+        }
+        self.source.keep(offset, buffer).map_err(|error| self.not_kept(error))?;
+        progress.advance(buffer.len() as u64);
+        Ok(())
+    }
+
+    /// Every byte was read: the file must be as it was at the beginning, and end where it was said to end.
+    pub(crate) fn finish(&self) -> Result<(), HashError> {
+        self.source.finish().map_err(|error| self.not_kept(error))?;
+        let failed = |error| HashError::Read { index: self.index, name: self.source.name(), source: error };
+        let after = Stamp::of(&self.file).map_err(failed)?;
+        // A file whose size the file system does not know (as in /proc) goes on behind its end.
+        if after.size != self.before.size || self.file.read_at(&mut [0], after.size).map_err(failed)? > 0 {
+            let detail = format!("{} bytes at the start, {} at the end", self.before.size, after.size);
+            return Err(self.changed(detail));
+        }
+        if after.modified != self.before.modified {
+            return Err(self.changed("its modification time moved".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn changed(&self, detail: String) -> HashError {
+        HashError::Changed { index: self.index, name: self.source.name(), detail }
+    }
+
+    fn not_kept(&self, source: io::Error) -> HashError {
+        HashError::Keep { index: self.index, name: self.source.name(), source }
+    }
+
+    /// Advice is only advice: that a file system does not take it changes nothing but the time.
+    fn advise(&self, offset: u64, length: u64, advice: Advice) {
+        let _ = rustix::fs::fadvise(&self.file, offset, NonZeroU64::new(length), advice);
+    }
+}
+
+/// Whether reading at the start, in the middle and at the end would each have to wait for the disk.
+fn is_cold(file: &File, size: u64) -> bool {
+    [0, size / 2, size - 1].into_iter().all(|offset| {
+        let mut byte = [0];
+        let mut buffers = [io::IoSliceMut::new(&mut byte)];
+        let read = rustix::io::preadv2(file, &mut buffers, offset, ReadWriteFlags::NOWAIT);
+        read == Err(rustix::io::Errno::AGAIN)
+    })
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp {
+    size: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self { size: metadata.len(), modified: metadata.modified().ok() })
+    }
+}
