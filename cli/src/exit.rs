@@ -71,6 +71,7 @@ pub(crate) const TABLE: &[Row] = &[
         codes: &[
             "E-ARTIFACT",
             "E-BUNDLE",
+            "E-CHUNKS",
             "E-DUPLICATE-KEY",
             "E-DUPLICATE-NAME",
             "E-ENVELOPE",

@@ -175,7 +175,7 @@ fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
                 .to_owned()
         }
         "E-STATEMENT" | "E-STATEMENT-TYPE" | "E-PREDICATE" | "E-PREDICATE-TYPE" | "E-NO-RESOURCES" | "E-ROOT"
-        | "E-IDENTITY" | "E-PATH" | "E-DUPLICATE-NAME" | "E-NAME-COLLISION" | "E-IGNORE" | "E-HEX" => {
+        | "E-IDENTITY" | "E-PATH" | "E-DUPLICATE-NAME" | "E-NAME-COLLISION" | "E-IGNORE" | "E-HEX" | "E-CHUNKS" => {
             "what is signed is not a sound OpenSSF Model Signing v1.0 statement: ask its signer to sign again".to_owned()
         }
         _ => return None,

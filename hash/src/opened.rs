@@ -14,6 +14,9 @@ use crate::{HashError, Progress, Source};
 /// How far ahead of the reader the disk is kept busy.
 const AHEAD: u64 = 16 << 20;
 
+/// How often the kernel is told, in bytes: the telling has its cost. Every read ends at or before such a border.
+const STEP: u64 = 4 << 20;
+
 /// Below this size nothing is gained by advice to the kernel.
 const ADVISED: u64 = 1 << 20;
 
@@ -24,17 +27,54 @@ pub(crate) struct Opened<'a, S> {
     source: &'a S,
     file: File,
     before: Stamp,
-    /// Nothing of it was in the page cache: what is read of it is dropped again, so that it pushes nothing out.
-    cold: bool,
+    cache: Cache,
+}
+
+/// What is done about the page cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cache {
+    /// The file was not in it, and there is room: it is read ahead, and stays for whoever loads it next.
+    Fill,
+    /// The file was in it, or is small: nothing.
+    Leave,
+    /// The file was not in it, and to keep it would push other things out: it is read ahead and dropped behind.
+    Pass,
+}
+
+/// Whether there is room in memory for what is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    Ample,
+    Scarce,
+}
+
+impl Room {
+    /// Whether so many bytes fit into the memory that nothing uses. Where that cannot be known, there is none.
+    pub(crate) fn for_bytes(bytes: u64) -> Self {
+        let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+            let line = text.lines().find_map(|line| line.strip_prefix("MemFree:"))?;
+            line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
+        });
+        // Half of it: others want some too.
+        if free.is_some_and(|kilobytes| bytes < kilobytes.saturating_mul(1024) / 2) {
+            Self::Ample
+        } else {
+            Self::Scarce
+        }
+    }
 }
 
 impl<'a, S: Source> Opened<'a, S> {
-    pub(crate) fn open(index: usize, source: &'a S) -> Result<Self, HashError> {
+    pub(crate) fn open(index: usize, source: &'a S, room: Room) -> Result<Self, HashError> {
         let failed = |error| HashError::Read { index, name: source.name(), source: error };
         let file = source.open().map_err(failed)?;
         let before = Stamp::of(&file).map_err(failed)?;
-        let cold = before.size >= ADVISED && is_cold(&file, before.size);
-        Ok(Self { index, source, file, before, cold })
+        let cache = match room {
+            _ if before.size < ADVISED || !is_cold(&file, before.size) => Cache::Leave,
+            Room::Ample => Cache::Fill,
+            Room::Scarce => Cache::Pass,
+        };
+        Ok(Self { index, source, file, before, cache })
     }
 
     pub(crate) const fn index(&self) -> usize {
@@ -61,15 +101,17 @@ impl<'a, S: Source> Opened<'a, S> {
         if progress.cancelled() {
             return Err(HashError::Interrupted);
         }
-        if self.cold {
-            self.advise(offset, buffer.len() as u64 + AHEAD, Advice::WillNeed);
+        if self.cache != Cache::Leave && offset.is_multiple_of(STEP) {
+            self.advise(offset, AHEAD, Advice::WillNeed);
         }
         self.file.read_exact_at(buffer, offset).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => self.changed("it was cut short".to_owned()),
             _ => HashError::Read { index: self.index, name: self.source.name(), source: error },
         })?;
-        if self.cold {
-            self.advise(offset, buffer.len() as u64, Advice::DontNeed);
+        let end = offset + buffer.len() as u64;
+        if self.cache == Cache::Pass && (end.is_multiple_of(STEP) || end == self.before.size) {
+            let start = end.saturating_sub(1) / STEP * STEP;
+            self.advise(start, end - start, Advice::DontNeed);
         }
         self.source.keep(offset, buffer).map_err(|error| self.not_kept(error))?;
         progress.advance(buffer.len() as u64);

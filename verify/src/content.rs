@@ -371,21 +371,19 @@ pub(crate) fn blame(error: HashError) -> VerifyError {
 pub(crate) struct Place(Mutex<Vec<u8>>);
 
 impl Place {
+    /// Takes a piece; the pieces come in any order, each byte once.
     pub(crate) fn take(&self, offset: u64, size: u64, bytes: &[u8]) -> std::io::Result<()> {
         let mut kept = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if kept.len() as u64 != offset {
-            return Err(std::io::Error::other("bytes out of order"));
-        }
-        if offset == 0 {
+        if kept.is_empty() {
             let size = usize::try_from(size).unwrap_or(usize::MAX);
             kept.try_reserve_exact(size)
                 .map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
+            kept.resize(size, 0);
         }
         // A file that grows is refused when it has been read; it must not fill the memory until then.
-        if kept.len() + bytes.len() > kept.capacity() {
-            return Err(std::io::Error::other(Grown));
-        }
-        kept.extend_from_slice(bytes);
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let place = start.checked_add(bytes.len()).and_then(|end| kept.get_mut(start..end));
+        place.ok_or_else(|| std::io::Error::other(Grown))?.copy_from_slice(bytes);
         Ok(())
     }
 
@@ -416,14 +414,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_takes_bytes_in_order_and_no_more_than_there_is_room_for() {
+    fn a_place_takes_pieces_in_any_order_and_no_more_than_there_is_room_for() {
         let place = Place::default();
-        place.take(0, 5, b"abc").unwrap();
-        assert!(place.take(2, 5, b"d").is_err(), "bytes out of order");
         place.take(3, 5, b"de").unwrap();
-        let source = place.take(5, 5, b"f").unwrap_err();
-        let error = blame(HashError::Keep { index: 0, name: "f".to_owned(), source });
-        assert_eq!(error.code(), "E-INPUT-CHANGED");
+        place.take(0, 5, b"abc").unwrap();
+        for (offset, bytes) in [(5, b"f".as_slice()), (4, b"ef"), (u64::MAX, b"f")] {
+            let source = place.take(offset, 5, bytes).unwrap_err();
+            let error = blame(HashError::Keep { index: 0, name: "f".to_owned(), source });
+            assert_eq!(error.code(), "E-INPUT-CHANGED");
+        }
         assert_eq!(&*place.into_proven(), b"abcde");
     }
 
@@ -442,7 +441,7 @@ mod tests {
         let path = EntryPath::parse("a").unwrap();
         let entry = Entry { path, size: Some(1), sha256, blake3: None };
         let both = Entry { blake3: Some(blake3), ..entry.clone() };
-        let found = |sha256, blake3| FileDigests { size: 1, sha256, blake3 };
+        let found = |sha256, blake3| FileDigests { size: 1, sha256, blake3, chunks: None };
         assert!(!agrees(&entry, &found(None, None)) && !agrees(&both, &found(None, None)));
         assert!(!agrees(&entry, &found(None, Some(blake3))), "a digest that was not signed");
         assert!(agrees(&entry, &found(Some(sha256), None)) && agrees(&both, &found(None, Some(blake3))));

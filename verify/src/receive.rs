@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lacre_hash::{DigestSet, Engine, HashError, Progress, Source};
 use lacre_manifest::{Entry, Links, Root, escape_os};
@@ -92,7 +92,7 @@ struct Incoming<'a, F> {
     digests: DigestSet,
     fetch: &'a F,
     /// Open from the first byte to the last, and no longer: a model may have more files than descriptors.
-    file: Mutex<Option<File>>,
+    file: Mutex<Option<Arc<File>>>,
 }
 
 impl<F> Incoming<'_, F> {
@@ -102,7 +102,7 @@ impl<F> Incoming<'_, F> {
         OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)
     }
 
-    fn file(&self) -> MutexGuard<'_, Option<File>> {
+    fn file(&self) -> MutexGuard<'_, Option<Arc<File>>> {
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -133,11 +133,14 @@ impl<F: Fn(&Entry) -> io::Result<File> + Sync> Source for Incoming<'_, F> {
         if self.entry.size.is_some_and(|signed| offset + bytes.len() as u64 > signed) {
             return Err(io::Error::other(Overlong));
         }
-        let mut file = self.file();
-        if offset == 0 {
-            *file = Some(self.make()?);
-        }
-        file.as_ref().ok_or(io::ErrorKind::NotFound)?.write_all_at(bytes, offset)
+        let file = {
+            let mut file = self.file();
+            match &*file {
+                Some(made) => Arc::clone(made),
+                None => Arc::clone(file.insert(Arc::new(self.make()?))),
+            }
+        };
+        file.write_all_at(bytes, offset)
     }
 
     fn finish(&self) -> io::Result<()> {

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::blake3_tree::{ChunkList, GroupValue};
-use crate::opened::Opened;
+use crate::opened::{Opened, Room};
 use crate::{Blake3Digest, DigestSet, FileDigests, HashError, Progress, Source};
 
 use serial::Serial;
@@ -52,9 +52,11 @@ impl Engine {
         sources: &[S],
         progress: &dyn Progress,
     ) -> Result<Vec<FileDigests>, HashError> {
-        progress.begin(sources.len() as u64, sources.iter().map(Source::size).sum());
+        let bytes = sources.iter().fold(0_u64, |sum, source| sum.saturating_add(source.size()));
+        progress.begin(sources.len() as u64, bytes);
         let threads = self.threads.get().min(useful_threads(sources)).max(1);
-        let job = Job { sources, threads, progress, stop: AtomicBool::new(false) };
+        let room = if bytes < SMALL { Room::Ample } else { Room::for_bytes(bytes) };
+        let job = Job { sources, threads, progress, room, stop: AtomicBool::new(false) };
         let (small, mut large): (Vec<usize>, Vec<usize>) =
             (0..sources.len()).partition(|&index| sources[index].size() < SMALL);
         // Largest first: what is left at the end is short, and no core waits for long.
@@ -129,6 +131,7 @@ struct Job<'a, S> {
     sources: &'a [S],
     threads: usize,
     progress: &'a dyn Progress,
+    room: Room,
     /// Somebody failed: what the others do is for nothing.
     stop: AtomicBool,
 }
@@ -137,7 +140,7 @@ impl<'a, S: Source> Job<'a, S> {
     fn open(&self, index: usize) -> Result<Opened<'a, S>, HashError> {
         let source = &self.sources[index];
         self.progress.file(&source.name());
-        Opened::open(index, source)
+        Opened::open(index, source, self.room)
     }
 
     fn check(&self) -> Result<(), HashError> {

@@ -122,9 +122,10 @@ fn load_quad(block: &Block, quad: usize) -> __m128i {
 #[target_feature(enable = "sha,sse4.1,ssse3")]
 fn load_state(state: &State) -> (__m128i, __m128i) {
     let (low, high) = state.split_at(4);
-    // SAFETY: each half holds four words, the 16 bytes that are read; the loads need no alignment.
-    let (dcba, hgfe) =
-        unsafe { (_mm_loadu_si128(low.as_ptr().cast()), _mm_loadu_si128(high.as_ptr().cast())) };
+    // SAFETY: this half holds four words, the 16 bytes that are read; the load needs no alignment.
+    let dcba = unsafe { _mm_loadu_si128(low.as_ptr().cast()) };
+    // SAFETY: and so does this half.
+    let hgfe = unsafe { _mm_loadu_si128(high.as_ptr().cast()) };
     let cdab = _mm_shuffle_epi32::<0xB1>(dcba);
     let efgh = _mm_shuffle_epi32::<0x1B>(hgfe);
     (_mm_alignr_epi8::<8>(cdab, efgh), _mm_blend_epi16::<0xF0>(efgh, cdab))
