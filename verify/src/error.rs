@@ -7,7 +7,7 @@ use lacre_hash::HashError;
 use lacre_manifest::{ManifestError, escape};
 
 use crate::Report;
-use crate::content::ContentMismatch;
+use crate::mismatch::ContentMismatch;
 
 /// Every code that [`VerifyError::code`] can return of its own; those of [`AttestError`], [`ManifestError`] and
 /// [`HashError`] pass through.

@@ -30,6 +30,7 @@
 mod content;
 mod error;
 mod load;
+mod mismatch;
 mod model;
 mod proof;
 mod receive;
@@ -38,9 +39,10 @@ mod requirements;
 mod signature;
 mod trust;
 
-pub use content::{ContentMismatch, Hold};
+pub use content::Hold;
 pub use error::{CODES, Failure, VerifyError};
 pub use load::{ProvenBytes, ProvenTensors};
+pub use mismatch::{ContentMismatch, WrongSize};
 pub use proof::{Claim, Model, Unverified, Verified};
 pub use receive::Prove;
 pub use report::{Check, Outcome, Report, ReportedModel, SignedAt, Step};

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lacre_hash::{DigestSet, Engine, HashError, Progress, Source};
 use lacre_manifest::{Entry, Links, Root, escape_os};
 
-use crate::content;
 use crate::proof::{Claim, Model, Verified};
 use crate::report::Step;
 use crate::{Failure, VerifyError};
+use crate::{content, mismatch};
 
 /// Which digests prove the received bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +165,7 @@ fn blame<F>(error: HashError, sources: &[Incoming<'_, F>]) -> VerifyError {
         _ => None,
     };
     match overlong {
-        Some((entry, signed)) => content::wrong_size(&entry.path, signed, signed.saturating_add(1)),
+        Some((entry, signed)) => mismatch::wrong_size(&entry.path, signed, signed.saturating_add(1)),
         None => error.into(),
     }
 }

@@ -8,6 +8,7 @@ use lacre_manifest::FileSource;
 
 use crate::VerifyError;
 use crate::content::{self, Place, SignedFile};
+use crate::mismatch;
 use crate::proof::{Model, Verified};
 
 /// The bytes of a signed file: a private copy that was found to have the signed digest. Cheap to clone.
@@ -59,7 +60,7 @@ impl Verified<Model> {
         let on_disk = model.root.only_file().unwrap_or(&entry.path);
         let size = model.root.open_file(on_disk)?.metadata().map_or(0, |metadata| metadata.len());
         if let Some(signed) = entry.size.filter(|&signed| signed != size) {
-            return Err(content::wrong_size(&entry.path, signed, size));
+            return Err(mismatch::wrong_size(&entry.path, signed, size));
         }
         let place = Place::default();
         let file = FileSource::new(&model.root, on_disk.clone(), size, digests);
