@@ -55,7 +55,8 @@ impl ContentMismatch {
             now_folders.iter().map(|path| Foreign { name: path.to_string(), kind: ForeignKind::Folder });
         self.foreign.extend(foreign);
         let others: HashSet<&str> = self.foreign.iter().map(|one| one.name.as_str()).collect();
-        self.missing = missing.into_iter().filter(|path| !others.contains(path.to_string().as_str())).collect();
+        self.missing =
+            missing.into_iter().filter(|path| !others.contains(path.to_string().as_str())).collect();
     }
 
     /// The code of the most telling difference: a thing that should not exist before one that is missing, a missing
