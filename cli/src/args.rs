@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::builder::TypedValueParser;
-use clap::{Arg, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
 use lacre_manifest::{EntryPath, Links};
 
 use crate::cmd::diff::DiffArgs;
@@ -135,7 +135,17 @@ impl From<LinkMode> for Links {
 
 /// The whole command line as clap sees it, with the table of exit codes behind the long help.
 pub(crate) fn command() -> Command {
-    Cli::command().after_long_help(exit::listing())
+    Cli::command().after_long_help(exit::listing()).mut_subcommands(on_one_screen)
+}
+
+/// Both `-h` and `--help` of a verb fit a screen; `lacre help VERB` tells all, shared options included.
+fn on_one_screen(verb: Command) -> Command {
+    let help = Arg::new("help")
+        .short('h')
+        .long("help")
+        .action(ArgAction::HelpShort)
+        .help("Print help (shared options: lacre --help)");
+    verb.mut_subcommands(on_one_screen).disable_help_flag(true).arg(help)
 }
 
 /// Whether `--json` stands among the arguments: asked before they are parsed, because a usage error must know it.

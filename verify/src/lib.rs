@@ -54,3 +54,8 @@ pub use lacre_attest::{Limits, ModelClaim, PublicKey};
 pub use lacre_hash::{Engine, NoProgress, Progress};
 pub use lacre_manifest::{EntryPath, Links};
 pub use safetensors::tensor::{Dtype, TensorView};
+
+/// The README's program is one that compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

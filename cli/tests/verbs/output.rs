@@ -8,11 +8,12 @@ use crate::bench::{Bench, Said};
 const VERBS: [&str; 8] = ["key", "key new", "sign", "verify", "inspect", "push", "pull", "diff"];
 
 #[test]
-fn short_help_fits_a_screen_and_shows_examples() {
+fn help_fits_a_screen_and_shows_examples() {
     let bench = Bench::new();
-    for verb in VERBS.iter().chain(&[""]) {
+    let long = VERBS.iter().map(|verb| (verb, "--help"));
+    for (verb, flag) in VERBS.iter().chain(&[""]).map(|verb| (verb, "-h")).chain(long) {
         let mut command = bench.command();
-        let said = Said::of(command.args(verb.split_whitespace()).arg("-h").env("COLUMNS", "80"));
+        let said = Said::of(command.args(verb.split_whitespace()).arg(flag).env("COLUMNS", "80"));
         assert!(
             said.stdout.lines().count() <= 24,
             "{verb}: {}\n{}",
@@ -34,7 +35,7 @@ fn long_help_has_the_shared_options_and_the_exit_codes() {
     assert!(main.contains("Exit codes") && main.contains("130  interrupted"), "{main}");
     assert!(main.contains("E-FILE-CHANGED") && main.contains("E-INTERRUPTED"), "{main}");
     for verb in ["sign", "verify", "pull"] {
-        let help = bench.good(&format!("{verb} --help")).stdout;
+        let help = bench.good(&format!("help {verb}")).stdout;
         for flag in
             ["--json", "--quiet", "--verbose", "--color", "--progress", "--offline", "--force", "--dry-run"]
         {
