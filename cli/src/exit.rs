@@ -44,7 +44,11 @@ pub(crate) const TABLE: &[Row] = &[
     Row { exit: 5, meaning: "the signer is not trusted", codes: &["E-SIGNER-UNTRUSTED"] },
     Row { exit: 6, meaning: "expired, revoked or not yet valid", codes: &[] },
     Row { exit: 7, meaning: "rollback, or below the floor", codes: &[] },
-    Row { exit: 8, meaning: "against the policy", codes: &["E-NAME-MISMATCH", "E-VERSION-MISMATCH"] },
+    Row {
+        exit: 8,
+        meaning: "against the policy",
+        codes: &["E-DIGEST-NOT-SIGNED", "E-NAME-MISMATCH", "E-VERSION-MISMATCH"],
+    },
     Row {
         exit: 10,
         meaning: "an input cannot be read, or an output written",

@@ -108,6 +108,9 @@ fn trust(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
         "E-NAME-MISMATCH" => {
             format!("this is another model than you asked for; `lacre inspect {model}` shows the signed name")
         }
+        "E-DIGEST-NOT-SIGNED" => {
+            "the signature was made by another tool; --digest sha256 proves by what it signs".to_owned()
+        }
         "E-VERSION-MISMATCH" => {
             format!(
                 "this is another version than you asked for; `lacre inspect {model}` shows the signed version"

@@ -58,7 +58,7 @@ pub fn examine<'a>(
     // A pin by digest is a pin by SHA-256 alone.
     let prove = match target {
         Target::Digest(_) => Prove::Both,
-        Target::Only | Target::Tag(_) => Prove::Quickest,
+        Target::Only | Target::Tag(_) => requirements.proof(),
     };
     Ok(Offer { store, manifest, artifact, accepted, prove })
 }

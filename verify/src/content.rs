@@ -12,7 +12,7 @@ use lacre_manifest::{
 
 use crate::load::ProvenBytes;
 use crate::mismatch::{ContentMismatch, WrongSize};
-use crate::report::{Report, Step};
+use crate::report::Report;
 use crate::{Requirements, VerifyError};
 
 /// Which files are kept in private memory while they are verified, so that they need not be read again.
@@ -56,30 +56,20 @@ pub(crate) fn prove(
     report.empty_folders = std::mem::take(&mut tree.empty_folders);
     let files = scene.match_names(tree, report, progress)?;
     let places = hold_places(kept, scene.claim)?;
+    let prove = scene.requirements.proof();
     let sources: Vec<SignedFile<'_>> = files
         .iter()
         .map(|(entry, file)| {
-            let digests = if entry.blake3.is_some() { DigestSet::Blake3 } else { DigestSet::Sha256 };
-            SignedFile {
-                file: FileSource::new(scene.root, file.path.clone(), file.size, digests),
-                hold: places.get(&entry.path),
-            }
+            let digests = prove.digests(entry)?;
+            let file = FileSource::new(scene.root, file.path.clone(), file.size, digests);
+            Ok(SignedFile { file, hold: places.get(&entry.path) })
         })
-        .collect();
+        .collect::<Result<_, VerifyError>>()?;
     let digests = scene.engine.run(&sources, progress).map_err(blame)?;
+    let proven_by = sources.first().map(Source::digests);
     drop(sources);
     let manifest = compare(files.iter().map(|(entry, _)| *entry).zip(&digests))?;
-    if let Some(model) = &mut report.model {
-        model.complete(&manifest);
-    }
-    let by_blake3 = manifest.entries().iter().filter(|entry| entry.blake3.is_some()).count();
-    let by_sha256 = manifest.len() - by_blake3;
-    let proof = match (by_blake3, by_sha256) {
-        (_, 0) => "by BLAKE3".to_owned(),
-        (0, _) => "by SHA-256".to_owned(),
-        _ => format!("{by_blake3} by BLAKE3, {by_sha256} by SHA-256"),
-    };
-    report.pass(Step::Content, format!("{} files as signed, {proof}", manifest.len()));
+    report.prove(&manifest, proven_by, "");
     let held = places.into_iter().map(|(path, place)| (path, place.into_proven())).collect();
     Ok(Proven { manifest, held })
 }

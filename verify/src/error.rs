@@ -4,7 +4,7 @@ use std::io;
 
 use lacre_attest::AttestError;
 use lacre_hash::HashError;
-use lacre_manifest::{ManifestError, escape};
+use lacre_manifest::{EntryPath, ManifestError, escape};
 
 use crate::Report;
 use crate::mismatch::ContentMismatch;
@@ -12,6 +12,7 @@ use crate::mismatch::ContentMismatch;
 /// Every code that [`VerifyError::code`] can return of its own; those of [`AttestError`], [`ManifestError`] and
 /// [`HashError`] pass through.
 pub const CODES: &[&str] = &[
+    "E-DIGEST-NOT-SIGNED",
     "E-FILE-CHANGED",
     "E-FILE-EXTRA",
     "E-FILE-MISSING",
@@ -43,6 +44,12 @@ pub enum VerifyError {
     /// What lies on disk is not what was signed.
     #[error("the content is not what was signed: {0}")]
     Content(Box<ContentMismatch>),
+    /// BLAKE3 was demanded as the proof of a file, and is not signed.
+    #[error("no BLAKE3 digest is signed for {path}")]
+    DigestNotSigned {
+        /// The file.
+        path: EntryPath,
+    },
     /// A folder or file could not be read.
     #[error(transparent)]
     Disk(#[from] ManifestError),
@@ -140,6 +147,7 @@ impl VerifyError {
         match self {
             Self::Claim(error) => error.code(),
             Self::Content(mismatch) => mismatch.code(),
+            Self::DigestNotSigned { .. } => "E-DIGEST-NOT-SIGNED",
             Self::Disk(error) => error.code(),
             Self::Hash(error) => error.code(),
             Self::Name { .. } => "E-NAME-MISMATCH",

@@ -94,9 +94,17 @@ impl Unverified<Model> {
             progress,
         );
         match found {
-            Ok(content::Proven { manifest, held }) => {
-                Ok(Verified { proven: Model { signed: claim, signer, report, root, manifest, held } })
-            }
+            Ok(content::Proven { manifest, held }) => Ok(Verified {
+                proven: Model {
+                    signed: claim,
+                    signer,
+                    report,
+                    root,
+                    manifest,
+                    prove: requirements.proof(),
+                    held,
+                },
+            }),
             Err(error) => Err(report.fail(Step::Content, error)),
         }
     }

@@ -6,6 +6,7 @@ use lacre_attest::{Bundle, ModelClaim};
 use lacre_manifest::{EntryPath, Manifest, Root};
 
 use crate::load::ProvenBytes;
+use crate::prove::Prove;
 use crate::report::Report;
 use crate::signature::Signer;
 
@@ -88,6 +89,7 @@ pub struct Model {
     pub(crate) root: Root,
     /// The signed entries, with the sizes that were seen.
     pub(crate) manifest: Manifest,
+    pub(crate) prove: Prove,
     pub(crate) held: BTreeMap<EntryPath, ProvenBytes>,
 }
 

@@ -10,19 +10,10 @@ use lacre_hash::{DigestSet, Engine, HashError, Progress, Source};
 use lacre_manifest::{Entry, Links, Root, escape_os};
 
 use crate::proof::{Claim, Model, Verified};
+use crate::prove::Prove;
 use crate::report::Step;
 use crate::{Failure, VerifyError};
 use crate::{content, mismatch};
-
-/// Which digests prove the received bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Prove {
-    /// Every signed digest: for artifacts that are pinned by a SHA-256 alone, so that one signature cannot mean
-    /// two contents.
-    Both,
-    /// The quickest signed one: BLAKE3 where it is signed, else SHA-256.
-    Quickest,
-}
 
 impl Verified<Claim> {
     /// Fetches every signed file through `fetch` into the empty folder `into`, and proves each byte as it is
@@ -45,17 +36,13 @@ impl Verified<Claim> {
             let sources = prepare(claim.manifest().entries(), into, prove, &fetch)?;
             let digests = Engine::new().run(&sources, progress).map_err(|error| blame(error, &sources))?;
             let manifest = content::compare(sources.iter().map(|source| source.entry).zip(&digests))?;
-            Ok((root, manifest))
+            Ok((root, manifest, sources.first().map(Source::digests)))
         })();
         match received {
-            Ok((root, manifest)) => {
-                if let Some(model) = &mut report.model {
-                    model.complete(&manifest);
-                }
-                report
-                    .pass(Step::Content, format!("{} files as signed, proven while written", manifest.len()));
+            Ok((root, manifest, proven_by)) => {
+                report.prove(&manifest, proven_by, ", proven while written");
                 let held = std::collections::BTreeMap::new();
-                Ok(Verified { proven: Model { signed: claim, signer, report, root, manifest, held } })
+                Ok(Verified { proven: Model { signed: claim, signer, report, root, manifest, prove, held } })
             }
             Err(error) => Err(report.fail(Step::Content, error)),
         }
@@ -75,11 +62,7 @@ fn prepare<'a, F>(
             fs::create_dir_all(&folder)
                 .map_err(|source| VerifyError::Store { name: escape_os(folder.as_os_str()), source })?;
         }
-        let digests = match (prove, entry.blake3) {
-            (_, None) => DigestSet::Sha256,
-            (Prove::Both, Some(_)) => DigestSet::Both,
-            (Prove::Quickest, Some(_)) => DigestSet::Blake3,
-        };
+        let digests = prove.digests(entry)?;
         sources.push(Incoming { entry, into, digests, fetch, file: Mutex::new(None) });
     }
     Ok(sources)

@@ -1,6 +1,9 @@
 //! What was checked, for people and for machines.
 
+use std::fmt;
+
 use lacre_attest::ModelClaim;
+use lacre_hash::DigestSet;
 use lacre_manifest::{EntryPath, Excluded, FollowedLink, Manifest};
 use serde::Serialize;
 
@@ -19,6 +22,8 @@ pub struct Report {
     pub signer: Option<Signer>,
     /// When it was signed, as far as that can be known.
     pub signed_at: SignedAt,
+    /// Which digests proved the files, once they did.
+    pub proven_by: Option<ProvenBy>,
     /// What lies in the folder and is not covered by the signature.
     pub excluded: Vec<Excluded>,
     /// Links that were followed.
@@ -63,9 +68,41 @@ impl ReportedModel {
     }
 
     /// Adds what is only known once the content was seen.
-    pub(crate) fn complete(&mut self, seen: &Manifest) {
+    fn complete(&mut self, seen: &Manifest) {
         self.identity = seen.identity().map(|identity| identity.to_string());
         self.bytes = seen.total_size();
+    }
+}
+
+/// The digests that proved every file. A claim signs the same kinds of digest for all of its files, or is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProvenBy {
+    /// BLAKE3.
+    Blake3,
+    /// SHA-256 and BLAKE3.
+    Both,
+    /// SHA-256.
+    Sha256,
+}
+
+impl From<DigestSet> for ProvenBy {
+    fn from(digests: DigestSet) -> Self {
+        match digests {
+            DigestSet::Blake3 => Self::Blake3,
+            DigestSet::Both => Self::Both,
+            DigestSet::Sha256 => Self::Sha256,
+        }
+    }
+}
+
+impl fmt::Display for ProvenBy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Blake3 => "BLAKE3",
+            Self::Both => "SHA-256 and BLAKE3",
+            Self::Sha256 => "SHA-256",
+        })
     }
 }
 
@@ -120,6 +157,16 @@ pub enum Outcome {
 }
 
 impl Report {
+    /// Every file of `manifest` was found as signed, by these digests.
+    pub(crate) fn prove(&mut self, manifest: &Manifest, digests: Option<DigestSet>, how: &str) {
+        self.proven_by = digests.map(ProvenBy::from);
+        if let Some(model) = &mut self.model {
+            model.complete(manifest);
+        }
+        let by = self.proven_by.map(|by| format!(", by {by}")).unwrap_or_default();
+        self.pass(Step::Content, format!("{} files as signed{how}{by}", manifest.len()));
+    }
+
     pub(crate) fn pass(&mut self, step: Step, detail: impl Into<String>) {
         self.checks.push(Check { step, outcome: Outcome::Passed, detail: detail.into() });
     }

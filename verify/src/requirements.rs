@@ -3,6 +3,7 @@
 use lacre_attest::{Limits, ModelClaim};
 use lacre_manifest::EntryPath;
 
+use crate::prove::Prove;
 use crate::{Trust, VerifyError};
 
 /// What must hold before anything is believed: a trusted signer always, and what else the caller demands.
@@ -13,12 +14,20 @@ pub struct Requirements {
     version: Option<String>,
     allow_unsigned: Vec<EntryPath>,
     limits: Limits,
+    prove: Prove,
 }
 
 impl Requirements {
     /// Demands a signature that `trust` covers.
     pub fn new(trust: Trust) -> Self {
-        Self { trust, name: None, version: None, allow_unsigned: Vec::new(), limits: Limits::default() }
+        Self {
+            trust,
+            name: None,
+            version: None,
+            allow_unsigned: Vec::new(),
+            limits: Limits::default(),
+            prove: Prove::default(),
+        }
     }
 
     /// Demands that the signed name is exactly this one. Without it, any model that a trusted key ever signed is
@@ -45,6 +54,17 @@ impl Requirements {
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// Demands these of the signed digests as the proof of the content.
+    pub fn prove(mut self, prove: Prove) -> Self {
+        self.prove = prove;
+        self
+    }
+
+    /// Which of the signed digests are demanded as the proof of the content.
+    pub fn proof(&self) -> Prove {
+        self.prove
     }
 
     pub(crate) fn trust(&self) -> &Trust {

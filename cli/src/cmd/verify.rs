@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use lacre_manifest::EntryPath;
-use lacre_verify::{Hold, Outcome, Report, Requirements, SignedAt, Trust, Unverified};
+use lacre_verify::{Hold, Outcome, Prove, Report, Requirements, SignedAt, Trust, Unverified};
 use serde_json::{Value, json};
 
 use crate::args::{EntryPathParser, LinkMode, signed_text};
@@ -32,6 +32,9 @@ pub(crate) struct VerifyArgs {
     /// Accept this path unsigned (repeatable)
     #[arg(long, value_name = "PATH", value_parser = EntryPathParser)]
     allow_unsigned: Vec<EntryPath>,
+    /// Digests to prove with: blake3, sha256 or both
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "DIGEST")]
+    digest: Option<Digest>,
     /// Links to follow: refuse (default) or hf-cache
     #[arg(
         long,
@@ -41,6 +44,24 @@ pub(crate) struct VerifyArgs {
         hide_possible_values = true
     )]
     links: LinkMode,
+}
+
+/// The digests that are demanded as proof; without a word, the quickest signed one.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Digest {
+    Blake3,
+    Both,
+    Sha256,
+}
+
+impl From<Digest> for Prove {
+    fn from(digest: Digest) -> Self {
+        match digest {
+            Digest::Blake3 => Self::Blake3,
+            Digest::Both => Self::Both,
+            Digest::Sha256 => Self::Sha256,
+        }
+    }
 }
 
 /// What a signature must satisfy: `verify` and `pull` demand it alike.
@@ -75,7 +96,9 @@ impl Demands {
 
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Done, CliError> {
     let (requirements, ring) = args.demands.read()?;
-    let requirements = requirements.allow_unsigned(args.allow_unsigned.iter().cloned());
+    let requirements = requirements
+        .allow_unsigned(args.allow_unsigned.iter().cloned())
+        .prove(args.digest.map(Prove::from).unwrap_or_default());
     let signature = args
         .signature
         .as_deref()

@@ -120,3 +120,18 @@ fn causes_stand_behind_the_message_and_nothing_is_debug_output() {
     let value = bench.run("verify MODEL --key k.pub --json").json();
     assert!(value["error"]["causes"][0].as_str().unwrap().contains("mediaType"), "{value}");
 }
+
+#[test]
+fn the_digest_that_proves_can_be_demanded_and_is_reported() {
+    let bench = Bench::with_signed_model();
+    for (flag, proven_by) in [
+        ("", "blake3"),
+        (" --digest sha256", "sha256"),
+        (" --digest blake3", "blake3"),
+        (" --digest both", "both"),
+    ] {
+        let value = bench.good(&format!("verify MODEL --key k.pub --json{flag}")).json();
+        assert_eq!(value["result"]["proven_by"], proven_by, "{flag}");
+    }
+    bench.bad("verify MODEL --key k.pub --digest md5", "E-USAGE", 2);
+}

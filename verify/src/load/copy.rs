@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use lacre_hash::{DigestSet, Engine, NoProgress};
+use lacre_hash::{Engine, NoProgress};
 use lacre_manifest::FileSource;
 
 use crate::VerifyError;
@@ -43,7 +43,7 @@ impl std::fmt::Debug for ProvenBytes {
 
 impl Verified<Model> {
     /// The bytes of the signed file `name`: those held since verification, or a private copy that is read and proven
-    /// now, against the signed digest.
+    /// now, against the signed digests that proved it before.
     ///
     /// # Errors
     /// `E-NOT-FOUND` when no such file was signed; `E-FILE-SIZE` or `E-FILE-CHANGED` when the file is no longer what was
@@ -56,7 +56,7 @@ impl Verified<Model> {
         if let Some(held) = model.held.get(&entry.path) {
             return Ok(held.clone());
         }
-        let digests = if entry.blake3.is_some() { DigestSet::Blake3 } else { DigestSet::Sha256 };
+        let digests = model.prove.digests(entry)?;
         let on_disk = model.root.only_file().unwrap_or(&entry.path);
         let size = model.root.open_file(on_disk)?.metadata().map_or(0, |metadata| metadata.len());
         if let Some(signed) = entry.size.filter(|&signed| signed != size) {
