@@ -54,7 +54,10 @@ fn prepare<'a, F>(
     into: &'a Path,
     prove: Prove,
     fetch: &'a F,
-) -> Result<Vec<Incoming<'a, F>>, VerifyError> {
+) -> Result<Vec<Incoming<'a, F>>, VerifyError>
+where
+    F: Fn(&Entry) -> io::Result<File>,
+{
     let mut sources = Vec::with_capacity(entries.len());
     for entry in entries {
         if let Some((folder, _)) = entry.path.as_str().rsplit_once('/') {
@@ -63,7 +66,10 @@ fn prepare<'a, F>(
                 .map_err(|source| VerifyError::Store { name: escape_os(folder.as_os_str()), source })?;
         }
         let digests = prove.digests(entry)?;
-        sources.push(Incoming { entry, into, digests, fetch, file: Mutex::new(None) });
+        // Signatures of other tools have no sizes: the size of what is fetched bounds it then. What cannot be opened
+        // here fails again, with its reason, when its turn comes.
+        let size = entry.size.or_else(|| Some(fetch(entry).ok()?.metadata().ok()?.len())).unwrap_or_default();
+        sources.push(Incoming { entry, size, into, digests, fetch, file: Mutex::new(None) });
     }
     Ok(sources)
 }
@@ -71,6 +77,8 @@ fn prepare<'a, F>(
 /// A file on its way: read from where it is fetched, written where it goes.
 struct Incoming<'a, F> {
     entry: &'a Entry,
+    /// Its size in bytes, as signed or, where no size is signed, as fetched: not a byte more is written.
+    size: u64,
     into: &'a Path,
     digests: DigestSet,
     fetch: &'a F,
@@ -101,7 +109,7 @@ impl<F: Fn(&Entry) -> io::Result<File> + Sync> Source for Incoming<'_, F> {
     }
 
     fn size(&self) -> u64 {
-        self.entry.size.unwrap_or_default()
+        self.size
     }
 
     fn name(&self) -> String {
@@ -113,7 +121,7 @@ impl<F: Fn(&Entry) -> io::Result<File> + Sync> Source for Incoming<'_, F> {
     }
 
     fn keep(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        if self.entry.size.is_some_and(|signed| offset + bytes.len() as u64 > signed) {
+        if offset.saturating_add(bytes.len() as u64) > self.size {
             return Err(io::Error::other(Overlong));
         }
         let file = {
@@ -143,7 +151,7 @@ fn is_overlong(error: &io::Error) -> bool {
 fn blame<F>(error: HashError, sources: &[Incoming<'_, F>]) -> VerifyError {
     let overlong = match &error {
         HashError::Keep { index, source, .. } if is_overlong(source) => {
-            sources.get(*index).and_then(|source| Some((source.entry, source.entry.size?)))
+            sources.get(*index).and_then(|source| Some((source.entry, source.size)))
         }
         _ => None,
     };

@@ -311,6 +311,38 @@ mod tests {
         }
     }
 
+    /// The size that a source is said to have is a guess: what it has then decides how much memory it gets.
+    #[test]
+    fn a_file_that_is_larger_than_said_is_read_in_pieces() {
+        struct Stop;
+        impl Progress for Stop {
+            fn cancelled(&self) -> bool {
+                true
+            }
+        }
+        struct Largest(AtomicU64);
+        impl Progress for Largest {
+            fn advance(&self, bytes: u64) {
+                self.0.fetch_max(bytes, Ordering::Relaxed);
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = noise(5 * PIECE + 3);
+        for set in [DigestSet::Sha256, DigestSet::Blake3, DigestSet::Both] {
+            let mut disk = Disk::new(&folder, "file", &bytes);
+            disk.size = 0;
+            let watch = Largest(AtomicU64::new(0));
+            let found = Engine::new().run(&[Only(&disk, set)], &watch).unwrap();
+            assert_eq!(found[0].sha256, (set != DigestSet::Blake3).then(|| Sha256Digest::of(&bytes)));
+            assert_eq!(found[0].blake3, (set != DigestSet::Sha256).then(|| Blake3Digest::of(&bytes)));
+            assert!(watch.0.into_inner() < SMALL, "in pieces");
+        }
+        // No memory could hold this one; it is read until somebody has seen enough.
+        let disk = Disk::new(&folder, "sparse", b"");
+        File::options().write(true).open(&disk.path).unwrap().set_len(1 << 43).unwrap();
+        assert_eq!(Engine::new().run(&[disk], &Stop).unwrap_err().code(), "E-INTERRUPTED");
+    }
+
     // One huge file with the whole machine to itself, several cores, both digests: the way of two threads.
     #[test]
     fn one_file_alone_is_shared_by_two_threads() {

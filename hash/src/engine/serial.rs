@@ -69,13 +69,7 @@ impl<'a, S: Source> Serial<'a, S> {
     fn alone(&self, index: usize, found: &mut Found) -> Result<(), HashError> {
         let mut lane = Lane::open(self.job, index)?;
         if lane.tree.is_none() {
-            let mut lanes = vec![lane];
-            while !lanes.is_empty() {
-                step(&mut lanes, self.job.progress)?;
-                finish(&mut lanes, found)?;
-                self.job.check()?;
-            }
-            return Ok(());
+            return whole(self.job, &lane.opened, found);
         }
         let mut sha256 = std::mem::take(&mut lane.sha256);
         let sha256 = std::thread::scope(|scope| {
@@ -108,6 +102,38 @@ impl<'a, S: Source> Serial<'a, S> {
         found.push((index, lane.digests(sha256)?));
         Ok(())
     }
+}
+
+/// Hashes one file in order, on this thread, in pieces.
+pub(super) fn whole<S: Source>(
+    job: &Job<'_, S>,
+    opened: &Opened<'_, S>,
+    found: &mut Found,
+) -> Result<(), HashError> {
+    let wanted = opened.source().digests();
+    let size = opened.size();
+    let mut sha256 = (wanted != DigestSet::Blake3).then(Sha256::new);
+    let mut tree = (wanted != DigestSet::Sha256).then(|| Tree::new(size));
+    let mut buffer = Vec::new();
+    let mut offset = 0;
+    while offset < size {
+        let length = usize::try_from((size - offset).min(PIECE)).unwrap_or(usize::MAX);
+        buffer.resize(length, 0);
+        opened.read(offset, &mut buffer, job.progress)?;
+        if let Some(sha256) = &mut sha256 {
+            sha256.update(&buffer);
+        }
+        if let Some(tree) = &mut tree {
+            tree.update(&buffer);
+        }
+        offset += length as u64;
+        job.check()?;
+    }
+    opened.finish()?;
+    let sha256 = sha256.map(|sha256| Sha256Digest::from_bytes(sha256.finalize()));
+    let (blake3, chunks) = tree.map(Tree::finish).transpose()?.unzip();
+    found.push((opened.index(), FileDigests { size, sha256, blake3, chunks }));
+    Ok(())
 }
 
 /// A file that is advanced.
@@ -147,10 +173,7 @@ impl<'a, S: Source> Lane<'a, S> {
     }
 
     fn digests(&mut self, sha256: [u8; 32]) -> Result<FileDigests, HashError> {
-        let (blake3, chunks) = match self.tree.take().map(Tree::finish).transpose()? {
-            Some((blake3, chunks)) => (Some(blake3), Some(chunks)),
-            None => (None, None),
-        };
+        let (blake3, chunks) = self.tree.take().map(Tree::finish).transpose()?.unzip();
         let sha256 = Some(Sha256Digest::from_bytes(sha256));
         Ok(FileDigests { size: self.offset, sha256, blake3, chunks })
     }

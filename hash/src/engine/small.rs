@@ -2,15 +2,17 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Found, Job};
+use super::serial::whole;
+use super::{Found, Job, SMALL};
 use crate::blake3_tree::ChunkList;
+use crate::opened::Opened;
 use crate::sha256_lanes::digest_many;
 use crate::{Blake3Digest, DigestSet, FileDigests, HashError, Sha256Digest, Source};
 
 /// Files that a thread takes at a time.
 const BATCH: usize = 32;
 
-/// Bytes of a batch that are in memory at a time, unless a single file has more.
+/// Bytes after which a batch is hashed; with the last file it has at most [`SMALL`] more.
 const BATCH_BYTES: usize = 1 << 20;
 
 /// The files, in the order of their indices: neighbours in a folder are neighbours on the disk.
@@ -34,7 +36,13 @@ impl<'a, S: Source> Small<'a, S> {
                 return Ok(());
             }
             for &index in rest.iter().take(BATCH) {
-                batch.read(self.job, index)?;
+                let opened = self.job.open(index)?;
+                // What was said to be small need not be: memory is only given to what is.
+                if opened.size() >= SMALL {
+                    whole(self.job, &opened, found)?;
+                    continue;
+                }
+                batch.read(self.job, &opened)?;
                 if batch.bytes.len() >= BATCH_BYTES {
                     batch.digest(self.job, found)?;
                 }
@@ -53,15 +61,13 @@ struct Batch {
 }
 
 impl Batch {
-    fn read<S: Source>(&mut self, job: &Job<'_, S>, index: usize) -> Result<(), HashError> {
-        let opened = job.open(index)?;
+    fn read<S: Source>(&mut self, job: &Job<'_, S>, opened: &Opened<'_, S>) -> Result<(), HashError> {
         let start = self.bytes.len();
-        // A small file that has become a large one is read like any other; it costs its size in memory.
         let size = usize::try_from(opened.size()).unwrap_or(usize::MAX);
         self.bytes.resize(start.saturating_add(size), 0);
         opened.read(0, &mut self.bytes[start..], job.progress)?;
         opened.finish()?;
-        self.files.push((index, start..self.bytes.len()));
+        self.files.push((opened.index(), start..self.bytes.len()));
         Ok(())
     }
 
