@@ -151,7 +151,7 @@ fn is_overlong(error: &io::Error) -> bool {
 fn blame<F>(error: HashError, sources: &[Incoming<'_, F>]) -> VerifyError {
     let overlong = match &error {
         HashError::Keep { index, source, .. } if is_overlong(source) => {
-            sources.get(*index).and_then(|source| Some((source.entry, source.size)))
+            sources.get(*index).map(|source| (source.entry, source.size))
         }
         _ => None,
     };
