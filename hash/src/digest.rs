@@ -1,33 +1,33 @@
-//! Digest types, and the hasher that makes both in one pass.
+//! Digest types.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 
-use crate::{ChunkList, HashError};
+use crate::HashError;
 
 macro_rules! digest_type {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $length:literal, $digits:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name([u8; Self::LEN]);
 
         impl $name {
             /// Length in bytes.
-            pub const LEN: usize = 32;
+            pub const LEN: usize = $length;
 
-            /// Takes the 32 bytes of a digest.
+            /// Takes the bytes of a digest.
             pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
                 Self(bytes)
             }
 
-            /// The 32 bytes.
+            /// The bytes.
             pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
                 &self.0
             }
 
-            /// Reads exactly 64 lower-case hexadecimal digits: one digest has one spelling.
+            #[doc = concat!("Reads exactly ", $digits, " lower-case hexadecimal digits: one digest has one spelling.")]
             pub fn from_hex(text: &str) -> Result<Self, HashError> {
                 parse_hex(text).map(Self)
             }
@@ -72,13 +72,19 @@ macro_rules! digest_type {
 
 digest_type! {
     /// A SHA-256 digest (FIPS 180-4), 32 bytes. Shown and read as 64 lower-case hexadecimal digits.
-    Sha256Digest
+    Sha256Digest, 32, "64"
 }
 
 digest_type! {
     /// A BLAKE3 digest in hash mode, 32 bytes: what `b3sum` prints. Shown and read as 64 lower-case hexadecimal
     /// digits.
-    Blake3Digest
+    Blake3Digest, 32, "64"
+}
+
+digest_type! {
+    /// A BLAKE2b-512 digest (RFC 7693, no key), 64 bytes: what `b2sum` prints. Shown and read as 128 lower-case hexadecimal
+    /// digits. Only signatures of other tools carry it.
+    Blake2bDigest, 64, "128"
 }
 
 impl Sha256Digest {
@@ -102,6 +108,13 @@ impl Blake3Digest {
             hasher.update(part);
         }
         Self(*hasher.finalize().as_bytes())
+    }
+}
+
+impl Blake2bDigest {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake2b_simd::blake2b(bytes).as_array())
     }
 }
 
@@ -131,79 +144,6 @@ fn write_hex(bytes: &[u8], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
 }
 
-/// Which digests are made of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DigestSet {
-    /// BLAKE3 only: enough to verify an entry that signs one, and the quickest.
-    Blake3,
-    /// SHA-256 and BLAKE3.
-    Both,
-    /// SHA-256 only.
-    Sha256,
-}
-
-/// What one pass over a file gave.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileDigests {
-    /// Bytes that were read.
-    pub size: u64,
-    /// SHA-256, when it was wanted.
-    pub sha256: Option<Sha256Digest>,
-    /// BLAKE3, when it was wanted.
-    pub blake3: Option<Blake3Digest>,
-    /// The tree behind the BLAKE3 digest, when [`Engine`](crate::Engine) made it.
-    pub chunks: Option<ChunkList>,
-}
-
-/// Makes the wanted digests of bytes that come in pieces.
-#[derive(Debug, Clone)]
-pub struct StreamHasher {
-    size: u64,
-    sha256: Option<sha2::Sha256>,
-    blake3: Option<Box<blake3::Hasher>>,
-}
-
-impl StreamHasher {
-    /// A hasher that has seen no bytes yet.
-    pub fn new(wanted: DigestSet) -> Self {
-        Self {
-            size: 0,
-            sha256: (wanted != DigestSet::Blake3).then(sha2::Sha256::new),
-            blake3: (wanted != DigestSet::Sha256).then(|| Box::new(blake3::Hasher::new())),
-        }
-    }
-
-    /// Takes the next bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
-        // Small steps keep the bytes in the first caches between the two digests.
-        const STEP: usize = 64 * 1024;
-        self.size += bytes.len() as u64;
-        match (&mut self.sha256, &mut self.blake3) {
-            (Some(sha256), Some(blake3)) => {
-                for step in bytes.chunks(STEP) {
-                    blake3.update(step);
-                    sha256.update(step);
-                }
-            }
-            (Some(sha256), None) => sha256.update(bytes),
-            (None, Some(blake3)) => {
-                blake3.update(bytes);
-            }
-            (None, None) => {}
-        }
-    }
-
-    /// The digests of all bytes taken.
-    pub fn finish(self) -> FileDigests {
-        FileDigests {
-            size: self.size,
-            sha256: self.sha256.map(|hasher| Sha256Digest(hasher.finalize().into())),
-            blake3: self.blake3.map(|hasher| Blake3Digest(*hasher.finalize().as_bytes())),
-            chunks: None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +162,31 @@ mod tests {
         );
     }
 
+    // RFC 7693, appendix A; and what `hashlib.blake2b` of Python 3 prints for no bytes.
+    #[test]
+    fn known_answers_of_blake2b() {
+        assert_eq!(
+            Blake2bDigest::of(b"abc").to_string(),
+            "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d1\
+             7d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923"
+        );
+        assert_eq!(
+            Blake2bDigest::of(b"").to_string(),
+            "786a02f742015903c6c6fd852552d272912f4740e15847618a86e217f71f5419\
+             d25e1031afee585313896444934eb04b903a685b1448b755d56f701afe9be2ce"
+        );
+    }
+
+    #[test]
+    fn hex_of_64_bytes_has_one_spelling() {
+        let digest = Blake2bDigest::of(b"abc");
+        let text = digest.to_string();
+        assert_eq!(text.parse::<Blake2bDigest>().unwrap(), digest);
+        for wrong in [text.to_uppercase(), text[..64].to_owned(), format!("{text}0"), "g".repeat(128)] {
+            assert_eq!(Blake2bDigest::from_hex(&wrong).unwrap_err().code(), "E-HEX", "{wrong}");
+        }
+    }
+
     #[test]
     fn hex_has_one_spelling() {
         let digest = Sha256Digest::of(b"");
@@ -231,22 +196,6 @@ mod tests {
             [text.to_uppercase(), text[1..].to_owned(), format!("{text}0"), format!(" {}", &text[1..])];
         for wrong in wrong.into_iter().chain([text.replace('e', "g"), "é".repeat(32)]) {
             assert_eq!(Sha256Digest::from_hex(&wrong).unwrap_err().code(), "E-HEX", "{wrong}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn pieces_do_not_matter(bytes: Vec<u8>, cut: proptest::sample::Index) {
-            let cut = cut.index(bytes.len() + 1);
-            for wanted in [DigestSet::Both, DigestSet::Sha256, DigestSet::Blake3] {
-                let mut hasher = StreamHasher::new(wanted);
-                hasher.update(&bytes[..cut]);
-                hasher.update(&bytes[cut..]);
-                let found = hasher.finish();
-                proptest::prop_assert_eq!(found.size, bytes.len() as u64);
-                proptest::prop_assert_eq!(found.sha256, (wanted != DigestSet::Blake3).then(|| Sha256Digest::of(&bytes)));
-                proptest::prop_assert_eq!(found.blake3, (wanted != DigestSet::Sha256).then(|| Blake3Digest::of(&bytes)));
-            }
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{Found, Job};
 use crate::blake3_tree::{ChunkList, GROUP, GroupHasher, GroupValue};
 use crate::opened::Opened;
 use crate::sha256_lanes::{Sha256, finalize_each, messages_wanted, update_each};
-use crate::{Blake3Digest, DigestSet, FileDigests, HashError, Progress, Sha256Digest, Source};
+use crate::{Blake3Digest, FileDigests, HashError, Progress, Sha256Digest, Source};
 
 /// Bytes of one read: with some files at once, all of them lie in the second cache; and what goes to a second thread does
 /// not push out what it works on (1 MiB cost a fifth of the time).
@@ -112,8 +112,8 @@ pub(super) fn whole<S: Source>(
 ) -> Result<(), HashError> {
     let wanted = opened.source().digests();
     let size = opened.size();
-    let mut sha256 = (wanted != DigestSet::Blake3).then(Sha256::new);
-    let mut tree = (wanted != DigestSet::Sha256).then(|| Tree::new(size));
+    let mut sha256 = wanted.has_sha256().then(Sha256::new);
+    let mut tree = wanted.has_blake3().then(|| Tree::new(size));
     let mut buffer = Vec::new();
     let mut offset = 0;
     while offset < size {
@@ -132,7 +132,7 @@ pub(super) fn whole<S: Source>(
     opened.finish()?;
     let sha256 = sha256.map(|sha256| Sha256Digest::from_bytes(sha256.finalize()));
     let (blake3, chunks) = tree.map(Tree::finish).transpose()?.unzip();
-    found.push((opened.index(), FileDigests { size, sha256, blake3, chunks }));
+    found.push((opened.index(), FileDigests { size, sha256, blake3, foreign: None, chunks }));
     Ok(())
 }
 
@@ -149,7 +149,7 @@ struct Lane<'a, S> {
 impl<'a, S: Source> Lane<'a, S> {
     fn open(job: &Job<'a, S>, index: usize) -> Result<Self, HashError> {
         let opened = job.open(index)?;
-        let wants_tree = opened.source().digests() == DigestSet::Both;
+        let wants_tree = opened.source().digests().has_blake3();
         let tree = wants_tree.then(|| Tree::new(opened.size()));
         Ok(Self { opened, offset: 0, buffer: Vec::new(), filled: 0, sha256: Sha256::new(), tree })
     }
@@ -175,7 +175,7 @@ impl<'a, S: Source> Lane<'a, S> {
     fn digests(&mut self, sha256: [u8; 32]) -> Result<FileDigests, HashError> {
         let (blake3, chunks) = self.tree.take().map(Tree::finish).transpose()?.unzip();
         let sha256 = Some(Sha256Digest::from_bytes(sha256));
-        Ok(FileDigests { size: self.offset, sha256, blake3, chunks })
+        Ok(FileDigests { size: self.offset, sha256, blake3, foreign: None, chunks })
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Found, Job, SMALL};
 use crate::blake3_tree::ChunkList;
 use crate::opened::Opened;
 use crate::sha256_lanes::digest_many;
-use crate::{Blake3Digest, DigestSet, FileDigests, HashError, Sha256Digest, Source};
+use crate::{Blake3Digest, FileDigests, HashError, Sha256Digest, Source};
 
 /// Files that a thread takes at a time.
 const BATCH: usize = 32;
@@ -75,22 +75,19 @@ impl Batch {
         let wanted = |index: usize| job.sources[index].digests();
         let files: Vec<(usize, &[u8])> =
             self.files.iter().map(|(index, range)| (*index, &self.bytes[range.clone()])).collect();
-        let messages: Vec<&[u8]> = files
-            .iter()
-            .filter(|(index, _)| wanted(*index) != DigestSet::Blake3)
-            .map(|(_, bytes)| *bytes)
-            .collect();
+        let messages: Vec<&[u8]> =
+            files.iter().filter(|(index, _)| wanted(*index).has_sha256()).map(|(_, bytes)| *bytes).collect();
         let mut sha256 = digest_many(&messages).into_iter().map(Sha256Digest::from_bytes);
         for (index, bytes) in files {
             let size = bytes.len() as u64;
             let wants = wanted(index);
-            let blake3 = (wants != DigestSet::Sha256).then(|| Blake3Digest::of(bytes));
+            let blake3 = wants.has_blake3().then(|| Blake3Digest::of(bytes));
             let chunks = match blake3 {
                 Some(_) => Some(ChunkList::new(size, Vec::new())?),
                 None => None,
             };
-            let sha256 = if wants == DigestSet::Blake3 { None } else { sha256.next() };
-            found.push((index, FileDigests { size, sha256, blake3, chunks }));
+            let sha256 = if wants.has_sha256() { sha256.next() } else { None };
+            found.push((index, FileDigests { size, sha256, blake3, foreign: None, chunks }));
         }
         self.files.clear();
         self.bytes.clear();

@@ -149,6 +149,12 @@ impl<'a, S: Source> SpreadFile<'a, S> {
             done.values.sort_unstable_by_key(|&(index, _)| index);
             super::rooted(size, done.values.iter().map(|&(_, value)| value).collect())?
         };
-        Ok(Some(FileDigests { size, sha256: None, blake3: Some(blake3), chunks: Some(chunks) }))
+        Ok(Some(FileDigests {
+            size,
+            sha256: None,
+            blake3: Some(blake3),
+            foreign: None,
+            chunks: Some(chunks),
+        }))
     }
 }
