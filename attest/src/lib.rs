@@ -13,15 +13,15 @@
 //! ```
 //! use lacre_attest::{Bundle, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyHint, Limits, Material, ModelClaim, Statement};
 //! use lacre_hash::Sha256Digest;
-//! use lacre_manifest::{Entry, EntryPath, Manifest};
+//! use lacre_manifest::{Digests, Entry, EntryPath, Manifest};
 //!
 //! let path = EntryPath::parse("model.safetensors").map_err(|error| error.to_string())?;
-//! let entry = Entry { path, size: None, sha256: Sha256Digest::of(b"weights"), blake3: None };
+//! let entry = Entry { path, size: None, digests: Digests::Sha256 { sha256: Sha256Digest::of(b"weights"), blake3: None } };
 //! let manifest = Manifest::new(vec![entry]).map_err(|error| error.to_string())?;
 //! let claim = ModelClaim::new("org/mini-lm", Some("1.0.0".to_owned()), manifest, Vec::new())?;
 //!
 //! let signature = vec![0; 64]; // by a signer, over `lacre_attest::pae(…)`
-//! let envelope = Envelope::new(IN_TOTO_PAYLOAD_TYPE, claim.to_statement(), signature)?;
+//! let envelope = Envelope::new(IN_TOTO_PAYLOAD_TYPE, claim.to_statement()?, signature)?;
 //! let bundle = Bundle::new(Material::PublicKey(KeyHint::Missing), envelope);
 //!
 //! let read = Bundle::parse(&bundle.to_json(), &Limits::default())?;

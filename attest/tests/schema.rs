@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use lacre_attest::{Bundle, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyHint, Material, ModelClaim};
 use lacre_hash::{Blake3Digest, Sha256Digest};
-use lacre_manifest::{Entry, EntryPath, Manifest};
+use lacre_manifest::{Digests, Entry, EntryPath, Manifest};
 use serde_json::{Value, json};
 
 /// The schemas by their `$id`.
@@ -147,8 +147,10 @@ fn claim() -> ModelClaim {
     let entry = |name: &str| Entry {
         path: EntryPath::parse(name).unwrap(),
         size: Some(name.len() as u64),
-        sha256: Sha256Digest::of(name.as_bytes()),
-        blake3: Some(Blake3Digest::of(name.as_bytes())),
+        digests: Digests::Sha256 {
+            sha256: Sha256Digest::of(name.as_bytes()),
+            blake3: Some(Blake3Digest::of(name.as_bytes())),
+        },
     };
     let manifest = Manifest::new(vec![entry("model.safetensors"), entry("onnx/模型.onnx")]).unwrap();
     let ignored = lacre_manifest::DEFAULT_IGNORES.map(|name| EntryPath::parse(name).unwrap());
@@ -158,7 +160,7 @@ fn claim() -> ModelClaim {
 #[test]
 fn statements_are_valid() {
     let Some(schemas) = Schemas::open() else { return };
-    let statement: Value = serde_json::from_slice(&claim().to_statement()).unwrap();
+    let statement: Value = serde_json::from_slice(&claim().to_statement().unwrap()).unwrap();
     assert_eq!(schemas.faults("statement", &statement), Vec::<String>::new());
     assert_eq!(statement["predicate"]["resources"][0]["size"], json!(17), "the extension is there");
 
@@ -183,7 +185,8 @@ fn statements_are_valid() {
 fn bundles_are_valid() {
     let Some(schemas) = Schemas::open() else { return };
     for hint in [KeyHint::OmsHex(Sha256Digest::of(b"key")), KeyHint::CosignBase64(Sha256Digest::of(b"key"))] {
-        let envelope = Envelope::new(IN_TOTO_PAYLOAD_TYPE, claim().to_statement(), vec![1; 70]).unwrap();
+        let envelope =
+            Envelope::new(IN_TOTO_PAYLOAD_TYPE, claim().to_statement().unwrap(), vec![1; 70]).unwrap();
         let bundle = Bundle::new(Material::PublicKey(hint), envelope);
         let mut written: Value = serde_json::from_slice(&bundle.to_json()).unwrap();
         assert_eq!(schemas.faults("bundle", &written), Vec::<String>::new());

@@ -6,6 +6,7 @@ use lacre_attest::{
     AttestError, Bundle, CertificateForm, KeyHint, Limits, MODEL_PREDICATE_TYPE, Material, ModelClaim,
     Statement, Subject,
 };
+use lacre_manifest::{Digests, ShardDigests};
 use serde_json::{Value, json};
 
 use crate::error::CliError;
@@ -166,6 +167,7 @@ fn model_rows(claim: &ModelClaim, rows: &mut Vec<(&'static str, String)>) {
     rows.push(("files", format!("{}, {size}", manifest.len())));
     let identity = claim.identity().map_or_else(|| "none".to_owned(), ToString::to_string);
     rows.push(("identity", identity));
+    rows.extend(manifest.entries().first().map(|entry| ("digests", entry.digests.to_string())));
     rows.push(("root", format!("sha256:{}", claim.root())));
     if !claim.ignore_paths().is_empty() {
         let paths: Vec<_> = claim.ignore_paths().iter().map(ToString::to_string).collect();
@@ -178,7 +180,16 @@ fn model_json(claim: &ModelClaim) -> Value {
     let files: Vec<_> = manifest
         .entries()
         .iter()
-        .map(|it| json!({ "blake3": it.blake3, "path": it.path, "sha256": it.sha256, "size": it.size }))
+        .map(|it| {
+            json!({
+                "blake2b": blake2b(&it.digests),
+                "blake3": it.blake3(),
+                "path": it.path,
+                "sha256": it.sha256(),
+                "shards": shards(&it.digests),
+                "size": it.size,
+            })
+        })
         .collect();
     json!({
         "bytes": manifest.total_size(),
@@ -189,6 +200,34 @@ fn model_json(claim: &ModelClaim) -> Value {
         "root": claim.root().to_string(),
         "version": claim.version(),
     })
+}
+
+fn blake2b(digests: &Digests) -> Option<String> {
+    match digests {
+        Digests::Blake2b(digest) => Some(digest.to_string()),
+        _ => None,
+    }
+}
+
+fn shards(digests: &Digests) -> Value {
+    let Digests::Shards(shards) = digests else { return Value::Null };
+    let (algorithm, digests): (_, Vec<String>) = match &shards.digests {
+        ShardDigests::Blake2b(list) => ("blake2b", list.iter().map(ToString::to_string).collect()),
+        ShardDigests::Sha256(list) => ("sha256", list.iter().map(ToString::to_string).collect()),
+    };
+    json!({ "algorithm": algorithm, "digests": digests, "size": shards.size })
+}
+
+/// What a file is known by, for people: its SHA-256 alone, as everybody prints it, or a digest with its name.
+pub(crate) fn digest_words(digests: &Digests) -> String {
+    match digests {
+        Digests::Blake2b(digest) => format!("blake2b:{digest}"),
+        Digests::Blake3(digest) => format!("blake3:{digest}"),
+        Digests::Sha256 { sha256, .. } => sha256.to_string(),
+        Digests::Shards(shards) => {
+            format!("{} ({digests})", text::count(shards.digests.count(), "piece"))
+        }
+    }
 }
 
 fn subject_words(subject: &Subject) -> String {

@@ -151,8 +151,16 @@ fn candidate(
     let claim = Unverified::<Claim>::parse(&bundle, limits)
         .and_then(|claim| claim.verify(requirements))
         .map_err(DeliverError::Refused)?;
-    one_to_one(files, claim.claim().manifest())?;
+    one_to_one(files, signed_digests(&claim)?)?;
     Ok(Some(Accepted { claim, bundle }))
+}
+
+/// Layers are known by SHA-256: nothing else can be compared with them before they are fetched.
+fn signed_digests(claim: &Verified<Claim>) -> Result<&Manifest, DeliverError> {
+    claim.claim().sha256_manifest().map_err(|error| {
+        let report = claim.report().clone();
+        DeliverError::Refused(Box::new(Failure { error: error.into(), report }))
+    })
 }
 
 /// Whether the artifact's layers are the signed files: each of them, under its name, and nothing else.

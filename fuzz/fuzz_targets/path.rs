@@ -6,7 +6,7 @@
 use std::path::{Component, Path};
 
 use lacre_hash::Sha256Digest;
-use lacre_manifest::{Entry, EntryPath, Manifest, component_order, escape};
+use lacre_manifest::{Digests, Entry, EntryPath, Manifest, component_order, escape};
 use libfuzzer_sys::fuzz_target;
 
 fn one(text: &str) -> Option<EntryPath> {
@@ -45,8 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
     let entries = paths.iter().map(|path| Entry {
         path: path.clone(),
         size: Some(0),
-        sha256: Sha256Digest::of(path.as_str().as_bytes()),
-        blake3: None,
+        digests: Digests::Sha256 { sha256: Sha256Digest::of(path.as_str().as_bytes()), blake3: None },
     });
     let Ok(manifest) = Manifest::new(entries.collect()) else { return };
     assert_eq!(manifest.len(), paths.len());

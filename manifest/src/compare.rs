@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use lacre_hash::Sha256Digest;
 use serde::Serialize;
 
+use crate::digests::Key;
 use crate::entry::Manifest;
 use crate::path::EntryPath;
 
@@ -37,22 +37,25 @@ impl Diff {
     }
 }
 
-/// Compares two manifests by SHA-256. A file that is gone and one that is new, with equal bytes, are one renamed file;
-/// of several candidates the first in order is taken.
+/// Compares two manifests, by SHA-256 where that is what they hold. A file that is gone and one that is new, with equal
+/// bytes, are one renamed file; of several candidates the first in order is taken. Digests of two kinds say nothing of
+/// each other: a file that has another kind in the second manifest counts as changed.
 pub fn diff(before: &Manifest, after: &Manifest) -> Diff {
     let mut result = Diff::default();
-    let mut gone: HashMap<&Sha256Digest, Vec<&EntryPath>> = HashMap::new();
+    let mut gone: HashMap<Key<'_>, Vec<&EntryPath>> = HashMap::new();
     // In reverse order, so that the first of several equal files is taken from the end of its list.
     for entry in before.entries().iter().rev() {
         match after.get(entry.path.as_str()) {
-            None => gone.entry(&entry.sha256).or_default().push(&entry.path),
-            Some(same) if same.sha256 != entry.sha256 => result.changed.push(entry.path.clone()),
+            None => gone.entry(entry.digests.key()).or_default().push(&entry.path),
+            Some(same) if same.digests.key() != entry.digests.key() => {
+                result.changed.push(entry.path.clone())
+            }
             Some(_) => {}
         }
     }
     for entry in after.entries() {
         if before.get(entry.path.as_str()).is_none() {
-            match gone.get_mut(&entry.sha256).and_then(Vec::pop) {
+            match gone.get_mut(&entry.digests.key()).and_then(Vec::pop) {
                 Some(from) => result.renamed.push(Renamed { from: from.clone(), to: entry.path.clone() }),
                 None => result.added.push(entry.path.clone()),
             }
@@ -67,15 +70,17 @@ pub fn diff(before: &Manifest, after: &Manifest) -> Diff {
 
 #[cfg(test)]
 mod tests {
+    use lacre_hash::Sha256Digest;
+
     use super::*;
+    use crate::digests::Digests;
     use crate::entry::Entry;
 
     fn manifest(files: &[(&str, &str)]) -> Manifest {
         let entry = |&(path, text): &(&str, &str)| Entry {
             path: EntryPath::parse(path).unwrap(),
             size: None,
-            sha256: Sha256Digest::of(text.as_bytes()),
-            blake3: None,
+            digests: Digests::Sha256 { sha256: Sha256Digest::of(text.as_bytes()), blake3: None },
         };
         Manifest::new(files.iter().map(entry).collect()).unwrap()
     }

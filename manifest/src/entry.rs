@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use lacre_hash::{Blake3Digest, HashError, Sha256Digest};
+use lacre_hash::{Blake3Digest, HashError, Sha256, Sha256Digest};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::ManifestError;
+use crate::digests::Digests;
 use crate::path::EntryPath;
 
 /// One file of a model.
@@ -18,10 +19,20 @@ pub struct Entry {
     pub path: EntryPath,
     /// Its size in bytes; unknown in signatures of other tools.
     pub size: Option<u64>,
-    /// SHA-256 of its bytes.
-    pub sha256: Sha256Digest,
-    /// BLAKE3 of its bytes; unknown in signatures of other tools.
-    pub blake3: Option<Blake3Digest>,
+    /// What its bytes are known by.
+    pub digests: Digests,
+}
+
+impl Entry {
+    /// SHA-256 of the whole file, if that is what it is known by.
+    pub fn sha256(&self) -> Option<&Sha256Digest> {
+        self.digests.sha256()
+    }
+
+    /// BLAKE3 of the whole file, if it is known.
+    pub fn blake3(&self) -> Option<&Blake3Digest> {
+        self.digests.blake3()
+    }
 }
 
 /// The files of a model, in code-point order of their names.
@@ -72,10 +83,14 @@ impl Manifest {
     /// The root digest of OMS v1.0 (section 6.5) over the entries in code-point order. It does not bind the names:
     /// never take it for an identity.
     pub fn oms_root(&self) -> Sha256Digest {
-        oms_root(self.entries.iter().map(|entry| &entry.sha256))
+        let mut hasher = Sha256::new();
+        for entry in &self.entries {
+            entry.digests.each(|digest| hasher.update(digest));
+        }
+        Sha256Digest::from_bytes(hasher.finalize())
     }
 
-    /// What this model is, names and sizes included; `None` when a size is unknown.
+    /// What this model is, names and sizes included; `None` when a size is unknown, or a SHA-256.
     pub fn identity(&self) -> Option<ModelIdentity> {
         let mut bytes = Vec::with_capacity(self.entries.len() * 112);
         for entry in &self.entries {
@@ -83,8 +98,8 @@ impl Manifest {
             bytes.extend_from_slice(&(name.len() as u64).to_le_bytes());
             bytes.extend_from_slice(name);
             bytes.extend_from_slice(&entry.size?.to_le_bytes());
-            bytes.extend_from_slice(entry.sha256.as_bytes());
-            match &entry.blake3 {
+            bytes.extend_from_slice(entry.sha256()?.as_bytes());
+            match entry.blake3() {
                 Some(blake3) => {
                     bytes.push(1);
                     bytes.extend_from_slice(blake3.as_bytes());
@@ -117,15 +132,6 @@ impl fmt::Display for ModelIdentity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
     }
-}
-
-/// The root digest of OMS v1.0 (section 6.5): SHA-256 over the raw digests in the order given.
-pub fn oms_root<'a>(digests: impl IntoIterator<Item = &'a Sha256Digest>) -> Sha256Digest {
-    let mut bytes = Vec::new();
-    for digest in digests {
-        bytes.extend_from_slice(digest.as_bytes());
-    }
-    Sha256Digest::of(&bytes)
 }
 
 /// The order in which the Python reference implementation of OMS lists resources: component by component, so that
@@ -177,7 +183,11 @@ mod tests {
 
     fn entry(path: &str) -> Entry {
         let sha256 = Sha256Digest::of(path.as_bytes());
-        Entry { path: EntryPath::parse(path).unwrap(), size: Some(3), sha256, blake3: None }
+        Entry {
+            path: EntryPath::parse(path).unwrap(),
+            size: Some(3),
+            digests: Digests::Sha256 { sha256, blake3: None },
+        }
     }
 
     fn code(paths: &[&str]) -> &'static str {
@@ -222,7 +232,8 @@ mod tests {
         let mut entries = Vec::new();
         let mut add = |path: String, text: String| {
             let sha256 = Sha256Digest::of(text.as_bytes());
-            entries.push(Entry { path: EntryPath::parse(&path).unwrap(), size: None, sha256, blake3: None });
+            let digests = Digests::Sha256 { sha256, blake3: None };
+            entries.push(Entry { path: EntryPath::parse(&path).unwrap(), size: None, digests });
         };
         for folder in 0..2 {
             for file in 0..3 {
@@ -246,8 +257,7 @@ mod tests {
         let entry = |path: &str, bytes: &[u8], blake3: Option<Blake3Digest>| Entry {
             path: EntryPath::parse(path).unwrap(),
             size: Some(bytes.len() as u64),
-            sha256: Sha256Digest::of(bytes),
-            blake3,
+            digests: Digests::Sha256 { sha256: Sha256Digest::of(bytes), blake3 },
         };
         let files = [("weights/model.safetensors", b"abc".as_slice()), ("config.json", b"{}")];
         let identity = |blake3: fn(&[u8]) -> Option<Blake3Digest>| {
@@ -267,13 +277,14 @@ mod tests {
         let identity = |entries: &[Entry]| Manifest::new(entries.to_vec()).unwrap().identity();
         let original = identity(&base).unwrap();
         let mut swapped = base.clone();
-        (swapped[0].sha256, swapped[1].sha256) = (base[1].sha256, base[0].sha256);
+        (swapped[0].digests, swapped[1].digests) = (base[1].digests.clone(), base[0].digests.clone());
         let mut renamed = base.clone();
         renamed[0].path = EntryPath::parse("aa").unwrap();
         let mut grown = base.clone();
         grown[0].size = Some(4);
         let mut with_blake3 = base.clone();
-        with_blake3[1].blake3 = Some(Blake3Digest::of(b"b"));
+        let blake3 = Some(Blake3Digest::of(b"b"));
+        with_blake3[1].digests = Digests::Sha256 { sha256: Sha256Digest::of(b"b"), blake3 };
         for other in [&swapped, &renamed, &grown, &with_blake3] {
             assert_ne!(identity(other).unwrap(), original, "{other:?}");
         }

@@ -14,6 +14,7 @@
 //! would take for one.
 
 mod compare;
+mod digests;
 mod entry;
 mod error;
 mod path;
@@ -22,7 +23,8 @@ mod survey;
 mod walk;
 
 pub use compare::{Diff, Renamed, diff};
-pub use entry::{Entry, Manifest, ModelIdentity, component_order, oms_root};
+pub use digests::{Digests, ShardDigests, Shards};
+pub use entry::{Entry, Manifest, ModelIdentity, component_order};
 pub use error::{CODES, ManifestError};
 pub use path::{EntryPath, PathError, escape, escape_os};
 pub use root::{Links, Root};

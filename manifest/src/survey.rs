@@ -5,6 +5,7 @@ use std::io;
 
 use lacre_hash::{DigestSet, Engine, Progress, Source};
 
+use crate::digests::Digests;
 use crate::entry::{Entry, Manifest};
 use crate::path::EntryPath;
 use crate::root::Root;
@@ -94,8 +95,7 @@ pub fn survey(
             Some(Entry {
                 path: source.path,
                 size: Some(digests.size),
-                sha256: digests.sha256?,
-                blake3: Some(digests.blake3?),
+                digests: Digests::Sha256 { sha256: digests.sha256?, blake3: Some(digests.blake3?) },
             })
         })
         .collect();

@@ -135,8 +135,8 @@ fn follows_the_links_of_a_hugging_face_snapshot_and_reports_them() {
     let root = Root::open(&snapshot, Links::HfCache).unwrap();
     let found = survey(&root, &Exclusions::default(), &Engine::new(), &NoProgress).unwrap();
     let weights = found.manifest.get("model.safetensors").unwrap();
-    assert_eq!(weights.sha256, Sha256Digest::of(b"weights"));
-    assert_eq!(found.manifest.get("onnx/config.json").unwrap().sha256, Sha256Digest::of(b"config"));
+    assert_eq!(weights.sha256(), Some(&Sha256Digest::of(b"weights")));
+    assert_eq!(found.manifest.get("onnx/config.json").unwrap().sha256(), Some(&Sha256Digest::of(b"config")));
     assert_eq!(found.manifest.len(), 3);
     let links: Vec<_> =
         found.tree.links.iter().map(|link| (link.path.as_str(), link.target.as_str())).collect();

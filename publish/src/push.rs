@@ -65,6 +65,7 @@ pub fn prepare<'a>(
 ) -> Result<Prepared<'a>, PublishError> {
     let bundle = Bundle::parse(model.bundle, limits)?;
     let claim = ModelClaim::from_statement(&Statement::parse(bundle.envelope().payload(), limits)?)?;
+    claim.sha256_manifest()?;
     let files = as_signed(model, &claim, progress)?;
     let built = build(&files, claim.name(), claim.version())?;
     Ok(Prepared { model, claim, built })
@@ -128,7 +129,10 @@ fn as_signed(
             }
             _ => {}
         }
-        if signed.sha256 == on_disk.sha256 && signed.blake3.is_some() && signed.blake3 != on_disk.blake3 {
+        if signed.sha256() == on_disk.sha256()
+            && signed.blake3().is_some()
+            && signed.blake3() != on_disk.blake3()
+        {
             return Err(PublishError::TwoContents { path: signed.path.clone() });
         }
     }

@@ -306,6 +306,12 @@ pub enum ArtifactFault {
     /// The model's signature stands among its files.
     #[error("model.sig is among its files; a signature travels as a referrer")]
     SignatureAsFile,
+    /// The SHA-256 digest of a file is not known.
+    #[error("the SHA-256 digest of {path} is not known")]
+    DigestUnknown {
+        /// The file.
+        path: String,
+    },
     /// The size of a file is not known.
     #[error("the size of {path} is not known")]
     SizeUnknown {

@@ -17,7 +17,7 @@
 //!
 //! ```
 //! use lacre_hash::{NoProgress, Sha256Digest};
-//! use lacre_manifest::{Entry, EntryPath, Manifest};
+//! use lacre_manifest::{Digests, Entry, EntryPath, Manifest};
 //! use lacre_registry_client::{
 //!     Descriptor, IMAGE_MANIFEST, Layout, ModelArtifact, Store, Tag, Target, build,
 //! };
@@ -29,8 +29,7 @@
 //! let model = Manifest::new(vec![Entry {
 //!     path: EntryPath::parse("model.safetensors")?,
 //!     size: Some(7),
-//!     sha256: Sha256Digest::of(weights),
-//!     blake3: None,
+//!     digests: Digests::Sha256 { sha256: Sha256Digest::of(weights), blake3: None },
 //! }])?;
 //! let built = build(&model, "org/mini", Some("1.0.0"))?;
 //! store.put_blob(&built.artifact.layers[0].descriptor, &weights, &NoProgress)?;

@@ -3,9 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use lacre_attest::AttestError;
 use lacre_manifest::escape_os;
 
-/// Every code that [`SignError::code`] can return.
+/// Every code that [`SignError::code`] can return of its own; those of [`AttestError`] pass through.
 pub const CODES: &[&str] = &[
     "E-BUG",
     "E-EXISTS",
@@ -135,6 +136,10 @@ pub enum SignError {
     #[error("the signer made a signature that its own public key does not verify")]
     SelfCheck,
 
+    /// What was to be signed is not a claim that Lacre writes (`E-UNSUPPORTED`), or is too long (`E-LIMIT`).
+    #[error(transparent)]
+    Claim(#[from] AttestError),
+
     /// A step that cannot fail on a valid key did (`E-BUG`).
     #[error("internal error: {detail}")]
     Bug {
@@ -159,6 +164,7 @@ impl SignError {
             Self::Exists { .. } => "E-EXISTS",
             Self::Write { .. } => "E-OUTPUT",
             Self::SelfCheck => "E-SIGNATURE-INVALID",
+            Self::Claim(error) => error.code(),
             Self::Bug { .. } => "E-BUG",
         }
     }

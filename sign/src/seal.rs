@@ -1,6 +1,6 @@
 //! From a claim to a signed bundle.
 
-use lacre_attest::{Bundle, Envelope, IN_TOTO_PAYLOAD_TYPE, ModelClaim, pae};
+use lacre_attest::{AttestError, Bundle, Envelope, IN_TOTO_PAYLOAD_TYPE, Limits, ModelClaim, pae};
 
 use crate::{SignError, Signer};
 
@@ -9,8 +9,15 @@ use crate::{SignError, Signer};
 /// The signature is verified with the signer's own public key before the bundle is returned, because a token or a
 /// key service can answer with a signature by another key, over another hash, or with garbage; nobody should find
 /// that out from a verifier, after the release. That refusal is [`SignError::SelfCheck`].
-pub fn seal(claim: &ModelClaim, signer: &dyn Signer) -> Result<Bundle, SignError> {
-    let payload = claim.to_statement();
+///
+/// A statement that is longer than `limits` allow is refused (`E-LIMIT`) before anything is signed: a verifier with the
+/// same limits would refuse it.
+pub fn seal(claim: &ModelClaim, signer: &dyn Signer, limits: &Limits) -> Result<Bundle, SignError> {
+    let payload = claim.to_statement()?;
+    if payload.len() > limits.statement {
+        let (what, size) = ("bytes of statement", payload.len());
+        return Err(AttestError::Limit { what, size, limit: limits.statement }.into());
+    }
     let message = pae(IN_TOTO_PAYLOAD_TYPE, &payload);
     let signature = signer.sign(&message)?;
     signer.public_key().verify(&message, &signature).map_err(|_| SignError::SelfCheck)?;

@@ -7,7 +7,7 @@ use lacre_attest::{
     pae,
 };
 use lacre_hash::{Blake3Digest, Sha256Digest};
-use lacre_manifest::{Entry, EntryPath, Manifest};
+use lacre_manifest::{Digests, Entry, EntryPath, Manifest};
 use lacre_sign::{FileKey, SignError, Signer, seal};
 
 fn claim() -> ModelClaim {
@@ -16,8 +16,10 @@ fn claim() -> ModelClaim {
         .map(|(path, content)| Entry {
             path: EntryPath::parse(path).unwrap(),
             size: Some(content.len() as u64),
-            sha256: Sha256Digest::of(content.as_bytes()),
-            blake3: Some(Blake3Digest::of(content.as_bytes())),
+            digests: Digests::Sha256 {
+                sha256: Sha256Digest::of(content.as_bytes()),
+                blake3: Some(Blake3Digest::of(content.as_bytes())),
+            },
         })
         .collect();
     ModelClaim::new("org/mini-lm", Some("1.0.0".to_owned()), Manifest::new(entries).unwrap(), Vec::new())
@@ -28,7 +30,7 @@ fn claim() -> ModelClaim {
 fn a_sealed_claim_is_read_back_and_its_signature_verifies() {
     for algorithm in KeyAlgorithm::ALL {
         let key = FileKey::generate(algorithm).unwrap();
-        let text = seal(&claim(), &key).unwrap().to_json();
+        let text = seal(&claim(), &key, &Limits::default()).unwrap().to_json();
 
         let bundle = Bundle::parse(&text, &Limits::default()).unwrap();
         let Material::PublicKey(hint) = bundle.material() else { panic!("{:?}", bundle.material()) };
@@ -48,8 +50,8 @@ fn the_same_claim_and_key_give_the_same_bytes() {
     for algorithm in KeyAlgorithm::ALL {
         let key = FileKey::generate(algorithm).unwrap();
         assert_eq!(
-            seal(&claim(), &key).unwrap().to_json(),
-            seal(&claim(), &key).unwrap().to_json(),
+            seal(&claim(), &key, &Limits::default()).unwrap().to_json(),
+            seal(&claim(), &key, &Limits::default()).unwrap().to_json(),
             "{algorithm}"
         );
     }
@@ -75,7 +77,7 @@ fn sealed_by(
     algorithm: KeyAlgorithm,
     answer: impl Fn(&FileKey, &[u8]) -> Result<Vec<u8>, SignError> + Send + Sync,
 ) -> Result<Bundle, SignError> {
-    seal(&claim(), &Faulty { key: FileKey::generate(algorithm).unwrap(), answer })
+    seal(&claim(), &Faulty { key: FileKey::generate(algorithm).unwrap(), answer }, &Limits::default())
 }
 
 #[test]
@@ -119,6 +121,8 @@ fn a_signer_can_say_what_the_bundle_carries() {
             Material::PublicKey(KeyHint::Missing)
         }
     }
-    let bundle = seal(&claim(), &Unnamed(FileKey::generate(KeyAlgorithm::EcdsaP256).unwrap())).unwrap();
+    let bundle =
+        seal(&claim(), &Unnamed(FileKey::generate(KeyAlgorithm::EcdsaP256).unwrap()), &Limits::default())
+            .unwrap();
     assert!(matches!(bundle.material(), Material::PublicKey(KeyHint::Missing)));
 }

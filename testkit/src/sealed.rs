@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lacre_attest::{KeyAlgorithm, ModelClaim, PublicKey};
+use lacre_attest::{KeyAlgorithm, Limits, ModelClaim, PublicKey};
 use lacre_hash::{Engine, NoProgress};
 use lacre_manifest::{EntryPath, Exclusions, Links, Root, survey};
 use lacre_sign::{FileKey, seal, write_key_pair};
@@ -76,7 +76,7 @@ impl Seal {
         };
         let manifest = survey(&root, &exclusions, &Engine::new(), &NoProgress).unwrap().manifest;
         let claim = ModelClaim::new(self.name, self.version, manifest, self.ignore).unwrap();
-        let bundle = seal(&claim, &*key).unwrap().to_json();
+        let bundle = seal(&claim, &*key, &Limits::default()).unwrap().to_json();
         let sealed = Sealed { model: self.model, key, bundle };
         sealed.write_bundle(&sealed.bundle);
         sealed
@@ -166,7 +166,7 @@ impl Sealed {
 
 #[cfg(test)]
 mod tests {
-    use lacre_attest::{Bundle, IN_TOTO_PAYLOAD_TYPE, Limits, ModelClaim, Statement, pae};
+    use lacre_attest::{Bundle, IN_TOTO_PAYLOAD_TYPE, ModelClaim, Statement, pae};
 
     use super::*;
 

@@ -83,7 +83,7 @@ pub(crate) fn compare<'a>(
     for (entry, found) in read {
         if let Some(signed) = entry.size.filter(|&signed| signed != found.size) {
             mismatch.size.push(WrongSize { path: entry.path.clone(), signed, found: found.size });
-        } else if !agrees(entry, found) {
+        } else if !entry.digests.agree(found) {
             mismatch.changed.push(entry.path.clone());
         }
         entries.push(Entry { size: Some(found.size), ..entry.clone() });
@@ -92,17 +92,6 @@ pub(crate) fn compare<'a>(
         Ok(Manifest::new(entries)?)
     } else {
         Err(VerifyError::Content(Box::new(mismatch)))
-    }
-}
-
-/// Whether every digest that was made is the signed one, and at least one was made.
-fn agrees(entry: &Entry, found: &FileDigests) -> bool {
-    let sha256 = found.sha256.map(|digest| digest == entry.sha256);
-    let blake3 = found.blake3.and_then(|digest| entry.blake3.map(|signed| digest == signed));
-    match (sha256, blake3) {
-        (Some(sha256), Some(blake3)) => sha256 && blake3,
-        (Some(one), None) | (None, Some(one)) => one,
-        (None, None) => false,
     }
 }
 
@@ -185,20 +174,23 @@ impl<'a> Scene<'a> {
         let signed = |path: &EntryPath| self.claim.manifest().get(path.as_str());
         let wanted: HashSet<Option<u64>> =
             mismatch.missing.iter().filter_map(signed).map(|entry| entry.size).collect();
+        // All files of a signature are known by the same digests.
+        let Some(first) = self.claim.manifest().entries().first() else { return };
+        let wanted_digests = first.digests.all();
         let candidates: Vec<FileSource<'_>> = sizes
             .into_iter()
             .filter(|(_, size)| wanted.contains(&Some(*size)) || wanted.contains(&None))
-            .map(|(path, size)| FileSource::new(self.root, path, size, DigestSet::Sha256))
+            .map(|(path, size)| FileSource::new(self.root, path, size, wanted_digests))
             .collect();
         if candidates.is_empty() || candidates.len() > MOST {
             return;
         }
         let Ok(digests) = self.engine.run(&candidates, progress) else { return };
         for missing in std::mem::take(&mut mismatch.missing) {
-            let sha256 = signed(&missing).map(|entry| entry.sha256);
+            let digests_of = signed(&missing).map(|entry| &entry.digests);
             let same = candidates.iter().zip(&digests).find_map(|(candidate, found)| {
                 let index = mismatch.extra.iter().position(|extra| extra == candidate.path())?;
-                (found.sha256 == sha256).then_some(index)
+                digests_of.is_some_and(|signed| signed.agree(found)).then_some(index)
             });
             match same {
                 Some(index) => {
@@ -324,23 +316,5 @@ mod tests {
         assert_eq!(source.kind(), std::io::ErrorKind::OutOfMemory);
         let error = blame(HashError::Keep { index: 0, name: "f".to_owned(), source });
         assert_eq!(error.code(), "E-OUTPUT");
-    }
-
-    #[test]
-    fn digests_that_were_not_made_prove_nothing() {
-        let sha256 = lacre_hash::Sha256Digest::of(b"a");
-        let blake3 = lacre_hash::Blake3Digest::of(b"a");
-        let path = EntryPath::parse("a").unwrap();
-        let entry = Entry { path, size: Some(1), sha256, blake3: None };
-        let both = Entry { blake3: Some(blake3), ..entry.clone() };
-        let found = |sha256, blake3| FileDigests { size: 1, sha256, blake3, chunks: None };
-        assert!(!agrees(&entry, &found(None, None)) && !agrees(&both, &found(None, None)));
-        assert!(!agrees(&entry, &found(None, Some(blake3))), "a digest that was not signed");
-        assert!(agrees(&entry, &found(Some(sha256), None)) && agrees(&both, &found(None, Some(blake3))));
-        let other = lacre_hash::Blake3Digest::of(b"b");
-        assert!(
-            !agrees(&both, &found(Some(sha256), Some(other))),
-            "both that were made must be the signed ones"
-        );
     }
 }

@@ -44,9 +44,11 @@ pub enum VerifyError {
     /// What lies on disk is not what was signed.
     #[error("the content is not what was signed: {0}")]
     Content(Box<ContentMismatch>),
-    /// BLAKE3 was demanded as the proof of a file, and is not signed.
-    #[error("no BLAKE3 digest is signed for {path}")]
+    /// A digest was demanded as the proof of a file, and is not signed.
+    #[error("no {digest} digest is signed for {path}")]
     DigestNotSigned {
+        /// The digest: `BLAKE3` or `SHA-256`.
+        digest: &'static str,
         /// The file.
         path: EntryPath,
     },

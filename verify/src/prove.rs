@@ -15,10 +15,10 @@ pub enum Prove {
     Blake3,
     /// Every signed digest.
     Both,
-    /// The quickest signed one: BLAKE3 where it is signed, else SHA-256.
+    /// The quickest signed one: BLAKE3 where it is signed, else what is (SHA-256, unless another tool signed).
     #[default]
     Quickest,
-    /// SHA-256, which is always signed.
+    /// SHA-256 of whole files, which Lacre always signs.
     Sha256,
 }
 
@@ -26,13 +26,16 @@ impl Prove {
     /// The digests that prove one entry.
     ///
     /// # Errors
-    /// `E-DIGEST-NOT-SIGNED` when BLAKE3 is demanded and not signed.
+    /// `E-DIGEST-NOT-SIGNED` when a digest is demanded and not signed.
     pub(crate) fn digests(self, entry: &Entry) -> Result<DigestSet, VerifyError> {
-        match (self, entry.blake3) {
-            (Self::Blake3, None) => Err(VerifyError::DigestNotSigned { path: entry.path.clone() }),
-            (Self::Sha256, _) | (Self::Both | Self::Quickest, None) => Ok(DigestSet::Sha256),
-            (Self::Blake3 | Self::Quickest, Some(_)) => Ok(DigestSet::Blake3),
-            (Self::Both, Some(_)) => Ok(DigestSet::Both),
+        let not_signed = |digest| Err(VerifyError::DigestNotSigned { digest, path: entry.path.clone() });
+        match self {
+            Self::Both => Ok(entry.digests.all()),
+            Self::Blake3 if entry.blake3().is_none() => not_signed("BLAKE3"),
+            Self::Sha256 if entry.sha256().is_none() => not_signed("SHA-256"),
+            Self::Sha256 => Ok(DigestSet::Sha256),
+            Self::Quickest if entry.blake3().is_none() => Ok(entry.digests.all()),
+            Self::Blake3 | Self::Quickest => Ok(DigestSet::Blake3),
         }
     }
 }

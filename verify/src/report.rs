@@ -3,7 +3,7 @@
 use std::fmt;
 
 use lacre_attest::ModelClaim;
-use lacre_hash::DigestSet;
+use lacre_hash::{DigestSet, ShardAlgorithm};
 use lacre_manifest::{EntryPath, Excluded, FollowedLink, Manifest};
 use serde::Serialize;
 
@@ -77,21 +77,33 @@ impl ReportedModel {
 /// The digests that proved every file. A claim signs the same kinds of digest for all of its files, or is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ProvenBy {
+    /// BLAKE2b-512, in signatures of other tools.
+    Blake2b,
+    /// BLAKE2b-512 of pieces, in signatures of other tools.
+    Blake2bShards,
     /// BLAKE3.
     Blake3,
     /// SHA-256 and BLAKE3.
     Both,
     /// SHA-256.
     Sha256,
+    /// SHA-256 of pieces, in signatures of other tools.
+    Sha256Shards,
 }
 
 impl From<DigestSet> for ProvenBy {
     fn from(digests: DigestSet) -> Self {
         match digests {
+            DigestSet::Blake2b => Self::Blake2b,
             DigestSet::Blake3 => Self::Blake3,
             DigestSet::Both => Self::Both,
             DigestSet::Sha256 => Self::Sha256,
+            DigestSet::Shards(sharding) => match sharding.algorithm {
+                ShardAlgorithm::Blake2b => Self::Blake2bShards,
+                ShardAlgorithm::Sha256 => Self::Sha256Shards,
+            },
         }
     }
 }
@@ -99,9 +111,12 @@ impl From<DigestSet> for ProvenBy {
 impl fmt::Display for ProvenBy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
+            Self::Blake2b => "BLAKE2b",
+            Self::Blake2bShards => "BLAKE2b of pieces",
             Self::Blake3 => "BLAKE3",
             Self::Both => "SHA-256 and BLAKE3",
             Self::Sha256 => "SHA-256",
+            Self::Sha256Shards => "SHA-256 of pieces",
         })
     }
 }

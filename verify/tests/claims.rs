@@ -342,15 +342,25 @@ fn other_hashes_and_methods() {
     let serialization = |member: &str, value: &str| {
         with_resigned(|statement| statement["predicate"]["serialization"][member] = value.into())
     };
-    for hash in ["blake2b", "blake3", "SHA256", "md5", ""] {
+    for hash in ["SHA256", "md5", ""] {
         assert_eq!(serialization("hash_type", hash), "E-UNSUPPORTED", "{hash}");
     }
-    for method in ["shards", "Files", ""] {
+    // Known ones, that are not those of the digests.
+    for hash in ["blake2b", "blake3"] {
+        assert_eq!(serialization("hash_type", hash), "E-PREDICATE", "{hash}");
+    }
+    for method in ["Files", ""] {
         assert_eq!(serialization("method", method), "E-UNSUPPORTED", "{method}");
     }
-    for algorithm in ["sha512", "blake3", "sha256-sharded-1000", ""] {
+    assert_eq!(serialization("method", "shards"), "E-PREDICATE", "without a shard size");
+    for (algorithm, expected) in [
+        ("sha512", "E-UNSUPPORTED"),
+        ("", "E-UNSUPPORTED"),
+        ("blake3", "E-PREDICATE"),
+        ("sha256-sharded-1000", "E-PREDICATE"),
+    ] {
         let code = with_resigned(|statement| resource(statement, "x/y")["algorithm"] = algorithm.into());
-        assert_eq!(code, "E-UNSUPPORTED", "{algorithm}");
+        assert_eq!(code, expected, "{algorithm}");
     }
 }
 

@@ -1,15 +1,14 @@
 //! The `OpenSSF` Model Signing predicate, v1.0 (<https://github.com/ossf/model-signing-spec>), with Lacre's members
 //! `size` and `blake3` beside each file's `digest`, and `lacre` beside the subject's `sha256`.
 
-use std::borrow::Cow;
-
 use lacre_hash::{Blake3Digest, Sha256Digest};
 use lacre_manifest::{Entry, EntryPath, Manifest, ModelIdentity};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::listing::{ALGORITHM, Listed, Listing};
+use super::form::{Algorithm, WireSerialization};
+use super::listing::{Listed, Listing};
 use crate::error::quoted;
 use crate::statement::STATEMENT_TYPE;
 use crate::wire::Object;
@@ -18,7 +17,9 @@ use crate::{AttestError, Statement, Subject};
 /// The predicate type of OMS v1.0.
 pub const MODEL_PREDICATE_TYPE: &str = "https://model_signing/signature/v1.0";
 
-/// The one serialization method that is read: a digest per file.
+/// The one algorithm that is written.
+const ALGORITHM: &str = Algorithm::Sha256.name();
+/// The one serialization method that is written: a digest per file.
 const METHOD: &str = "files";
 /// The name of the OMS root among the subject's digests.
 const ROOT_DIGEST: &str = "sha256";
@@ -50,8 +51,8 @@ impl ModelClaim {
     /// an [identity](Self::identity) if every entry of `manifest` has a size and a BLAKE3 digest.
     ///
     /// Refused: a name or version that is empty, longer than 4096 bytes or holds control characters (`E-STATEMENT`),
-    /// ignore paths that hide an entry of `manifest` (`E-IGNORE`), and entries of which only some have a size or a
-    /// BLAKE3 digest (`E-PREDICATE`).
+    /// ignore paths that hide an entry of `manifest` (`E-IGNORE`), entries without SHA-256 and entries of which only
+    /// some have a size or a BLAKE3 digest (`E-PREDICATE`).
     pub fn new(
         name: impl Into<String>,
         version: Option<String>,
@@ -61,11 +62,14 @@ impl ModelClaim {
         let name = plain_text("name", name.into())?;
         let version = version.map(|version| plain_text("version", version)).transpose()?;
         let ignore_paths = hiding_nothing(ignore_paths, &manifest)?;
-        let carried = |entry: &Entry| (entry.size.is_some(), entry.blake3.is_some());
+        if manifest.entries().iter().any(|entry| entry.sha256().is_none()) {
+            return Err(malformed("a file has no sha256 digest: nothing else is signed"));
+        }
+        let carried = |entry: &Entry| (entry.size.is_some(), entry.blake3().is_some());
         if manifest.entries().windows(2).any(|pair| carried(&pair[0]) != carried(&pair[1])) {
             return Err(malformed("only some files have a size or a blake3 digest"));
         }
-        let identity = if manifest.entries().iter().all(|entry| entry.blake3.is_some()) {
+        let identity = if manifest.entries().iter().all(|entry| entry.blake3().is_some()) {
             manifest.identity()
         } else {
             None
@@ -77,8 +81,9 @@ impl ModelClaim {
     /// Reads a claim from a statement.
     ///
     /// Every rule of OMS v1.0 that keeps a signature from meaning two things is enforced; see the variants of
-    /// [`AttestError`]. Read beside strict v1.0: resources in component order (Python), and a model that is one file
-    /// and lists itself as `.` (before model-signing 1.1).
+    /// [`AttestError`]. Read beside strict v1.0: resources in component order (Python), a model that is one file and
+    /// lists itself as `.` (before model-signing 1.1), and the Python implementation's way to write pieces
+    /// (`shard_size` as `1000.0`, algorithms like `sha256-sharded-1000`).
     pub fn from_statement(statement: &Statement<'_>) -> Result<Self, AttestError> {
         if statement.predicate_type() != MODEL_PREDICATE_TYPE {
             return Err(AttestError::PredicateType {
@@ -96,8 +101,8 @@ impl ModelClaim {
             serde_json::from_str::<Object<WirePredicate<'_>>>(statement.predicate().get())
                 .map_err(|error| malformed(error.to_string()))?;
         let Object(serialization) = predicate.serialization;
-        let ignored = serialization.check()?;
-        let Listed { manifest, root, model_itself } = Listing::parse(predicate.resources.get(), &name)?;
+        let (form, ignored) = serialization.check()?;
+        let Listed { manifest, root, model_itself } = Listing::parse(predicate.resources.get(), form, &name)?;
         let ignore_paths = hiding_nothing(ignored, &manifest)?;
         signed_root(subject, &root)?;
         let identity = signed_identity(subject, &manifest)?;
@@ -108,12 +113,17 @@ impl ModelClaim {
     /// claims have equal bytes.
     ///
     /// Made for claims of [`ModelClaim::new`]. A claim that was read keeps its meaning, but takes Lacre's form: a new
-    /// payload is not the one that was signed.
-    pub fn to_statement(&self) -> Vec<u8> {
+    /// payload is not the one that was signed. One whose digests Lacre does not sign is refused (`E-UNSUPPORTED`).
+    pub fn to_statement(&self) -> Result<Vec<u8>, AttestError> {
+        let resources: Option<Vec<_>> = self.manifest.entries().iter().map(WrittenResource::of).collect();
+        let resources = resources.ok_or_else(|| AttestError::Unsupported {
+            what: "a statement to be written with digests other than",
+            found: ALGORITHM.to_owned(),
+        })?;
         let statement = WrittenStatement {
             kind: STATEMENT_TYPE,
             predicate: WrittenPredicate {
-                resources: self.manifest.entries().iter().map(WrittenResource::from).collect(),
+                resources,
                 serialization: WrittenSerialization {
                     allow_symlinks: false,
                     hash_type: ALGORITHM,
@@ -129,7 +139,7 @@ impl ModelClaim {
             }],
         };
         // Written from structs whose members stand in order: a tree of values would take ten times the memory.
-        serde_json::to_vec(&statement).unwrap_or_default()
+        Ok(serde_json::to_vec(&statement).unwrap_or_default())
     }
 
     /// The signed name of the model. Not escaped: it may hold anything but control characters.
@@ -145,6 +155,20 @@ impl ModelClaim {
     /// The files of the model.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The files of the model, for what can only be done with SHA-256 digests: comparing them with layers, above all.
+    ///
+    /// # Errors
+    /// `E-UNSUPPORTED` when the signature holds others, which Lacre does not write.
+    pub fn sha256_manifest(&self) -> Result<&Manifest, AttestError> {
+        match self.manifest.entries().iter().find(|entry| entry.sha256().is_none()) {
+            None => Ok(&self.manifest),
+            Some(entry) => Err(AttestError::Unsupported {
+                what: "to do this under a signature by",
+                found: entry.digests.to_string(),
+            }),
+        }
     }
 
     /// What a verifier shall not look at, relative to the model's root, sorted. None of it hides a signed file.
@@ -170,7 +194,7 @@ impl ModelClaim {
     }
 }
 
-fn malformed(detail: impl Into<String>) -> AttestError {
+pub(super) fn malformed(detail: impl Into<String>) -> AttestError {
     AttestError::Predicate { detail: detail.into() }
 }
 
@@ -211,11 +235,11 @@ fn signed_identity(subject: &Subject, manifest: &Manifest) -> Result<Option<Mode
         return Ok(None);
     };
     let refused = |detail: String| Err(AttestError::Identity { detail });
-    if manifest.entries().iter().any(|entry| entry.blake3.is_none()) {
+    if manifest.entries().iter().any(|entry| entry.blake3().is_none()) {
         return refused("the files have no blake3 digests".to_owned());
     }
     match manifest.identity() {
-        None => refused("the files have no sizes".to_owned()),
+        None => refused("the files have no sizes, or no sha256 digests".to_owned()),
         Some(computed) if computed.to_string() == *signed => Ok(Some(computed)),
         Some(computed) => refused(format!("signed {}, computed {computed}", quoted(signed))),
     }
@@ -250,46 +274,6 @@ struct WirePredicate<'a> {
     serialization: Object<WireSerialization<'a>>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireSerialization<'a> {
-    #[serde(borrow)]
-    method: Cow<'a, str>,
-    #[serde(borrow)]
-    hash_type: Cow<'a, str>,
-    // Typed, but not obeyed: a signer cannot make a verifier follow links.
-    #[serde(rename = "allow_symlinks")]
-    _allow_symlinks: bool,
-    #[serde(borrow, default)]
-    shard_size: Option<&'a RawValue>,
-    #[serde(default)]
-    ignore_paths: Vec<String>,
-}
-
-impl WireSerialization<'_> {
-    fn check(self) -> Result<Vec<EntryPath>, AttestError> {
-        if self.method != METHOD {
-            return Err(AttestError::Unsupported {
-                what: "the serialization method",
-                found: quoted(&self.method),
-            });
-        }
-        if self.hash_type != ALGORITHM {
-            return Err(AttestError::Unsupported { what: "the hash type", found: quoted(&self.hash_type) });
-        }
-        if self.shard_size.is_some() {
-            return Err(malformed("a shard size beside the method \"files\""));
-        }
-        let parse = |text: String| {
-            EntryPath::parse(&text).map_err(|error| AttestError::Ignore {
-                path: quoted(&text),
-                detail: error.reason().to_owned(),
-            })
-        };
-        self.ignore_paths.into_iter().map(parse).collect()
-    }
-}
-
 // Members of the written types stand in code-point order of their names.
 
 #[derive(Debug, Serialize)]
@@ -319,15 +303,15 @@ struct WrittenResource<'a> {
     size: Option<u64>,
 }
 
-impl<'a> From<&'a Entry> for WrittenResource<'a> {
-    fn from(entry: &'a Entry) -> Self {
-        Self {
+impl<'a> WrittenResource<'a> {
+    fn of(entry: &'a Entry) -> Option<Self> {
+        Some(Self {
             algorithm: ALGORITHM,
-            blake3: entry.blake3.as_ref(),
-            digest: &entry.sha256,
+            blake3: entry.blake3(),
+            digest: entry.sha256()?,
             name: &entry.path,
             size: entry.size,
-        }
+        })
     }
 }
 
@@ -360,5 +344,7 @@ struct WrittenDigest<'a> {
     sha256: Sha256Digest,
 }
 
+#[cfg(test)]
+mod foreign_tests;
 #[cfg(test)]
 mod tests;

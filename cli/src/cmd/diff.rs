@@ -145,7 +145,7 @@ fn side(word: &OsStr, args: &DiffArgs, session: &Session) -> Result<Side, CliErr
 }
 
 fn claimed(bundle: &[u8]) -> Result<Manifest, CliError> {
-    Ok(Claims::read(bundle, &Limits::default())?.into_model()?.manifest().clone())
+    Ok(Claims::read(bundle, &Limits::default())?.into_model()?.sha256_manifest()?.clone())
 }
 
 fn exclusions(args: &DiffArgs) -> Result<Exclusions, ManifestError> {

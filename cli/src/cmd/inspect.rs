@@ -9,7 +9,7 @@ use lacre_attest::Limits;
 use lacre_registry_client::Reference;
 use serde_json::json;
 
-use crate::claims::Claims;
+use crate::claims::{Claims, digest_words};
 use crate::cmd::inspect_reference;
 use crate::error::CliError;
 use crate::place::{self, Place};
@@ -97,7 +97,7 @@ fn bundle_claims(looked: Looked<'_>, bytes: &[u8], session: &Session) -> Result<
     if session.printer.is_verbose() {
         lines.extend(claims.model().into_iter().flat_map(|claim| claim.manifest().entries()).map(|entry| {
             let size = entry.size.map(|size| format!("  {}", text::size(size))).unwrap_or_default();
-            unverified("file", &format!("{}  {}{size}", entry.sha256, entry.path))
+            unverified("file", &format!("{}  {}{size}", digest_words(&entry.digests), entry.path))
         }));
     }
     lines.extend(check.map(|check| check_line(&check)));

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lacre_attest::{Bundle, ModelClaim};
+use lacre_attest::{Bundle, Limits, ModelClaim};
 use lacre_hash::Engine;
 use lacre_manifest::{DEFAULT_IGNORES, EntryPath, Exclusions, Root, Survey, Tree};
 use lacre_sign::FileKey;
 use serde_json::json;
 
 use crate::args::{EntryPathParser, LinkMode, signed_text};
+use crate::claims::digest_words;
 use crate::error::CliError;
 use crate::passphrase::{self, Ask};
 use crate::printer::{Done, Line, Tone};
@@ -85,7 +86,7 @@ pub(crate) fn run(args: &SignArgs, session: &Session) -> Result<Done, CliError> 
         root.name().to_owned()
     });
     let claim = ModelClaim::new(name, args.model_version.clone(), survey.manifest, exclusions.ignore)?;
-    let bundle = lacre_sign::seal(&claim, &key)?;
+    let bundle = lacre_sign::seal(&claim, &key, &Limits::default())?;
     interrupt::check()?;
     let told = Told { claim: &claim, tree: &survey.tree, key: &key, signature: &signature };
     finish(&told, &bundle, session)
@@ -194,7 +195,10 @@ fn finish(told: &Told<'_>, bundle: &Bundle, session: &Session) -> Result<Done, C
     lines.extend(tree.links.iter().map(|it| Line::row("followed", format!("{} -> {}", it.path, it.target))));
     if session.printer.is_verbose() {
         lines.extend(
-            manifest.entries().iter().map(|entry| Line::plain(format!("  {}  {}", entry.sha256, entry.path))),
+            manifest
+                .entries()
+                .iter()
+                .map(|entry| Line::plain(format!("  {}  {}", digest_words(&entry.digests), entry.path))),
         );
     }
     let data = (to_stdout && !dry_run).then_some(bytes);

@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use lacre_attest::{MODEL_PREDICATE_TYPE, ModelClaim};
+use lacre_attest::{Limits, MODEL_PREDICATE_TYPE, ModelClaim};
 use lacre_hash::{Blake3Digest, NoProgress, Sha256Digest};
-use lacre_manifest::{Entry, EntryPath, Manifest};
+use lacre_manifest::{Digests, Entry, EntryPath, Manifest};
 use lacre_registry_client::{IMAGE_MANIFEST, Layout, Store as _, Tag, attach_signature, build};
 use lacre_testkit::Sealed;
 use rustix::process::{Pid, Signal, kill_process};
@@ -19,8 +19,10 @@ fn endless(place: &Place) {
     let entry = Entry {
         path: EntryPath::parse("weights.bin").unwrap(),
         size: Some(64 << 30),
-        sha256: Sha256Digest::of(b"never compared"),
-        blake3: Some(Blake3Digest::of(b"never compared")),
+        digests: Digests::Sha256 {
+            sha256: Sha256Digest::of(b"never compared"),
+            blake3: Some(Blake3Digest::of(b"never compared")),
+        },
     };
     let manifest = Manifest::new(vec![entry]).unwrap();
     let store = Layout::create(&place.beside("store")).unwrap();
@@ -32,7 +34,7 @@ fn endless(place: &Place) {
     let tag = Tag::parse("v1").unwrap();
     let subject = store.put_manifest(IMAGE_MANIFEST, &built.manifest, Some(&tag)).unwrap();
     let claim = ModelClaim::new("org/mini-lm", None, manifest, Vec::new()).unwrap();
-    let bundle = lacre_sign::seal(&claim, &**place.sealed.key()).unwrap().to_json();
+    let bundle = lacre_sign::seal(&claim, &**place.sealed.key(), &Limits::default()).unwrap().to_json();
     attach_signature(&store, &subject, &bundle, MODEL_PREDICATE_TYPE, "2026-01-01T00:00:00Z").unwrap();
 }
 

@@ -217,8 +217,10 @@ fn methods_that_are_not_read() {
     let serialization = |member: &'static str, value: Value| {
         move |statement: &mut Value| statement["predicate"]["serialization"][member] = value
     };
-    resigned(serialization("method", "shards".into()), 13, "E-UNSUPPORTED");
-    resigned(serialization("hash_type", "blake2b".into()), 13, "E-UNSUPPORTED");
+    resigned(serialization("method", "shards".into()), 13, "E-PREDICATE");
+    resigned(serialization("method", "trees".into()), 13, "E-UNSUPPORTED");
+    resigned(serialization("hash_type", "blake2b".into()), 13, "E-PREDICATE");
+    resigned(serialization("hash_type", "sha3".into()), 13, "E-UNSUPPORTED");
     resigned(serialization("shard_size", 1000.into()), 13, "E-PREDICATE");
     resigned(serialization("allow_symlinks", "yes".into()), 13, "E-PREDICATE");
     resigned(serialization("new", 1.into()), 13, "E-PREDICATE");

@@ -86,6 +86,12 @@ impl Bench {
         said
     }
 
+    /// Runs a script by the interpreter that `model_signing` is installed for.
+    pub(crate) fn python(&self, model_signing: &Found, line: &str) {
+        let said = self.run(model_signing.0.with_file_name("python"), line);
+        assert_eq!(said.exit, Some(0), "python {line}\n{}{}", said.stdout, said.stderr);
+    }
+
     /// Runs what a peer must refuse, for a reason that `why` is part of.
     pub(crate) fn peer_refuses(&self, peer: &Found, line: &str, why: &str) {
         let said = self.run(&peer.0, line);

@@ -7,6 +7,7 @@
 
 mod bench;
 mod cosign;
+mod foreign_digests;
 mod from_model_signing;
 mod to_model_signing;
 mod travelling;

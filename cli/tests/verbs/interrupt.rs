@@ -6,9 +6,9 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 
-use lacre_attest::{KeyAlgorithm, ModelClaim};
+use lacre_attest::{KeyAlgorithm, Limits, ModelClaim};
 use lacre_hash::{Blake3Digest, NoProgress, Sha256Digest};
-use lacre_manifest::{Entry, EntryPath, Manifest};
+use lacre_manifest::{Digests, Entry, EntryPath, Manifest};
 use lacre_registry_client::{IMAGE_MANIFEST, Layout, Store as _, Tag, attach_signature, build};
 use lacre_sign::FileKey;
 use rustix::process::{Pid, Signal, kill_process};
@@ -64,8 +64,10 @@ fn long_claim(size: u64) -> (ModelClaim, Manifest) {
     let entry = Entry {
         path: EntryPath::parse("long.bin").unwrap(),
         size: Some(size),
-        sha256: Sha256Digest::of(b"nobody waits for it"),
-        blake3: Some(Blake3Digest::of(b"nobody waits for it")),
+        digests: Digests::Sha256 {
+            sha256: Sha256Digest::of(b"nobody waits for it"),
+            blake3: Some(Blake3Digest::of(b"nobody waits for it")),
+        },
     };
     let manifest = Manifest::new(vec![entry]).unwrap();
     (ModelClaim::new("long", None, manifest.clone(), Vec::new()).unwrap(), manifest)
@@ -94,7 +96,7 @@ fn signing_stops_and_leaves_no_signature() {
 fn verifying_stops_undecided() {
     let bench = Bench::new();
     let (claim, _) = long_claim(LONG);
-    let bundle = lacre_sign::seal(&claim, &key(&bench)).unwrap();
+    let bundle = lacre_sign::seal(&claim, &key(&bench), &Limits::default()).unwrap();
     sparse(&bench, "MODEL/long.bin", LONG);
     bench.write("MODEL/model.sig", &bundle.to_json());
     let working = Working::start(&mut bench.command(), "verify MODEL --key k.pub");
@@ -106,10 +108,10 @@ fn verifying_stops_undecided() {
 fn pulling_stops_and_leaves_nothing_at_or_beside_the_target() {
     let bench = Bench::new();
     let (claim, manifest) = long_claim(LONG_WRITTEN);
-    let bundle = lacre_sign::seal(&claim, &key(&bench)).unwrap();
+    let bundle = lacre_sign::seal(&claim, &key(&bench), &Limits::default()).unwrap();
     let store = Layout::create(&bench.path("store")).unwrap();
     let built = build(&manifest, "long", None).unwrap();
-    sparse(&bench, &format!("store/blobs/sha256/{}", manifest.entries()[0].sha256), LONG_WRITTEN);
+    sparse(&bench, &format!("store/blobs/sha256/{}", manifest.entries()[0].sha256().unwrap()), LONG_WRITTEN);
     store.put_blob(&built.artifact.config, &built.config, &NoProgress).unwrap();
     let tag = Tag::parse("v1").unwrap();
     let subject = store.put_manifest(IMAGE_MANIFEST, &built.manifest, Some(&tag)).unwrap();

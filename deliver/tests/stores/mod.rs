@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use lacre_attest::Limits;
 use lacre_deliver::{DeliverError, Overwrite, Pulled, examine};
 use lacre_hash::{NoProgress, Progress, Sha256Digest};
-use lacre_manifest::{Entry, EntryPath, Links, Manifest, Root};
+use lacre_manifest::{Digests, Entry, EntryPath, Links, Manifest, Root};
 use lacre_publish::{Pushed, Signed, prepare};
 use lacre_registry_client::{
     Descriptor, IMAGE_MANIFEST, Layout, Store, Tag, Target, attach_signature, build,
@@ -44,8 +44,7 @@ pub(crate) fn artifact(store: &Layout, files: &[(String, Vec<u8>)]) -> Descripto
     let entry = |(path, bytes): &(String, Vec<u8>)| Entry {
         path: EntryPath::parse(path).unwrap(),
         size: Some(bytes.len() as u64),
-        sha256: Sha256Digest::of(bytes),
-        blake3: None,
+        digests: Digests::Sha256 { sha256: Sha256Digest::of(bytes), blake3: None },
     };
     let built =
         build(&Manifest::new(files.iter().map(entry).collect()).unwrap(), "org/mini-lm", Some("1.0.0"))

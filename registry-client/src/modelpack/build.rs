@@ -66,7 +66,8 @@ fn layer(entry: &Entry) -> Result<ModelLayer, RegistryError> {
         return Err(ArtifactFault::SignatureAsFile.into());
     }
     let size = entry.size.ok_or_else(|| ArtifactFault::SizeUnknown { path: path.to_string() })?;
-    let mut descriptor = Descriptor::new(LayerKind::of(path).media_type(), entry.sha256, size);
+    let sha256 = entry.sha256().ok_or_else(|| ArtifactFault::DigestUnknown { path: path.to_string() })?;
+    let mut descriptor = Descriptor::new(LayerKind::of(path).media_type(), *sha256, size);
     for key in [FILEPATH, TITLE] {
         descriptor.annotations.insert(key.to_owned(), path.as_str().to_owned());
     }
@@ -107,16 +108,15 @@ fn how_many_fit(layers: &[Descriptor], size: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use lacre_hash::Sha256Digest;
-    use lacre_manifest::EntryPath;
+    use lacre_manifest::{Digests, EntryPath};
 
     use super::*;
 
     fn model(paths: impl IntoIterator<Item = String>) -> Manifest {
         let entry = |path: String| Entry {
-            sha256: Sha256Digest::of(path.as_bytes()),
+            digests: Digests::Sha256 { sha256: Sha256Digest::of(path.as_bytes()), blake3: None },
             size: Some(path.len() as u64),
             path: EntryPath::parse(&path).unwrap(),
-            blake3: None,
         };
         Manifest::new(paths.into_iter().map(entry).collect()).unwrap()
     }

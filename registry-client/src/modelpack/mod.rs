@@ -5,7 +5,7 @@ mod build;
 mod kind;
 
 use lacre_hash::Sha256Digest;
-use lacre_manifest::{Entry, EntryPath, Manifest};
+use lacre_manifest::{Digests, Entry, EntryPath, Manifest};
 use serde::Deserialize;
 
 pub use self::build::{BuiltArtifact, build};
@@ -93,8 +93,7 @@ impl ModelArtifact {
         let entry = |layer: &ModelLayer| Entry {
             path: layer.path.clone(),
             size: Some(layer.descriptor.size),
-            sha256: layer.descriptor.digest,
-            blake3: None,
+            digests: Digests::Sha256 { sha256: layer.descriptor.digest, blake3: None },
         };
         Manifest::new(self.layers.iter().map(entry).collect())
             .map_err(|source| RegistryError::Files { source })

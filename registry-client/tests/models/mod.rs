@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lacre_hash::{NoProgress, Sha256Digest};
-use lacre_manifest::{Entry, EntryPath, Manifest};
+use lacre_manifest::{Digests, Entry, EntryPath, Manifest};
 use lacre_registry_client::{
     BUNDLE_ARTIFACT_TYPE, BuiltArtifact, Descriptor, IMAGE_MANIFEST, Layout, Put, RegistryError, Store, Tag,
     Target, attach_signature, build,
@@ -27,8 +27,7 @@ pub(crate) fn model(files: &[(&str, &[u8])]) -> BuiltArtifact {
     let entry = |&(path, bytes): &(&str, &[u8])| Entry {
         path: EntryPath::parse(path).unwrap(),
         size: Some(bytes.len() as u64),
-        sha256: Sha256Digest::of(bytes),
-        blake3: None,
+        digests: Digests::Sha256 { sha256: Sha256Digest::of(bytes), blake3: None },
     };
     build(&Manifest::new(files.iter().map(entry).collect()).unwrap(), "org/mini", Some("1.0.0")).unwrap()
 }

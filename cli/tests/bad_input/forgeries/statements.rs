@@ -162,7 +162,7 @@ pub(super) const STATEMENTS: &[Attack] = &[
         name: "contradicting-hash",
         why: "the hash type is not that of the digests: model_signing does not look at it",
         exit: 13,
-        code: "E-UNSUPPORTED",
+        code: "E-PREDICATE",
         args: NO_ARGS,
         make: |kit| {
             kit.resigned(|statement| {
