@@ -106,7 +106,7 @@ impl<'a, S: Source> Opened<'a, S> {
         }
         self.file.read_exact_at(buffer, offset).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => self.changed("it was cut short".to_owned()),
-            _ => HashError::Read { index: self.index, name: self.source.name(), source: error },
+            _ => self.unreadable(error),
         })?;
         let end = offset + buffer.len() as u64;
         if self.cache == Cache::Pass && (end.is_multiple_of(STEP) || end == self.before.size) {
@@ -118,10 +118,29 @@ impl<'a, S: Source> Opened<'a, S> {
         Ok(())
     }
 
+    /// [`read`](Self::read) wherever `buffer` begins and ends: in parts, where a border of [`STEP`] lies within.
+    pub(crate) fn read_anywhere(
+        &self,
+        mut offset: u64,
+        mut buffer: &mut [u8],
+        progress: &dyn Progress,
+    ) -> Result<(), HashError> {
+        loop {
+            let room = usize::try_from(STEP - offset % STEP).unwrap_or(usize::MAX);
+            let (now, later) = buffer.split_at_mut(room.min(buffer.len()));
+            self.read(offset, now, progress)?;
+            if later.is_empty() {
+                return Ok(());
+            }
+            offset += now.len() as u64;
+            buffer = later;
+        }
+    }
+
     /// Every byte was read: the file must be as it was at the beginning, and end where it was said to end.
     pub(crate) fn finish(&self) -> Result<(), HashError> {
         self.source.finish().map_err(|error| self.not_kept(error))?;
-        let failed = |error| HashError::Read { index: self.index, name: self.source.name(), source: error };
+        let failed = |error| self.unreadable(error);
         let after = Stamp::of(&self.file).map_err(failed)?;
         // A file whose size the file system does not know (as in /proc) goes on behind its end.
         if after.size != self.before.size || self.file.read_at(&mut [0], after.size).map_err(failed)? > 0 {
@@ -134,8 +153,14 @@ impl<'a, S: Source> Opened<'a, S> {
         Ok(())
     }
 
-    fn changed(&self, detail: String) -> HashError {
+    /// The error that says how it changed.
+    pub(crate) fn changed(&self, detail: String) -> HashError {
         HashError::Changed { index: self.index, name: self.source.name(), detail }
+    }
+
+    /// The error that says why it cannot be read.
+    pub(crate) fn unreadable(&self, source: io::Error) -> HashError {
+        HashError::Read { index: self.index, name: self.source.name(), source }
     }
 
     fn not_kept(&self, source: io::Error) -> HashError {

@@ -1,9 +1,11 @@
 //! Many sources over all cores, whatever their sizes.
 //!
-//! Three rooms, by what limits a file: `serial` (SHA-256 wanted: one chain of blocks a file, several files a core),
-//! `spread` (BLAKE3 alone: any core takes any stretch of any file), `small` (the cost is in opening: many at a time).
-//! Every thread goes through the rooms in that order, so that the longest chains begin first and small files fill the end.
+//! Four rooms, by what limits a file: `serial` (SHA-256 wanted: one chain of blocks a file, several files a core),
+//! `pieces` (digests of other tools: one chain of blocks for each shard or file, several a core), `spread` (BLAKE3 alone: any
+//! core takes any stretch of any file), `small` (the cost is in opening: many at a time). Every thread goes through the
+//! rooms in that order, so that the longest chains begin first and small files fill the end.
 
+mod pieces;
 mod serial;
 mod small;
 mod spread;
@@ -13,9 +15,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::blake3_tree::{ChunkList, GroupValue};
+use crate::message_hash::Blake2b;
 use crate::opened::{Opened, Room};
-use crate::{Blake3Digest, DigestSet, FileDigests, HashError, Progress, Source};
+use crate::sha256_lanes::Sha256;
+use crate::{Blake3Digest, DigestSet, FileDigests, HashError, Progress, ShardAlgorithm, Sharding, Source};
 
+use pieces::{Cut, Pieces};
 use serial::Serial;
 use small::Small;
 use spread::Spread;
@@ -26,7 +31,8 @@ const SMALL: u64 = 1 << 20;
 /// Hashes many files on all cores, each byte read once.
 ///
 /// Memory: at most 6 MiB for each thread, whatever the size of the files; and one result for each file, with 32 bytes for
-/// each MiB of a file whose BLAKE3 digest was wanted.
+/// each MiB of a file whose BLAKE3 digest was wanted, and 32 or 64 bytes for each shard where these were wanted. A file has
+/// no more shards than its [`Source::size`] says: a larger one is an error.
 #[derive(Debug, Clone, Copy)]
 pub struct Engine {
     threads: NonZeroUsize,
@@ -57,16 +63,20 @@ impl Engine {
         let threads = self.threads.get().min(useful_threads(sources)).max(1);
         let room = if bytes < SMALL { Room::Ample } else { Room::for_bytes(bytes) };
         let job = Job { sources, threads, progress, room, stop: AtomicBool::new(false) };
-        let (small, mut large): (Vec<usize>, Vec<usize>) =
-            (0..sources.len()).partition(|&index| sources[index].size() < SMALL);
+        let mut shares = Shares::default();
+        for (index, source) in sources.iter().enumerate() {
+            shares.of(source.digests(), source.size()).push(index);
+        }
         // Largest first: what is left at the end is short, and no core waits for long.
-        large.sort_by_key(|&index| std::cmp::Reverse(sources[index].size()));
-        let (spread, serial): (Vec<usize>, Vec<usize>) =
-            large.into_iter().partition(|&index| sources[index].digests() == DigestSet::Blake3);
+        for large in [&mut shares.serial, &mut shares.spread] {
+            large.sort_by_key(|&index| std::cmp::Reverse(sources[index].size()));
+        }
         let rooms = Rooms {
-            serial: Serial::new(&job, serial),
-            spread: Spread::new(&job, spread),
-            small: Small::new(&job, small),
+            serial: Serial::new(&job, shares.serial),
+            blake2b: Pieces::new(&job, shares.blake2b),
+            sha256: Pieces::new(&job, shares.sha256),
+            spread: Spread::new(&job, shares.spread),
+            small: Small::new(&job, shares.small),
         };
         let failure = Mutex::new(None);
         let work = |number: usize| {
@@ -99,13 +109,38 @@ impl Default for Engine {
     }
 }
 
-/// Few small files are done before a second thread has started.
+/// Few small files, or a few thousand small shards, are done before a second thread has started.
 fn useful_threads<S: Source>(sources: &[S]) -> usize {
-    const NOT_WORTH_A_THREAD: usize = 4;
+    const NOT_WORTH_A_THREAD: u64 = 4;
     if sources.iter().any(|source| source.size() >= SMALL) {
-        usize::MAX
-    } else {
-        sources.len().div_ceil(NOT_WORTH_A_THREAD)
+        return usize::MAX;
+    }
+    let stretches = sources.iter().map(|source| Cut::new(source.digests(), source.size()).stretches().max(1));
+    usize::try_from(stretches.sum::<u64>().div_ceil(NOT_WORTH_A_THREAD)).unwrap_or(usize::MAX)
+}
+
+/// Which room has which sources, by their indices.
+#[derive(Default)]
+struct Shares {
+    serial: Vec<usize>,
+    blake2b: Vec<usize>,
+    sha256: Vec<usize>,
+    spread: Vec<usize>,
+    small: Vec<usize>,
+}
+
+impl Shares {
+    /// The share that a source with these digests and this size belongs to.
+    const fn of(&mut self, wanted: DigestSet, size: u64) -> &mut Vec<usize> {
+        match wanted {
+            DigestSet::Blake2b | DigestSet::Shards(Sharding { algorithm: ShardAlgorithm::Blake2b, .. }) => {
+                &mut self.blake2b
+            }
+            DigestSet::Shards(Sharding { algorithm: ShardAlgorithm::Sha256, .. }) => &mut self.sha256,
+            _ if size < SMALL => &mut self.small,
+            DigestSet::Blake3 => &mut self.spread,
+            DigestSet::Both | DigestSet::Sha256 => &mut self.serial,
+        }
     }
 }
 
@@ -114,6 +149,8 @@ type Found = Vec<(usize, FileDigests)>;
 
 struct Rooms<'a, S> {
     serial: Serial<'a, S>,
+    blake2b: Pieces<'a, S, Blake2b>,
+    sha256: Pieces<'a, S, Sha256>,
     spread: Spread<'a, S>,
     small: Small<'a, S>,
 }
@@ -121,6 +158,8 @@ struct Rooms<'a, S> {
 impl<S: Source> Rooms<'_, S> {
     fn work(&self, number: usize, found: &mut Found) -> Result<(), HashError> {
         self.serial.work(number, found)?;
+        self.blake2b.work(found)?;
+        self.sha256.work(found)?;
         self.spread.work(found)?;
         self.small.work(found)
     }
@@ -168,268 +207,4 @@ fn rooted(size: u64, groups: Vec<GroupValue>) -> Result<(Blake3Digest, ChunkList
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs::{self, File};
-    use std::io::{self, Write as _};
-    use std::path::PathBuf;
-    use std::sync::atomic::AtomicU64;
-
-    use super::*;
-    use crate::{Blake3Digest, DigestSet, NoProgress, Sha256Digest};
-
-    const PIECE: usize = 1 << 20;
-
-    struct Disk {
-        path: PathBuf,
-        size: u64,
-        kept: Mutex<Vec<u8>>,
-        meddle: Option<fn(&std::path::Path)>,
-    }
-
-    impl Disk {
-        fn new(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> Self {
-            let path = folder.path().join(name);
-            fs::write(&path, bytes).unwrap();
-            Self { path, size: bytes.len() as u64, kept: Mutex::default(), meddle: None }
-        }
-    }
-
-    impl Source for Disk {
-        fn open(&self) -> io::Result<File> {
-            File::open(&self.path)
-        }
-        fn size(&self) -> u64 {
-            self.size
-        }
-        fn name(&self) -> String {
-            self.path.file_name().unwrap().to_string_lossy().into_owned()
-        }
-        fn keep(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-            let mut kept = self.kept.lock().unwrap();
-            let (start, end) =
-                (usize::try_from(offset).unwrap(), usize::try_from(offset).unwrap() + bytes.len());
-            if kept.len() < end {
-                kept.resize(end, 0);
-            }
-            // Every byte comes once: the noise has no stretch of zeros.
-            assert!(bytes.len() < 64 || kept[start..end].iter().all(|byte| *byte == 0));
-            kept[start..end].copy_from_slice(bytes);
-            if let Some(meddle) = self.meddle {
-                meddle(&self.path);
-            }
-            Ok(())
-        }
-    }
-
-    fn noise(length: usize) -> Vec<u8> {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ length as u64;
-        (0..length)
-            .map(|_| {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                state.to_le_bytes()[0]
-            })
-            .collect()
-    }
-
-    #[test]
-    fn equals_the_plain_digests_at_every_border_and_keeps_the_same_bytes() {
-        let folder = tempfile::tempdir().unwrap();
-        let lengths = [0, 1, 63, 64, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE, 9 * PIECE + 5];
-        for threads in [1, 2, 16] {
-            let sources: Vec<_> =
-                lengths.iter().map(|&n| Disk::new(&folder, &format!("{threads}-{n}"), &noise(n))).collect();
-            let engine = Engine::with_threads(NonZeroUsize::new(threads).unwrap());
-            let found = engine.run(&sources, &NoProgress).unwrap();
-            for ((digests, source), &length) in found.iter().zip(&sources).zip(&lengths) {
-                let bytes = noise(length);
-                assert_eq!(digests.size, length as u64);
-                assert_eq!(digests.sha256, Some(Sha256Digest::of(&bytes)), "{length}");
-                assert_eq!(digests.blake3, Some(Blake3Digest::of(&bytes)), "{length}");
-                assert!(*source.kept.lock().unwrap() == bytes, "{length}");
-            }
-        }
-    }
-
-    struct Only<'a>(&'a Disk, DigestSet);
-
-    impl Source for Only<'_> {
-        fn open(&self) -> io::Result<File> {
-            self.0.open()
-        }
-        fn size(&self) -> u64 {
-            self.0.size()
-        }
-        fn name(&self) -> String {
-            self.0.name()
-        }
-        fn digests(&self) -> DigestSet {
-            self.1
-        }
-        fn keep(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-            self.0.keep(offset, bytes)
-        }
-    }
-
-    #[test]
-    fn makes_only_what_is_wanted_for_every_mixture() {
-        let folder = tempfile::tempdir().unwrap();
-        let lengths = [0, 1, 4096, PIECE - 1, PIECE, PIECE + 1, 4 * PIECE, 9 * PIECE + 5, 30 * PIECE + 1];
-        let sets = [DigestSet::Sha256, DigestSet::Blake3, DigestSet::Both];
-        for threads in [1, 2, 3, 8] {
-            let disks: Vec<_> = lengths
-                .iter()
-                .flat_map(|&length| [0, 1, 2].map(|copy| (length, copy)))
-                .map(|(length, copy)| {
-                    Disk::new(&folder, &format!("{threads}-{length}-{copy}"), &noise(length))
-                })
-                .collect();
-            let sources: Vec<_> =
-                disks.iter().zip(sets.iter().cycle()).map(|(disk, set)| Only(disk, *set)).collect();
-            let engine = Engine::with_threads(NonZeroUsize::new(threads).unwrap());
-            let found = engine.run(&sources, &NoProgress).unwrap();
-            for (source, found) in sources.iter().zip(found) {
-                let bytes = noise(usize::try_from(source.size()).unwrap());
-                let name = source.name();
-                assert_eq!(
-                    found.sha256,
-                    (source.1 != DigestSet::Blake3).then(|| Sha256Digest::of(&bytes)),
-                    "{name}"
-                );
-                assert_eq!(
-                    found.blake3,
-                    (source.1 != DigestSet::Sha256).then(|| Blake3Digest::of(&bytes)),
-                    "{name}"
-                );
-                assert_eq!(found.chunks.is_some(), found.blake3.is_some(), "{name}");
-                if let Some(root) = found.chunks.and_then(|chunks| chunks.root()) {
-                    assert_eq!(Some(root), found.blake3, "{name}");
-                }
-                assert!(*source.0.kept.lock().unwrap() == bytes, "{name}");
-            }
-        }
-    }
-
-    /// The size that a source is said to have is a guess: what it has then decides how much memory it gets.
-    #[test]
-    fn a_file_that_is_larger_than_said_is_read_in_pieces() {
-        struct Stop;
-        impl Progress for Stop {
-            fn cancelled(&self) -> bool {
-                true
-            }
-        }
-        struct Largest(AtomicU64);
-        impl Progress for Largest {
-            fn advance(&self, bytes: u64) {
-                self.0.fetch_max(bytes, Ordering::Relaxed);
-            }
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let bytes = noise(5 * PIECE + 3);
-        for set in [DigestSet::Sha256, DigestSet::Blake3, DigestSet::Both] {
-            let mut disk = Disk::new(&folder, "file", &bytes);
-            disk.size = 0;
-            let watch = Largest(AtomicU64::new(0));
-            let found = Engine::new().run(&[Only(&disk, set)], &watch).unwrap();
-            assert_eq!(found[0].sha256, (set != DigestSet::Blake3).then(|| Sha256Digest::of(&bytes)));
-            assert_eq!(found[0].blake3, (set != DigestSet::Sha256).then(|| Blake3Digest::of(&bytes)));
-            assert!(watch.0.into_inner() < SMALL, "in pieces");
-        }
-        // No memory could hold this one; it is read until somebody has seen enough.
-        let disk = Disk::new(&folder, "sparse", b"");
-        File::options().write(true).open(&disk.path).unwrap().set_len(1 << 43).unwrap();
-        assert_eq!(Engine::new().run(&[disk], &Stop).unwrap_err().code(), "E-INTERRUPTED");
-    }
-
-    // One huge file with the whole machine to itself, several cores, both digests: the way of two threads.
-    #[test]
-    fn one_file_alone_is_shared_by_two_threads() {
-        let folder = tempfile::tempdir().unwrap();
-        for length in [PIECE, 2 * PIECE + 1, 40 * PIECE + 9] {
-            let bytes = noise(length);
-            let disk = Disk::new(&folder, &length.to_string(), &bytes);
-            let engine = Engine::with_threads(NonZeroUsize::new(4).unwrap());
-            let found = engine.run(&[Only(&disk, DigestSet::Both)], &NoProgress).unwrap();
-            assert_eq!(found[0].sha256, Some(Sha256Digest::of(&bytes)), "{length}");
-            assert_eq!(found[0].blake3, Some(Blake3Digest::of(&bytes)), "{length}");
-            assert!(*disk.kept.lock().unwrap() == bytes, "{length}");
-        }
-    }
-
-    #[test]
-    fn names_a_file_that_cannot_be_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut sources: Vec<_> = (0..50).map(|n| Disk::new(&folder, &format!("f{n}"), b"x")).collect();
-        sources[31].path = folder.path().join("gone");
-        let error = Engine::new().run(&sources, &NoProgress).unwrap_err();
-        assert!(matches!(error, HashError::Read { index: 31, ref name, .. } if name == "gone"), "{error:?}");
-        assert_eq!(error.code(), "E-UNREADABLE");
-    }
-
-    #[test]
-    fn a_file_that_changes_while_it_is_read_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let grow: fn(&std::path::Path) = |path| {
-            File::options().append(true).open(path).unwrap().write_all(b"more").unwrap();
-        };
-        let cut: fn(&std::path::Path) =
-            |path| File::options().write(true).open(path).unwrap().set_len(1).unwrap();
-        let touch: fn(&std::path::Path) = |path| {
-            let file = File::options().write(true).open(path).unwrap();
-            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(7)).unwrap();
-        };
-        for (name, meddle) in [("grow", grow), ("cut", cut), ("touch", touch)] {
-            let mut source = Disk::new(&folder, name, &noise(2 * PIECE));
-            source.meddle = Some(meddle);
-            let error = Engine::new().run(&[source], &NoProgress).unwrap_err();
-            assert_eq!(error.code(), "E-INPUT-CHANGED", "{name}");
-        }
-    }
-
-    #[test]
-    fn stops_when_it_is_told_to_and_reports_bytes() {
-        struct Until(AtomicU64, u64);
-        impl Progress for Until {
-            fn advance(&self, bytes: u64) {
-                self.0.fetch_add(bytes, Ordering::Relaxed);
-            }
-            fn cancelled(&self) -> bool {
-                self.0.load(Ordering::Relaxed) >= self.1
-            }
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let sources = [Disk::new(&folder, "a", &noise(5 * PIECE)), Disk::new(&folder, "b", &noise(7))];
-        let watch = Until(AtomicU64::new(0), u64::MAX);
-        Engine::new().run(&sources, &watch).unwrap();
-        assert_eq!(watch.0.into_inner(), 5 * PIECE as u64 + 7);
-        let fresh = [Disk::new(&folder, "c", &noise(5 * PIECE))];
-        let watch = Until(AtomicU64::new(0), PIECE as u64);
-        assert_eq!(Engine::new().run(&fresh, &watch).unwrap_err().code(), "E-INTERRUPTED");
-        let done = watch.0.into_inner();
-        assert!((PIECE as u64..3 * PIECE as u64).contains(&done), "{done}");
-    }
-
-    #[test]
-    fn a_kept_copy_that_cannot_be_stored_is_an_error() {
-        struct Full(Disk);
-        impl Source for Full {
-            fn open(&self) -> io::Result<File> {
-                self.0.open()
-            }
-            fn size(&self) -> u64 {
-                self.0.size()
-            }
-            fn name(&self) -> String {
-                self.0.name()
-            }
-            fn keep(&self, _: u64, _: &[u8]) -> io::Result<()> {
-                Err(io::ErrorKind::StorageFull.into())
-            }
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let error = Engine::new().run(&[Full(Disk::new(&folder, "a", b"x"))], &NoProgress).unwrap_err();
-        assert_eq!(error.code(), "E-OUTPUT");
-    }
-}
+mod tests;
