@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::dsse::{Envelope, WireEnvelope, WrittenEnvelope};
 use crate::error::quoted;
-use crate::wire::{Bounded, Object, Present, decode_base64, encode_base64};
+use crate::wire::{Bounded, Object, Present, decode_base64, encode_base64, to_json};
 use crate::{AttestError, KeyHint, Limits, PublicKey};
 
 /// The media type of the one version that is read and written.
@@ -24,6 +24,9 @@ const CHAIN_LIMIT: usize = 16;
 const CERTIFICATE_LIMIT: usize = 64 * 1024;
 /// The longest key hint, in bytes.
 const HINT_LIMIT: usize = 4096;
+
+/// About what stands beside the envelope in a bundle that is written, in bytes; more is no error.
+const BESIDE_ENVELOPE: usize = 4096;
 
 /// By what the signature is to be verified. Nothing in it is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,7 +160,7 @@ impl Bundle {
             verification_material: material,
         };
         // Written from structs whose members stand in order: a tree of values would copy the payload twice more.
-        serde_json::to_vec(&bundle).unwrap_or_default()
+        to_json(&bundle, self.envelope.json_length() + BESIDE_ENVELOPE)
     }
 
     /// By what the signature is to be verified.

@@ -6,7 +6,7 @@ use lacre_json::JsonError;
 use serde::{Deserialize, Serialize};
 
 use crate::error::quoted;
-use crate::wire::{Bounded, Object, decode_base64, encode_base64};
+use crate::wire::{Base64, Bounded, Object, decode_base64, to_json};
 use crate::{AttestError, Limits, PublicKey};
 
 /// The payload type of an in-toto statement in JSON (in-toto attestation framework v1, envelope layer).
@@ -77,7 +77,15 @@ impl Envelope {
     /// The envelope as JSON: compact, keys in code-point order.
     pub fn to_json(&self) -> Vec<u8> {
         // Written from a struct whose members stand in order: a tree of values would copy the payload twice more.
-        serde_json::to_vec(&self.to_wire()).unwrap_or_default()
+        to_json(&self.to_wire(), self.json_length())
+    }
+
+    /// About as many bytes as the envelope has in JSON, and not less.
+    pub(crate) fn json_length(&self) -> usize {
+        const BESIDE: usize = 256;
+        (self.payload.len() + self.signature.len()) / 3 * 4
+            + self.key_id.as_ref().map_or(0, String::len)
+            + BESIDE
     }
 
     /// The type of the payload: always [`IN_TOTO_PAYLOAD_TYPE`].
@@ -127,9 +135,9 @@ impl Envelope {
 
     pub(crate) fn to_wire(&self) -> WrittenEnvelope<'_> {
         WrittenEnvelope {
-            payload: encode_base64(&self.payload),
+            payload: Base64(&self.payload),
             payload_type: IN_TOTO_PAYLOAD_TYPE,
-            signatures: [WrittenSignature { keyid: self.key_id(), sig: encode_base64(&self.signature) }],
+            signatures: [WrittenSignature { keyid: self.key_id(), sig: Base64(&self.signature) }],
         }
     }
 }
@@ -167,7 +175,7 @@ struct WireSignature<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WrittenEnvelope<'a> {
-    payload: String,
+    payload: Base64<'a>,
     payload_type: &'static str,
     signatures: [WrittenSignature<'a>; 1],
 }
@@ -176,12 +184,13 @@ pub(crate) struct WrittenEnvelope<'a> {
 struct WrittenSignature<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     keyid: Option<&'a str>,
-    sig: String,
+    sig: Base64<'a>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::encode_base64;
 
     const LIMITS: Limits = Limits { statement: 32, depth: 8 };
     const GOOD: &str =

@@ -28,8 +28,8 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// 64 MiB (about 300 000 files) and 32 levels.
+    /// 384 MiB (a million files with paths of 150 bytes) and 32 levels.
     fn default() -> Self {
-        Self { statement: 64 * 1024 * 1024, depth: 32 }
+        Self { statement: 384 * 1024 * 1024, depth: 32 }
     }
 }

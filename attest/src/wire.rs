@@ -4,9 +4,11 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use base64::Engine as _;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 
 /// A `T` that was written as a JSON object. Alone, serde fills a struct from an array as well, member by member.
 #[derive(Debug, Clone, Copy)]
@@ -98,6 +100,27 @@ impl<'de> Deserialize<'de> for Present {
 /// have one text only.
 pub(crate) fn decode_base64(text: &str) -> Result<Vec<u8>, String> {
     STANDARD.decode(text).map_err(|error| format!("not padded base64 of the standard alphabet: {error}"))
+}
+
+/// Bytes that are written as [`decode_base64`] reads, with no copy of the whole text between: a payload can have
+/// hundreds of megabytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Base64<'a>(pub(crate) &'a [u8]);
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Base64Display::new(self.0, &STANDARD))
+    }
+}
+
+/// Writes a value whose members stand in order, into memory that is asked for once.
+pub(crate) fn to_json<T: Serialize>(value: &T, length: usize) -> Vec<u8> {
+    let mut json = Vec::with_capacity(length);
+    // Writing to memory cannot fail, and no written type has a key that is not a text.
+    match serde_json::to_writer(&mut json, value) {
+        Ok(()) => json,
+        Err(_) => Vec::new(),
+    }
 }
 
 /// Encodes as [`decode_base64`] reads.

@@ -229,7 +229,7 @@ fn golden_payloads_of_the_reference_implementation_are_read() {
             }
             // A file without bytes has no pieces.
             Err(error) => {
-                assert_eq!((name.contains("empty"), error.code()), (true, "E-NO-RESOURCES"), "{name}")
+                assert_eq!((name.contains("empty"), error.code()), (true, "E-NO-RESOURCES"), "{name}");
             }
         }
     }

@@ -48,7 +48,7 @@ pub fn diff(before: &Manifest, after: &Manifest) -> Diff {
         match after.get(entry.path.as_str()) {
             None => gone.entry(entry.digests.key()).or_default().push(&entry.path),
             Some(same) if same.digests.key() != entry.digests.key() => {
-                result.changed.push(entry.path.clone())
+                result.changed.push(entry.path.clone());
             }
             Some(_) => {}
         }

@@ -10,7 +10,7 @@ use lacre_hash::{
 
 /// What the bytes of a file are known by: the digests that a signature holds for it, or that were made of it.
 ///
-/// Lacre signs [`Digests::Sha256`]. The others are what `OpenSSF` Model Signing also allows, and are only read.
+/// Lacre signs [`Digests::Sha256`]. The others are what OpenSSF Model Signing also allows, and are only read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Digests {
     /// BLAKE2b-512 of the whole file.

@@ -11,7 +11,7 @@ use super::form::{Algorithm, WireSerialization};
 use super::listing::{Listed, Listing};
 use crate::error::quoted;
 use crate::statement::STATEMENT_TYPE;
-use crate::wire::Object;
+use crate::wire::{Object, to_json};
 use crate::{AttestError, Statement, Subject};
 
 /// The predicate type of OMS v1.0.
@@ -27,6 +27,8 @@ const ROOT_DIGEST: &str = "sha256";
 const IDENTITY_DIGEST: &str = "lacre";
 /// The name of the version among the subject's annotations.
 const VERSION_ANNOTATION: &str = "version";
+/// Bytes of a resource beside its name, about: two digests, a size, and what stands around them.
+const BESIDE_NAME: usize = 240;
 /// The longest name or version of a model, in bytes.
 const TEXT_LIMIT: usize = 4096;
 
@@ -139,7 +141,8 @@ impl ModelClaim {
             }],
         };
         // Written from structs whose members stand in order: a tree of values would take ten times the memory.
-        Ok(serde_json::to_vec(&statement).unwrap_or_default())
+        let names: usize = self.manifest.entries().iter().map(|entry| entry.path.as_str().len()).sum();
+        Ok(to_json(&statement, names + (self.manifest.len() + 4) * BESIDE_NAME))
     }
 
     /// The signed name of the model. Not escaped: it may hold anything but control characters.

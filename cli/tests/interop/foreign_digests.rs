@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use lacre_testkit::{ModelDir, tamper};
+use lacre_testkit::{ModelDir, noise, tamper};
 use serde_json::Value;
 
 use crate::bench::{Bench, Found, model_signing};
@@ -25,13 +25,12 @@ const VERIFY: &str = "verify model --key k.pub --signature model.sig";
 
 /// A model with files around the borders of pieces of 1000 bytes, more than ten pieces in one, a colon in a name.
 fn model() -> ModelDir {
-    let noise = |length: usize| (0..length).map(|at| (at * 7 + at / 251) as u8).collect::<Vec<u8>>();
     ModelDir::new()
-        .file("a:0", noise(999))
-        .file("b", noise(1000))
-        .file("sub/c", noise(1001))
-        .file("sub.d", noise(11_500))
-        .file("large", noise(3 << 20))
+        .file("a:0", noise(1, 999))
+        .file("b", noise(2, 1000))
+        .file("sub/c", noise(3, 1001))
+        .file("sub.d", noise(4, 11_500))
+        .file("large", noise(5, 3 << 20))
 }
 
 fn signed(peer: &Found, algorithm: &str, shard_size: u64) -> Bench {
