@@ -35,6 +35,6 @@ pub use blake3_tree::{ChunkList, GROUP, GroupValue};
 pub use digest::{Blake3Digest, DigestSet, FileDigests, Sha256Digest, StreamHasher};
 pub use engine::Engine;
 pub use error::{CODES, HashError};
-pub use progress::{NoProgress, Progress};
+pub use progress::{NoProgress, Paced, Progress};
 pub use sha256_lanes::{Sha256, digest_many, finalize_each, kernel_for, messages_wanted, update_each};
 pub use source::Source;

@@ -52,7 +52,7 @@ pub use signature::Signer;
 pub use trust::Trust;
 
 pub use lacre_attest::{Limits, ModelClaim, PublicKey};
-pub use lacre_hash::{Engine, NoProgress, Progress};
+pub use lacre_hash::{Engine, NoProgress, Paced, Progress};
 pub use lacre_manifest::{EntryPath, Links};
 pub use safetensors::tensor::{Dtype, TensorView};
 
