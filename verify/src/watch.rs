@@ -176,7 +176,7 @@ impl Watch {
             }
             // What could have been told is unknown, so it counts as a change.
             Err(error) => {
-                self.go_blind(error.into());
+                self.go_blind(error);
                 true
             }
         }
@@ -192,14 +192,20 @@ impl Watch {
     fn look_with(&mut self, queue: rustix::io::Result<OwnedFd>) {
         match queue.and_then(|queue| Eyes::open(queue, &self.scene)) {
             Ok(eyes) => self.eyes = Some(eyes),
-            Err(error) => self.go_blind(error.into()),
+            Err(error) => self.go_blind(error),
         }
     }
 
-    fn go_blind(&mut self, source: io::Error) {
+    fn go_blind(&mut self, error: Errno) {
         self.eyes = None;
         if matches!(self.trouble, Trouble::None) {
             let path = escape_os(self.scene.model.as_os_str());
+            // The system's own words for its limits are about disks and files, and mislead.
+            let source = match error {
+                Errno::NOSPC => io::Error::other("the limit fs.inotify.max_user_watches is reached"),
+                Errno::MFILE => io::Error::other("the limit fs.inotify.max_user_instances is reached"),
+                other => other.into(),
+            };
             self.trouble = Trouble::New(VerifyError::Unwatched { path, source });
         }
     }
@@ -426,12 +432,19 @@ mod tests {
     fn without_eyes_the_clock_goes_on_and_the_trouble_is_told_once() {
         let folder = tempfile::tempdir().unwrap();
         let null = || File::open("/dev/null").unwrap().into();
-        for queue in [Err(Errno::MFILE), Ok(null())] {
+        for (queue, why) in [
+            (Err(Errno::NOSPC), "max_user_watches"),
+            (Err(Errno::MFILE), "max_user_instances"),
+            (Ok(null()), "Invalid argument"),
+        ] {
             let mut watch = Watch::new(folder.path(), None, Links::Refuse);
             assert!(watch.trouble().is_none());
             watch.eyes = None;
             watch.look_with(queue);
-            assert_eq!(watch.trouble().unwrap().code(), "E-UNREADABLE");
+            let trouble = watch.trouble().unwrap();
+            assert_eq!(trouble.code(), "E-UNREADABLE");
+            let cause = std::error::Error::source(&trouble).unwrap().to_string();
+            assert!(cause.contains(why), "{cause}");
             assert!(watch.trouble().is_none());
             watch.look_with(Err(Errno::MFILE));
             assert!(watch.trouble().is_none(), "told before");
