@@ -150,15 +150,17 @@ impl Watch {
     fn settle(&mut self, cancelled: &dyn Fn() -> bool) -> Woken {
         let first = Instant::now();
         let mut last = first;
-        while last.elapsed() < QUIET && first.elapsed() < NOT_LATER {
+        loop {
             if cancelled() {
                 return Woken::Interrupted;
             }
             if self.sees_change(QUIET.saturating_sub(last.elapsed())) {
                 last = Instant::now();
             }
+            if last.elapsed() >= QUIET || first.elapsed() >= NOT_LATER {
+                return Woken::Changed;
+            }
         }
-        Woken::Changed
     }
 
     /// Whether something changes within `time`; new folders are watched from then on.

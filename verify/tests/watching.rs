@@ -12,6 +12,7 @@
 
 mod verifying;
 
+use std::cell::Cell;
 use std::fs::{self, File, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -229,6 +230,28 @@ fn a_queue_that_overflows_is_a_change_like_any_other() {
     wakes(&mut watch);
     fs::write(at("unseen/f"), "x").unwrap();
     wakes(&mut watch);
+}
+
+#[test]
+fn a_copy_that_goes_on_wakes_once_and_may_be_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = Cell::new(0);
+    let copying = || {
+        // Asked before the first event, and then while it waits for quiet.
+        asked.set(asked.get() + 1);
+        if asked.get() < 4 {
+            fs::write(folder.path().join("f"), "x").unwrap();
+        }
+        false
+    };
+    let mut watch = watching(folder.path());
+    assert_eq!(watch.wait(Duration::from_mins(1), &copying), Woken::Changed);
+    assert!(asked.get() >= 4, "asked {} times", asked.get());
+    sleeps(&mut watch);
+    fs::write(folder.path().join("f"), "y").unwrap();
+    asked.set(0);
+    let second = || asked.replace(asked.get() + 1) > 0;
+    assert_eq!(watch.wait(Duration::from_mins(1), &second), Woken::Interrupted);
 }
 
 #[test]
