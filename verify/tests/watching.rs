@@ -246,7 +246,7 @@ fn a_copy_that_goes_on_wakes_once_and_may_be_stopped() {
     };
     let mut watch = watching(folder.path());
     assert_eq!(watch.wait(Duration::from_mins(1), &copying), Woken::Changed);
-    assert!(asked.get() >= 4, "asked {} times", asked.get());
+    assert!(asked.get() > 1, "asked {} times", asked.get());
     sleeps(&mut watch);
     fs::write(folder.path().join("f"), "y").unwrap();
     asked.set(0);
