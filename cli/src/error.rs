@@ -65,6 +65,9 @@ pub(crate) enum CliError {
     Registry(#[from] RegistryError),
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// A failure whose JSON stands on stdout already: what is left to say is for people.
+    #[error(transparent)]
+    Told(Box<CliError>),
     #[error("{path} is larger than {limit} bytes")]
     TooLarge { path: String, limit: u64 },
     #[error("cannot read {path}")]
@@ -94,6 +97,7 @@ impl CliError {
             Self::Publish(error) => error.code(),
             Self::Registry(error) => error.code(),
             Self::Sign(error) => error.code(),
+            Self::Told(error) => error.code(),
             Self::TooLarge { .. } => "E-LIMIT",
             Self::Unreadable { .. } => "E-UNREADABLE",
             Self::Usage { .. } => "E-USAGE",
@@ -105,6 +109,7 @@ impl CliError {
     pub(crate) fn report(&self) -> Option<&Report> {
         match self {
             Self::Deliver(DeliverError::Refused(failure)) | Self::Verify(failure) => Some(&failure.report),
+            Self::Told(error) => error.report(),
             _ => None,
         }
     }
@@ -112,6 +117,11 @@ impl CliError {
     /// A usage error without more to say.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::Usage { message: message.into(), tip: None }
+    }
+
+    /// The same, to be told to people only.
+    pub(crate) fn told(self) -> Self {
+        Self::Told(Box::new(self))
     }
 
     /// What reading `path` failed with: whether it is missing or cannot be read.

@@ -12,9 +12,15 @@ pub(crate) fn remedy(error: &CliError, verb: &Verb) -> Option<String> {
     own(error).or_else(|| by_code(error.code(), &Subject::of(verb)))
 }
 
+/// The same for a verb of this name that is about `model`.
+pub(crate) fn remedy_in(verb: &'static str, model: &str, error: &CliError) -> Option<String> {
+    own(error).or_else(|| by_code(error.code(), &Subject { verb, model: text::shell(model) }))
+}
+
 /// The remedy that the error itself knows.
 pub(crate) fn own(error: &CliError) -> Option<String> {
     match error {
+        CliError::Told(error) => own(error),
         CliError::Usage { tip, .. } => tip.clone(),
         CliError::PassphraseSlip => {
             Some("nothing was written: try again, and type the same twice".to_owned())

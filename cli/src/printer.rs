@@ -149,6 +149,40 @@ impl Printer {
         }
     }
 
+    /// Lines on stderr that are neither warning nor error.
+    pub(crate) fn asides(&self, lines: &[Line]) {
+        if !self.is_quiet() {
+            self.stderr(lines);
+        }
+    }
+
+    /// A failure on stderr, after which the verb goes on.
+    pub(crate) fn refusal(&self, error: &CliError, hint: Option<String>) {
+        self.failure(&Failure::new(error, hint));
+    }
+
+    /// One of many results: always JSON, a line on stdout that is out when this returns. Nobody would look at the exit
+    /// code of each, so a reader who has gone away is a failure here.
+    pub(crate) fn pass(&self, pass: &Pass<'_>) -> Result<(), CliError> {
+        let mut whole = match pass.outcome {
+            Ok(result) => {
+                let mut result = result.clone();
+                result["warnings"] = json!(pass.warnings);
+                envelope(pass.command, &Value::Null, true, &result)
+            }
+            Err(error) => {
+                let error = Failure::new(error, pass.hint.map(str::to_owned)).json();
+                envelope(pass.command, &error, false, &Value::Null)
+            }
+        };
+        whole["at"] = json!(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        whole["run"] = json!(pass.run);
+        whole["trigger"] = json!(pass.trigger);
+        let mut stream = AutoStream::new(io::stdout().lock(), self.color);
+        let written = stream.write_all(&json_line(&whole)).and_then(|()| stream.flush());
+        written.map_err(|source| CliError::Output { path: "standard output".to_owned(), source }.told())
+    }
+
     /// Help or version text, made by clap from our own words.
     pub(crate) fn help(&self, text: &clap::builder::StyledStr) -> u8 {
         self.stdout(text.ansi().to_string().as_bytes()).unwrap_or_else(|error| self.unwritable(error))
@@ -167,7 +201,11 @@ impl Printer {
             (Ok(done), false) => self.success(&done),
             (Err(error), json) => {
                 let failure = Failure::new(&error, end.hint);
-                if json { self.failure_json(end.command, &failure) } else { self.failure(&failure) }
+                if json && !matches!(error, CliError::Told(_)) {
+                    self.failure_json(end.command, &failure)
+                } else {
+                    self.failure(&failure)
+                }
             }
         }
     }
@@ -192,7 +230,7 @@ impl Printer {
     fn success_json(&self, command: &str, warnings: &[String], mut done: Done) -> u8 {
         done.result["warnings"] = json!(warnings);
         let whole = envelope(command, &Value::Null, true, &done.result);
-        self.stdout(&whole).map_or_else(|error| self.unwritable(error), |_| done.exit)
+        self.stdout(&json_line(&whole)).map_or_else(|error| self.unwritable(error), |_| done.exit)
     }
 
     fn failure(&self, failure: &Failure) -> u8 {
@@ -211,15 +249,8 @@ impl Printer {
     }
 
     fn failure_json(&self, command: &str, failure: &Failure) -> u8 {
-        let error = json!({
-            "causes": failure.causes,
-            "code": failure.code,
-            "exit": failure.exit,
-            "hint": failure.hint,
-            "message": failure.message,
-        });
-        let whole = envelope(command, &error, false, &Value::Null);
-        self.stdout(&whole).map_or_else(|error| self.unwritable(error), |_| failure.exit)
+        let whole = envelope(command, &failure.json(), false, &Value::Null);
+        self.stdout(&json_line(&whole)).map_or_else(|error| self.unwritable(error), |_| failure.exit)
     }
 
     /// Output that cannot be delivered is a failure, whatever the verb found.
@@ -261,6 +292,23 @@ pub(crate) struct End<'a> {
     pub(crate) hint: Option<String>,
 }
 
+/// What [`Printer::pass`] is told.
+#[derive(Debug)]
+pub(crate) struct Pass<'a> {
+    /// The verb.
+    pub(crate) command: &'a str,
+    /// The `result` object, or why there is none.
+    pub(crate) outcome: Result<&'a Value, &'a CliError>,
+    /// The remedy of a failure.
+    pub(crate) hint: Option<&'a str>,
+    /// What was warned of since the last one.
+    pub(crate) warnings: &'a [String],
+    /// The how manieth it is, from 1.
+    pub(crate) run: u64,
+    /// Why it was made.
+    pub(crate) trigger: &'a str,
+}
+
 /// A failure in the parts that both shapes show.
 struct Failure {
     code: &'static str,
@@ -274,6 +322,17 @@ impl Failure {
     fn new(error: &CliError, hint: Option<String>) -> Self {
         let code = error.code();
         Self { code, exit: exit::of(code), message: error.to_string(), causes: causes(error), hint }
+    }
+
+    /// The `error` object of `--json`.
+    fn json(&self) -> Value {
+        json!({
+            "causes": self.causes,
+            "code": self.code,
+            "exit": self.exit,
+            "hint": self.hint,
+            "message": self.message,
+        })
     }
 }
 
@@ -293,15 +352,18 @@ fn causes(error: &CliError) -> Vec<String> {
     causes
 }
 
-fn envelope(command: &str, error: &Value, ok: bool, result: &Value) -> Vec<u8> {
-    let whole = json!({
+fn envelope(command: &str, error: &Value, ok: bool, result: &Value) -> Value {
+    json!({
         "command": command,
         "error": error,
         "ok": ok,
         "result": result,
         "schema_version": 1,
-    });
-    let bytes = lacre_json::to_vec(&whole);
+    })
+}
+
+fn json_line(whole: &Value) -> Vec<u8> {
+    let bytes = lacre_json::to_vec(whole);
     let mut text = text::safe_json(&String::from_utf8_lossy(&bytes));
     text.push('\n');
     text.into_bytes()
@@ -328,8 +390,8 @@ mod tests {
 
     #[test]
     fn both_shapes_have_the_same_keys() {
-        let keys = |bytes: Vec<u8>| {
-            let value: Value = serde_json::from_slice(&bytes).unwrap();
+        let keys = |whole: Value| {
+            let value: Value = serde_json::from_slice(&json_line(&whole)).unwrap();
             value.as_object().unwrap().keys().cloned().collect::<Vec<_>>()
         };
         let good = keys(envelope("x", &Value::Null, true, &json!({})));

@@ -43,14 +43,21 @@ impl Session {
     }
 
     fn finish(&self, verb: &Verb, outcome: Result<Done, CliError>) -> u8 {
-        if let Some(report) = outcome.as_ref().err().and_then(CliError::report)
-            && self.printer.is_verbose()
-        {
-            cmd::verify::check_words(report).for_each(|line| self.printer.aside(&line));
+        if let Err(error) = &outcome {
+            self.tell_checks(error);
         }
         let hint = outcome.as_ref().err().and_then(|error| hints::remedy(error, verb));
         let warnings = self.warnings.borrow();
         self.printer.finish(End { command: verb.name(), warnings: &warnings, outcome, hint })
+    }
+
+    /// Tells who wants each step how far a verification came that failed.
+    pub(crate) fn tell_checks(&self, error: &CliError) {
+        if let Some(report) = error.report()
+            && self.printer.is_verbose()
+        {
+            cmd::verify::check_words(report).for_each(|line| self.printer.aside(&line));
+        }
     }
 
     /// Warns at once on stderr, and in the result's `warnings`.
@@ -58,6 +65,11 @@ impl Session {
         let message = message.into();
         self.printer.warn(&message);
         self.warnings.borrow_mut().push(message);
+    }
+
+    /// The warnings since the last time: for a verb that has many results.
+    pub(crate) fn take_warnings(&self) -> Vec<String> {
+        self.warnings.take()
     }
 
     /// A meter for work that is called `label` ("signing").

@@ -38,7 +38,7 @@ pub use blake3_tree::{ChunkList, GROUP, GroupValue};
 pub use digest::{Blake2bDigest, Blake3Digest, Sha256Digest};
 pub use engine::Engine;
 pub use error::{CODES, HashError};
-pub use progress::{NoProgress, Progress};
+pub use progress::{NoProgress, Paced, Progress};
 pub use sha256_lanes::{Sha256, digest_many, finalize_each, kernel_for, messages_wanted, update_each};
 pub use source::Source;
 pub use stream_hasher::StreamHasher;

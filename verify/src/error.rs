@@ -133,6 +133,14 @@ pub enum VerifyError {
         /// The kind.
         what: &'static str,
     },
+    /// Changes of a model cannot be seen.
+    #[error("cannot watch {path} for changes")]
+    Unwatched {
+        /// Its path, safe for a terminal.
+        path: String,
+        /// The cause.
+        source: io::Error,
+    },
     /// The signed version is not the one that is wanted.
     #[error("the signed version is {}, not {}", .signed.as_deref().map_or("absent".to_owned(), escape), escape(.expected))]
     Version {
@@ -159,7 +167,7 @@ impl VerifyError {
             Self::Safetensors { .. } => "E-SAFETENSORS",
             Self::Signature { .. } => "E-SIGNATURE-INVALID",
             Self::SignatureTooLarge { .. } => "E-LIMIT",
-            Self::SignatureUnreadable { .. } => "E-UNREADABLE",
+            Self::SignatureUnreadable { .. } | Self::Unwatched { .. } => "E-UNREADABLE",
             Self::SignerUntrusted { .. } => "E-SIGNER-UNTRUSTED",
             Self::Store { .. } => "E-OUTPUT",
             Self::Unsupported { .. } => "E-UNSUPPORTED",

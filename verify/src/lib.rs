@@ -15,6 +15,8 @@
 //! The order is part of the promise: signature, then signer, then what the claim says about itself, and only then
 //! the content. Gigabytes are never hashed for a signer who is not trusted.
 //!
+//! A service that runs for long watches its model with [`Watch`], and proves it again.
+//!
 //! ```no_run
 //! use lacre_verify::{Hold, Links, NoProgress, PublicKey, Requirements, Trust, Unverified};
 //!
@@ -39,6 +41,7 @@ mod report;
 mod requirements;
 mod signature;
 mod trust;
+mod watch;
 
 pub use content::Hold;
 pub use error::{CODES, Failure, VerifyError};
@@ -50,9 +53,10 @@ pub use report::{Check, Outcome, ProvenBy, Report, ReportedModel, SignedAt, Step
 pub use requirements::Requirements;
 pub use signature::Signer;
 pub use trust::Trust;
+pub use watch::{Watch, Woken};
 
 pub use lacre_attest::{Limits, ModelClaim, PublicKey};
-pub use lacre_hash::{Engine, NoProgress, Progress};
+pub use lacre_hash::{Engine, NoProgress, Paced, Progress};
 pub use lacre_manifest::{EntryPath, Links};
 pub use safetensors::tensor::{Dtype, TensorView};
 

@@ -1,6 +1,7 @@
 //! The verbs: a file each, with its arguments and its run.
 
 pub(crate) mod diff;
+mod drift;
 pub(crate) mod inspect;
 mod inspect_reference;
 pub(crate) mod key;

@@ -1,34 +1,39 @@
 //! `lacre verify`: whether a model is what a trusted key signed.
 
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use lacre_manifest::EntryPath;
-use lacre_verify::{Hold, Outcome, Prove, Report, Requirements, SignedAt, Trust, Unverified};
+use lacre_verify::{
+    Hold, Model, Outcome, Paced, Prove, Report, Requirements, SignedAt, Trust, Unverified, Verified,
+};
 use serde_json::{Value, json};
 
+use super::drift;
 use crate::args::{EntryPathParser, LinkMode, signed_text};
 use crate::error::CliError;
 use crate::keys::KeyRing;
 use crate::printer::{Done, Line, Tone};
 use crate::session::Session;
-use crate::text;
+use crate::{text, units};
 
 /// Verify that a model is exactly what a trusted key signed
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   lacre verify MODEL --key release.pub --expect-name org/mini-lm
-  lacre verify MODEL --key old.pub --key new.pub --json
+  lacre verify MODEL --key release.pub --every 10m --max-rate 500MB/s
   lacre verify model.gguf --key release.pub --signature elsewhere.sig")]
 pub(crate) struct VerifyArgs {
     /// Folder or file to verify
     pub(crate) model: PathBuf,
     #[command(flatten)]
-    demands: Demands,
+    pub(super) demands: Demands,
     /// Signature [default: MODEL/model.sig or FILE.sig]
     #[arg(long, value_name = "FILE")]
-    signature: Option<PathBuf>,
+    pub(super) signature: Option<PathBuf>,
     /// Accept this path unsigned (repeatable)
     #[arg(long, value_name = "PATH", value_parser = EntryPathParser)]
     allow_unsigned: Vec<EntryPath>,
@@ -43,7 +48,16 @@ pub(crate) struct VerifyArgs {
         hide_default_value = true,
         hide_possible_values = true
     )]
-    links: LinkMode,
+    pub(super) links: LinkMode,
+    /// Verify so often (30s, 10m, 2h, 1d) and on changes
+    #[arg(long, value_name = "TIME", value_parser = units::interval)]
+    every: Option<Duration>,
+    /// With --every: do not end at a failure
+    #[arg(long, requires = "every")]
+    pub(super) keep_going: bool,
+    /// Read no faster: 200kB/s, 500MB/s, 1GiB/s
+    #[arg(long, value_name = "RATE", value_parser = units::rate)]
+    max_rate: Option<NonZeroU64>,
 }
 
 /// The digests that are demanded as proof; without a word, the quickest signed one.
@@ -94,20 +108,32 @@ impl Demands {
     }
 }
 
-pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Done, CliError> {
-    let (requirements, ring) = args.demands.read()?;
-    let requirements = requirements
-        .allow_unsigned(args.allow_unsigned.iter().cloned())
-        .prove(args.digest.map(Prove::from).unwrap_or_default());
-    let signature = args
-        .signature
-        .as_deref()
-        .map(|path| if path == Path::new("-") { Path::new("/dev/stdin") } else { path });
-    let model = Unverified::open(&args.model, signature, args.links.into(), &requirements)?;
-    let verified = {
+impl VerifyArgs {
+    /// Verifies once: keys, signature and model are opened anew. Gives the keys with the files they came from, too.
+    pub(super) fn prove(&self, session: &Session) -> Result<(Verified<Model>, KeyRing), CliError> {
+        let (requirements, ring) = self.demands.read()?;
+        let requirements = requirements
+            .allow_unsigned(self.allow_unsigned.iter().cloned())
+            .prove(self.digest.map(Prove::from).unwrap_or_default());
+        let signature = self
+            .signature
+            .as_deref()
+            .map(|path| if path == Path::new("-") { Path::new("/dev/stdin") } else { path });
+        let model = Unverified::open(&self.model, signature, self.links.into(), &requirements)?;
         let meter = session.meter("verifying");
-        model.verify(&requirements, &Hold::Nothing, &meter)?
-    };
+        let verified = match self.max_rate {
+            Some(rate) => model.verify(&requirements, &Hold::Nothing, &Paced::new(&meter, rate)),
+            None => model.verify(&requirements, &Hold::Nothing, &meter),
+        }?;
+        Ok((verified, ring))
+    }
+}
+
+pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Done, CliError> {
+    if let Some(every) = args.every {
+        return drift::run(args, every, session);
+    }
+    let (verified, ring) = args.prove(session)?;
     let report = verified.report();
     Ok(Done::new(report_json(report, &ring, session), report_lines("verified", report, &ring, session)))
 }

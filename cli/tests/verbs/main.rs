@@ -4,6 +4,7 @@
 
 mod bench;
 mod diff;
+mod drift;
 mod inspect;
 mod interrupt;
 mod key;
