@@ -13,7 +13,7 @@ use crate::cmd::pull::PullArgs;
 use crate::cmd::push::PushArgs;
 use crate::cmd::sign::SignArgs;
 use crate::cmd::verify::VerifyArgs;
-use crate::exit;
+use crate::{exit, units};
 
 /// Seals machine-learning models, and proves them before a byte is used.
 #[derive(Debug, Parser)]
@@ -29,7 +29,7 @@ pub(crate) struct Cli {
 /// What the short help of `lacre` says of the shared flags; the long help has their texts.
 const SHORT_SHARED: &str = "\
 Shared options, before or after the verb (see lacre --help): --json --quiet
---verbose --color --progress --offline --force --dry-run
+--verbose --color --progress --offline --force --max-statement --dry-run
 
 Examples:
   lacre sign MODEL --key release.key --name org/mini-lm --version 1.0.0
@@ -61,6 +61,9 @@ pub(crate) struct Globals {
     /// Replace what exists (never a private key)
     #[arg(long, global = true, hide_short_help = true)]
     pub(crate) force: bool,
+    /// Longest signed statement to read or write, before anything in it is trusted [default: 384MiB]
+    #[arg(long, global = true, hide_short_help = true, value_name = "SIZE", value_parser = units::size)]
+    pub(crate) max_statement: Option<usize>,
     /// Say what would be written, and write nothing
     #[arg(long, global = true, hide_short_help = true)]
     pub(crate) dry_run: bool,

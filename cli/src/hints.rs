@@ -175,7 +175,10 @@ fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
         }
         "E-UNSUPPORTED" => "this version of lacre does not read this kind; look for a newer one".to_owned(),
         "E-SAFETENSORS" => "the file is no valid safetensors file; it was signed like this".to_owned(),
-        "E-LIMIT" => "it is larger or deeper than anything sensible; if it is genuine, tell its author".to_owned(),
+        "E-LIMIT" => {
+            "more than is read from somebody who is not trusted yet; a genuine long statement: --max-statement 2GiB"
+                .to_owned()
+        }
         "E-LAYOUT" => "the folder is not an OCI image layout (oci-layout, index.json, blobs/), or a damaged one".to_owned(),
         "E-ARTIFACT" => "what is stored there is not a model that lacre pushed, or it was altered".to_owned(),
         "E-BUNDLE" | "E-ENVELOPE" | "E-SIGNATURE-COUNT" | "E-PAYLOAD-TYPE" | "E-JSON" | "E-DUPLICATE-KEY" => {

@@ -91,18 +91,26 @@ pub(crate) fn read_signature(
 /// Reads a bundle of at most the size that `limits` allow; `-` is stdin.
 pub(crate) fn read_bundle(path: &Path, limits: &Limits) -> Result<Vec<u8>, CliError> {
     let limit = u64::try_from(limits.bundle()).unwrap_or(u64::MAX);
+    let too_large = || CliError::TooLarge { path: text::path(path), limit };
+    let mut said = 0;
     let source: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
-        Box::new(File::open(path).map_err(|source| CliError::read(path, source))?)
+        let file = File::open(path).map_err(|source| CliError::read(path, source))?;
+        said = file.metadata().map_or(0, |metadata| metadata.len());
+        Box::new(file)
     };
-    let mut bytes = Vec::new();
+    // What is said to be too long is not read; a pipe says nothing.
+    if said > limit {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(said).unwrap_or(0));
     source
         .take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(|source| CliError::read(path, source))?;
     if bytes.len() as u64 > limit {
-        return Err(CliError::TooLarge { path: text::path(path), limit });
+        return Err(too_large());
     }
     Ok(bytes)
 }

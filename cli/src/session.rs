@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use clap::FromArgMatches as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use lacre_attest::Limits;
+
 use crate::args::{self, Cli, Globals, Verb};
 use crate::error::CliError;
 use crate::printer::{Done, End, Printer};
@@ -75,6 +77,12 @@ impl Session {
     /// A meter for work that is called `label` ("signing").
     pub(crate) fn meter(&self, label: &'static str) -> Meter<'_> {
         Meter::new(self.globals.progress, label, &self.printer)
+    }
+
+    /// Bounds on what is read before it is trusted.
+    pub(crate) fn limits(&self) -> Limits {
+        let limits = Limits::default();
+        Limits { statement: self.globals.max_statement.unwrap_or(limits.statement), ..limits }
     }
 
     /// What `--force` says of files that exist.

@@ -1,4 +1,4 @@
-//! Times and rates as the command line writes them: a whole number and a unit.
+//! Times, sizes and rates as the command line writes them: a whole number and a unit.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -25,7 +25,27 @@ pub(crate) fn interval(text: &str) -> Result<Duration, &'static str> {
 pub(crate) fn rate(text: &str) -> Result<NonZeroU64, &'static str> {
     const SHAPE: &str = "want a whole number with its unit: 200kB/s, 500MB/s, 1GiB/s";
     let (number, unit) = split(text).ok_or(SHAPE)?;
-    let bytes: u64 = match unit.strip_suffix("/s").ok_or(SHAPE)? {
+    let bytes = unit.strip_suffix("/s").and_then(unit_of_bytes).ok_or(SHAPE)?;
+    let rate = number.checked_mul(bytes).ok_or("that is too much")?;
+    NonZeroU64::new(rate).ok_or("want more than 0")
+}
+
+/// Reads `64MiB` or `1GB`, as bytes: more than none, and no more than memory can hold.
+pub(crate) fn size(text: &str) -> Result<usize, &'static str> {
+    const SHAPE: &str = "want a whole number with its unit: 500kB, 64MiB, 1GiB";
+    let (number, unit) = split(text).ok_or(SHAPE)?;
+    let bytes = unit_of_bytes(unit).ok_or(SHAPE)?;
+    let size = number.checked_mul(bytes).and_then(|bytes| usize::try_from(bytes).ok());
+    match size {
+        Some(0) => Err("want more than 0"),
+        // What is derived from it (base64 takes four thirds) must not overflow.
+        Some(size) if size <= usize::MAX / 4 => Ok(size),
+        _ => Err("that is too much"),
+    }
+}
+
+fn unit_of_bytes(unit: &str) -> Option<u64> {
+    Some(match unit {
         "B" => 1,
         "kB" => 1000,
         "MB" => 1_000_000,
@@ -35,10 +55,8 @@ pub(crate) fn rate(text: &str) -> Result<NonZeroU64, &'static str> {
         "MiB" => 1 << 20,
         "GiB" => 1 << 30,
         "TiB" => 1 << 40,
-        _ => return Err(SHAPE),
-    };
-    let rate = number.checked_mul(bytes).ok_or("that is too much")?;
-    NonZeroU64::new(rate).ok_or("want more than 0")
+        _ => return None,
+    })
 }
 
 /// Splits digits from what stands behind them.
@@ -85,6 +103,15 @@ mod tests {
             assert!(rate(text).unwrap_err().contains("unit"), "{text:?}");
         }
         assert_eq!(rate("0MB/s"), Err("want more than 0"));
+        for (text, bytes) in [("1B", 1), ("500kB", 500_000), ("64MiB", 64 << 20), ("1GiB", 1 << 30)] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "500", "1 GB", "1GB/s", "1Gb", "-1GB", "1.5GB"] {
+            assert!(size(text).unwrap_err().contains("unit"), "{text:?}");
+        }
+        assert_eq!(size("0MB"), Err("want more than 0"));
+        assert_eq!(size("18446744073709551615B"), Err("that is too much"));
+        assert_eq!(size("18446744TiB"), Err("that is too much"));
         assert_eq!(rate("18446744073709551615kB/s"), Err("that is too much"));
     }
 }

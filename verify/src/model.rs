@@ -144,12 +144,18 @@ fn read_signature(
         _ => VerifyError::SignatureUnreadable { path: path(), source },
     })?;
     let limit = limits.bundle();
-    let mut bytes = Vec::new();
+    let too_large = || VerifyError::SignatureTooLarge { path: path(), limit };
+    // What is said to be too long is not read; a pipe says nothing.
+    let said = file.metadata().map_or(0, |metadata| metadata.len());
+    if said > limit as u64 {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(said).unwrap_or(0));
     file.take(limit as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(|source| VerifyError::SignatureUnreadable { path: path(), source })?;
     if bytes.len() > limit {
-        return Err(VerifyError::SignatureTooLarge { path: path(), limit });
+        return Err(too_large());
     }
     Ok(bytes)
 }

@@ -126,6 +126,7 @@ impl Side {
 
 fn side(word: &OsStr, args: &DiffArgs, session: &Session) -> Result<Side, CliError> {
     let shown = text::path(word.as_ref());
+    let limits = session.limits();
     let (manifest, origin) = match Place::parse(word)? {
         Place::Folder(path) => {
             let root = Root::open(&path, Links::from(args.links))?;
@@ -133,8 +134,8 @@ fn side(word: &OsStr, args: &DiffArgs, session: &Session) -> Result<Side, CliErr
             let survey = lacre_manifest::survey(&root, &exclusions(args)?, &Engine::new(), &meter)?;
             (survey.manifest, Origin::Hashed)
         }
-        Place::File(path) => (claimed(&place::read_bundle(&path, &Limits::default())?)?, Origin::Claimed),
-        Place::Stdin => (claimed(&place::read_bundle("-".as_ref(), &Limits::default())?)?, Origin::Claimed),
+        Place::File(path) => (claimed(&place::read_bundle(&path, &limits)?, &limits)?, Origin::Claimed),
+        Place::Stdin => (claimed(&place::read_bundle("-".as_ref(), &limits)?, &limits)?, Origin::Claimed),
         Place::Reference(reference) => {
             let (store, target) = place::open_store(&reference)?;
             let artifact = ModelArtifact::parse(&store.manifest(&store.resolve(target)?)?)?;
@@ -144,8 +145,8 @@ fn side(word: &OsStr, args: &DiffArgs, session: &Session) -> Result<Side, CliErr
     Ok(Side { shown, manifest, origin })
 }
 
-fn claimed(bundle: &[u8]) -> Result<Manifest, CliError> {
-    Ok(Claims::read(bundle, &Limits::default())?.into_model()?.sha256_manifest()?.clone())
+fn claimed(bundle: &[u8], limits: &Limits) -> Result<Manifest, CliError> {
+    Ok(Claims::read(bundle, limits)?.into_model()?.sha256_manifest()?.clone())
 }
 
 fn exclusions(args: &DiffArgs) -> Result<Exclusions, ManifestError> {

@@ -17,7 +17,7 @@ pub(super) fn run(args: &VerifyArgs, every: Duration, session: &Session) -> Resu
         return Err(CliError::usage("--every reads the signature each time anew, which stdin cannot give"));
     }
     // What is no key now is a slip of the command line, not a model that drifts.
-    args.demands.read()?;
+    args.demands.read(session)?;
     // Before the first proof: what changes while it runs is proven again.
     let mut watch = Watch::new(&args.model, args.signature.as_deref(), args.links.into());
     let (mut run, mut trigger) = (1, "start");

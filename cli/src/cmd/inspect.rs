@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lacre_attest::Limits;
 use lacre_registry_client::Reference;
 use serde_json::json;
 
@@ -30,7 +29,7 @@ pub(crate) struct InspectArgs {
 }
 
 pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Done, CliError> {
-    let limits = Limits::default();
+    let limits = session.limits();
     match Place::parse(&args.what)? {
         Place::Reference(reference) => reference_claims(&reference, session),
         Place::Stdin => {
@@ -76,13 +75,13 @@ fn signed_model(bundle: &Path) -> Option<PathBuf> {
 }
 
 fn model_claims(model: &Path, session: &Session) -> Result<Done, CliError> {
-    let bytes = place::read_signature(model, None, &Limits::default())?;
+    let bytes = place::read_signature(model, None, &session.limits())?;
     let bundle = place::default_signature(model);
     bundle_claims(Looked { bundle: &bundle, model: Some(model) }, &bytes, session)
 }
 
 fn bundle_claims(looked: Looked<'_>, bytes: &[u8], session: &Session) -> Result<Done, CliError> {
-    let claims = Claims::read(bytes, &Limits::default())?;
+    let claims = Claims::read(bytes, &session.limits())?;
     let bundle = text::path(looked.bundle);
     let check = check_command(looked, &claims);
     let result = json!({

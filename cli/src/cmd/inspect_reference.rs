@@ -1,6 +1,5 @@
 //! `lacre inspect` of a reference: the artifact, what refers to it, and what the signatures among that claim.
 
-use lacre_attest::Limits;
 use lacre_registry_client::{
     BUNDLE_ARTIFACT_TYPE, Descriptor, ModelArtifact, ModelConfig, Reference, SignatureReferrer, Store,
 };
@@ -81,7 +80,7 @@ impl<'a> Referrer<'a> {
     }
 
     fn read(store: &dyn Store, descriptor: &Descriptor) -> Result<Claims, CliError> {
-        let limits = Limits::default();
+        let limits = session.limits();
         let referrer = SignatureReferrer::parse(&store.manifest(descriptor)?)?;
         let limit = u64::try_from(limits.bundle()).unwrap_or(u64::MAX);
         Claims::read(&store.small_blob(&referrer.bundle, limit)?, &limits)

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lacre_attest::Limits;
 use lacre_deliver::Overwrite;
 use lacre_manifest::escape;
 use lacre_registry_client::{Descriptor, Reference};
@@ -38,12 +37,12 @@ pub(crate) struct PullArgs {
 }
 
 pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> {
-    let (requirements, ring) = args.demands.read()?;
+    let (requirements, ring) = args.demands.read(session)?;
     let reference = Reference::parse(&args.reference)?;
     let (store, target) = place::open_store(&reference)?;
     let overwrite = if session.globals.force { Overwrite::Replace } else { Overwrite::Refuse };
     lacre_deliver::may_write(&args.folder, overwrite)?;
-    let offer = lacre_deliver::examine(store.as_ref(), target, &requirements, &Limits::default())?;
+    let offer = lacre_deliver::examine(store.as_ref(), target, &requirements, &session.limits())?;
     if session.globals.dry_run {
         let report = offer.claim().report();
         return Ok(told(args, "would pull", report, offer.manifest(), &ring, session));

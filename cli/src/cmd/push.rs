@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lacre_attest::Limits;
 use lacre_manifest::Root;
 use lacre_publish::{Prepared, Pushed, Signed};
 use lacre_registry_client::{Descriptor, Layout, Reference, RegistryError, Store, Tag, Target};
@@ -47,7 +46,7 @@ pub(crate) struct PushArgs {
 pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> {
     let reference = Reference::parse(&args.reference)?;
     let (dir, tag) = destination(&reference)?;
-    let limits = Limits::default();
+    let limits = session.limits();
     let root = Root::open(&args.model, args.links.into())?;
     let bundle = place::read_signature(&args.model, args.signature.as_deref(), &limits)?;
     let at = args.signature.clone().unwrap_or_else(|| place::default_signature(&args.model));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lacre_attest::{Bundle, Limits, ModelClaim};
+use lacre_attest::{Bundle, ModelClaim};
 use lacre_hash::Engine;
 use lacre_manifest::{DEFAULT_IGNORES, EntryPath, Exclusions, Root, Survey, Tree};
 use lacre_sign::FileKey;
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &SignArgs, session: &Session) -> Result<Done, CliError> 
         root.name().to_owned()
     });
     let claim = ModelClaim::new(name, args.model_version.clone(), survey.manifest, exclusions.ignore)?;
-    let bundle = lacre_sign::seal(&claim, &key, &Limits::default())?;
+    let bundle = lacre_sign::seal(&claim, &key, &session.limits())?;
     interrupt::check()?;
     let told = Told { claim: &claim, tree: &survey.tree, key: &key, signature: &signature };
     finish(&told, &bundle, session)

@@ -94,10 +94,10 @@ pub(super) struct Demands {
 
 impl Demands {
     /// The same for the verifier, and the keys with the files they came from.
-    pub(super) fn read(&self) -> Result<(Requirements, KeyRing), CliError> {
+    pub(super) fn read(&self, session: &Session) -> Result<(Requirements, KeyRing), CliError> {
         let ring = KeyRing::read(&self.key)?;
         let trust = Trust::keys(ring.keys()).map_err(|error| CliError::usage(error.to_string()))?;
-        let mut requirements = Requirements::new(trust);
+        let mut requirements = Requirements::new(trust).limits(session.limits());
         if let Some(name) = &self.expect_name {
             requirements = requirements.expect_name(name);
         }
@@ -111,7 +111,7 @@ impl Demands {
 impl VerifyArgs {
     /// Verifies once: keys, signature and model are opened anew. Gives the keys with the files they came from, too.
     pub(super) fn prove(&self, session: &Session) -> Result<(Verified<Model>, KeyRing), CliError> {
-        let (requirements, ring) = self.demands.read()?;
+        let (requirements, ring) = self.demands.read(session)?;
         let requirements = requirements
             .allow_unsigned(self.allow_unsigned.iter().cloned())
             .prove(self.digest.map(Prove::from).unwrap_or_default());

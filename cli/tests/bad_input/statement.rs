@@ -334,14 +334,31 @@ fn a_statement_that_is_too_deep() {
 
 #[test]
 fn a_statement_above_the_limit() {
-    const LIMIT: usize = 64 << 20;
-    let text = text_of(&Place::sample());
-    // Space before the end is JSON, and signed: only its length is wrong.
-    let long = format!("{text}{}", " ".repeat(LIMIT + 1 - text.len()));
+    const LIMIT: usize = 1 << 20;
     let place = Place::sample();
-    place.sealed.write_bundle(&Forge::new(long, place.sealed.key()).to_json());
-    let said = place.run("verify model --key release.pub --json");
-    said.refuses_in_json(13, "E-LIMIT");
+    let text = text_of(&place);
+    for (length, exit) in [(LIMIT, 0), (LIMIT + 1, 13)] {
+        // Space before the end is JSON, and signed: only its length is wrong.
+        let long = format!("{text}{}", " ".repeat(length - text.len()));
+        place.sealed.write_bundle(&Forge::new(long, place.sealed.key()).to_json());
+        place.accepts("verify model --key release.pub");
+        for verb in ["verify model --key release.pub", "inspect model", "inspect model --verbose"] {
+            let line = format!("{verb} --max-statement 1MiB");
+            if exit == 0 {
+                place.accepts(&line);
+            } else {
+                place.refuses(&line, exit, "E-LIMIT");
+            }
+        }
+    }
+    place.refuses("verify model --key release.pub --max-statement 1", 2, "E-USAGE");
+}
+
+#[test]
+fn a_statement_that_nobody_would_read_is_not_signed() {
+    let place = Place::sample();
+    place.refuses("sign model --key release.key --force --max-statement 100B", 13, "E-LIMIT");
+    place.accepts("verify model --key release.pub");
 }
 
 #[test]
