@@ -243,4 +243,34 @@ mod tests {
             assert_eq!(ChunkList::new(length, vec![GroupValue([0; 32])]).unwrap_err().code(), "E-CHUNKS");
         }
     }
+
+    proptest::proptest! {
+        /// Whatever is done to a list, it is refused or it is the list.
+        #[test]
+        fn a_changed_list_never_proves_itself(
+            place: proptest::sample::Index,
+            removed in 0_usize..70,
+            inserted in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..70),
+            groups in 2_u64..9,
+        ) {
+            let size = (groups - 1) * GROUP + 7;
+            let values: Vec<_> = (0..groups).map(|index| GroupValue::of(index, &index.to_le_bytes())).collect();
+            let list = ChunkList::new(size, values).unwrap();
+            let root = list.root().unwrap();
+            let bytes = list.to_bytes();
+            let start = place.index(bytes.len() + 1);
+            let mut changed = bytes.clone();
+            changed.splice(start..bytes.len().min(start + removed), inserted);
+            match ChunkList::prove(&changed, size, &root) {
+                Ok(found) => {
+                    proptest::prop_assert_eq!(&changed, &bytes);
+                    proptest::prop_assert_eq!(found, list);
+                }
+                Err(error) => {
+                    proptest::prop_assert_ne!(&changed, &bytes);
+                    proptest::prop_assert_eq!(error.code(), "E-CHUNKS");
+                }
+            }
+        }
+    }
 }

@@ -23,6 +23,7 @@
 //! ```
 
 mod blake3_tree;
+mod chunk_store;
 mod digest;
 mod engine;
 mod error;
@@ -35,6 +36,7 @@ mod stream_hasher;
 mod wanted;
 
 pub use blake3_tree::{ChunkList, GROUP, GroupValue};
+pub use chunk_store::ChunkStore;
 pub use digest::{Blake2bDigest, Blake3Digest, Sha256Digest};
 pub use engine::Engine;
 pub use error::{CODES, HashError};

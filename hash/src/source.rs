@@ -10,7 +10,8 @@ pub trait Source: Sync {
     /// Opens the file for reading.
     fn open(&self) -> io::Result<File>;
 
-    /// The size it is expected to have, in bytes: used for scheduling and progress.
+    /// The size it is expected to have, in bytes: used for scheduling and progress. It also bounds the number of shards
+    /// ([`DigestSet::Shards`]), for each of which there is a digest: a larger file is then an error.
     fn size(&self) -> u64;
 
     /// Its name for messages, safe for a terminal.

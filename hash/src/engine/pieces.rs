@@ -151,13 +151,10 @@ impl<'a, S: Source, H: MessageHash> Pieces<'a, S, H> {
         if cut.messages > Cut::new(wanted, said).messages {
             return Err(opened.changed(format!("{said} bytes were expected, it has {size}")));
         }
+        let too_many = || opened.unreadable(io::ErrorKind::OutOfMemory.into());
+        let messages = usize::try_from(cut.messages).map_err(|_| too_many())?;
         let mut digests = Vec::new();
-        let room = usize::try_from(cut.messages)
-            .map_err(|_| ())
-            .and_then(|messages| digests.try_reserve_exact(messages).map(|()| messages).map_err(|_| ()));
-        let Ok(messages) = room else {
-            return Err(opened.unreadable(io::ErrorKind::OutOfMemory.into()));
-        };
+        digests.try_reserve_exact(messages).map_err(|_| too_many())?;
         digests.resize(messages, H::ZERO);
         if messages == 0 {
             opened.read(0, &mut [], self.job.progress)?;

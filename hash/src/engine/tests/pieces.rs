@@ -207,3 +207,18 @@ fn a_file_of_more_shards_than_said_is_an_error() {
     let found = Engine::new().run(&[Only(&disk, set)], &NoProgress).unwrap();
     assert_eq!((found[0].size, found[0].foreign.as_deref().cloned()), (1000, expected(&noise(1000), set)));
 }
+
+#[test]
+fn more_digests_than_any_memory_holds_are_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = Disk::new(&folder, "sparse", b"");
+    disk.size = 1 << 43;
+    File::options().write(true).open(&disk.path).unwrap().set_len(disk.size).unwrap();
+    for algorithm in [ShardAlgorithm::Blake2b, ShardAlgorithm::Sha256] {
+        let error = Engine::new().run(&[Only(&disk, shards(algorithm, 1))], &NoProgress).unwrap_err();
+        assert!(
+            matches!(&error, HashError::Read { index: 0, source, .. } if source.kind() == io::ErrorKind::OutOfMemory),
+            "{error:?}"
+        );
+    }
+}
