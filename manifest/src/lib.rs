@@ -18,6 +18,7 @@ mod entry;
 mod error;
 mod path;
 mod root;
+mod stamps;
 mod survey;
 mod walk;
 
@@ -26,7 +27,8 @@ pub use entry::{Entry, Manifest, ModelIdentity, component_order, oms_root};
 pub use error::{CODES, ManifestError};
 pub use path::{EntryPath, PathError, escape, escape_os};
 pub use root::{Links, Root};
-pub use survey::{FileSource, Survey, survey};
+pub use stamps::{Known, MachineId, StampStore, Stamps, StampsError};
+pub use survey::{FileSource, Reused, Survey, resurvey, survey};
 pub use walk::{
     DEFAULT_IGNORES, Excluded, ExcludedReason, Exclusions, FollowedLink, Foreign, ForeignKind, Tree,
     TreeFile, walk,
