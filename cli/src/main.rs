@@ -16,6 +16,7 @@ mod progress;
 mod save;
 mod session;
 mod text;
+mod user_cache;
 
 use std::process::ExitCode;
 

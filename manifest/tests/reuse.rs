@@ -241,7 +241,7 @@ fn stamps_that_somebody_else_could_have_written_are_refused() {
     };
     for mode in [0o620, 0o602, 0o666] {
         fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
-        refused("others may write");
+        refused("written by others");
     }
     fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
     assert!(store.load(&known.manifest).unwrap().is_some(), "it may be read by all");
@@ -269,13 +269,13 @@ fn what_belongs_to_another_user_is_neither_read_nor_written() {
     store.save(&known.manifest, &known.stamps).unwrap();
     let file = store.path(&known.manifest).unwrap();
     std::os::unix::fs::chown(&file, Some(65534), None).unwrap();
-    assert!(matches!(store.load(&known.manifest), Err(StampsError::Insecure("it belongs to another user"))));
+    assert!(matches!(store.load(&known.manifest), Err(StampsError::Insecure("belongs to another user"))));
     let home = place.folder.path().join("home");
     fs::create_dir(&home).unwrap();
     std::os::unix::fs::chown(&home, Some(65534), None).unwrap();
     let store = StampStore::new(home.join("cache/stamps"), machine());
     let error = store.save(&known.manifest, &known.stamps).unwrap_err();
-    assert!(matches!(error, StampsError::Insecure("its folder belongs to another user")), "{error}");
+    assert!(matches!(error, StampsError::Insecure("lies in a folder of another user")), "{error}");
     assert_eq!(fs::read_dir(home).unwrap().count(), 0);
 }
 

@@ -71,7 +71,7 @@ impl Stamps {
     /// [`StampsError::Corrupt`], [`StampsError::OtherVersion`] or [`StampsError::OtherMachine`].
     pub fn parse(bytes: &[u8], identity: &ModelIdentity, machine: &MachineId) -> Result<Self, StampsError> {
         if !bytes.starts_with(FAMILY) {
-            return Err(StampsError::Corrupt("it does not begin like a file of stamps"));
+            return Err(StampsError::Corrupt("they do not begin like stamps"));
         }
         if !bytes.starts_with(MAGIC) {
             return Err(StampsError::OtherVersion);
@@ -79,16 +79,16 @@ impl Stamps {
         let (body, written) = bytes
             .split_last_chunk::<CHECKSUM>()
             .filter(|(body, _)| body.len() >= HEADER)
-            .ok_or(StampsError::Corrupt("it is cut short"))?;
+            .ok_or(StampsError::Corrupt("they are cut short"))?;
         let (header, records) = body.split_at(HEADER);
         let (of_machine, count) = header[MAGIC.len()..].split_at(32);
         let count = count.try_into().map_or(u64::MAX, u64::from_le_bytes);
         let (records, rest) = records.as_chunks::<RECORD>();
         if !rest.is_empty() || records.len() as u64 != count {
-            return Err(StampsError::Corrupt("its length is not the one that it claims"));
+            return Err(StampsError::Corrupt("their number is not the one that is claimed"));
         }
         if checksum(identity, body).as_bytes() != written {
-            return Err(StampsError::Corrupt("its checksum is another"));
+            return Err(StampsError::Corrupt("their checksum is another"));
         }
         if of_machine != machine.0.as_bytes() {
             return Err(StampsError::OtherMachine);
@@ -129,9 +129,9 @@ impl Stamp {
         let (words, _) = words.as_chunks::<8>();
         let (nanos, _) = nanos.as_chunks::<4>();
         let (&[device, inode, modified, changed], &[modified_nanos, changed_nanos]) = (words, nanos) else {
-            return Err(StampsError::Corrupt("it holds a record of another length"));
+            return Err(StampsError::Corrupt("a record has another length"));
         };
-        let impossible = StampsError::Corrupt("it holds a time that no stamp has");
+        let impossible = StampsError::Corrupt("a time is one that no stamp has");
         let modified_nanos = u32::from_le_bytes(modified_nanos);
         let Some(changed_nanos) = is_fine(u32::from_le_bytes(changed_nanos)) else { return Err(impossible) };
         if modified_nanos >= 1_000_000_000 {

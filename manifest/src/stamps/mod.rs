@@ -67,10 +67,10 @@ impl Stamps {
 #[non_exhaustive]
 pub enum StampsError {
     /// The bytes are not what was written.
-    #[error("it is damaged: {0}")]
+    #[error("the stamps are damaged: {0}")]
     Corrupt(&'static str),
     /// There are more or fewer stamps than files.
-    #[error("it holds {found} stamps for {expected} files")]
+    #[error("there are {found} stamps for {expected} files")]
     Count {
         /// The number of files.
         expected: usize,
@@ -78,22 +78,22 @@ pub enum StampsError {
         found: usize,
     },
     /// Somebody else could have written the file.
-    #[error("{0}")]
+    #[error("the file of stamps {0}")]
     Insecure(&'static str),
     /// The machine has no name, so that its stamps could be taken for those of another.
     #[error("this machine has no /etc/machine-id")]
     NoMachineId,
     /// The manifest has no identity: it does not give the size of every file.
-    #[error("its signature gives no sizes (it was made by another tool)")]
+    #[error("the signature gives no sizes (it was made by another tool)")]
     NoIdentity,
     /// The device and inode numbers are those of another machine.
-    #[error("it was written on another machine")]
+    #[error("the stamps were taken on another machine")]
     OtherMachine,
     /// The file is of another version of the format.
-    #[error("it was written by another version of lacre")]
+    #[error("the stamps were written by another version of lacre")]
     OtherVersion,
     /// The file could not be read or written.
-    #[error("{0}")]
+    #[error("the file of stamps: {0}")]
     Io(#[from] io::Error),
 }
 

@@ -78,18 +78,18 @@ fn open_own(path: &Path) -> Result<Option<File>, StampsError> {
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(file) => File::from(file),
         Err(Errno::NOENT) => return Ok(None),
-        Err(Errno::LOOP) => return Err(StampsError::Insecure("it is a symbolic link")),
+        Err(Errno::LOOP) => return Err(StampsError::Insecure("is a symbolic link")),
         Err(error) => return Err(StampsError::Io(error.into())),
     };
     let found = file.metadata()?;
     if !found.is_file() {
-        return Err(StampsError::Insecure("it is no regular file"));
+        return Err(StampsError::Insecure("is no regular file"));
     }
     if found.uid() != rustix::process::geteuid().as_raw() {
-        return Err(StampsError::Insecure("it belongs to another user"));
+        return Err(StampsError::Insecure("belongs to another user"));
     }
     if found.mode() & 0o022 != 0 {
-        return Err(StampsError::Insecure("others may write to it"));
+        return Err(StampsError::Insecure("can be written by others"));
     }
     Ok(Some(file))
 }
@@ -101,7 +101,7 @@ fn refuse_foreign_home(folder: &Path) -> Result<(), StampsError> {
     let ours = rustix::process::geteuid().as_raw();
     match nearest.map(|found| found.uid()) {
         Some(owner) if owner != ours && owner != 0 => {
-            Err(StampsError::Insecure("its folder belongs to another user"))
+            Err(StampsError::Insecure("lies in a folder of another user"))
         }
         _ => Ok(()),
     }

@@ -1,0 +1,36 @@
+//! Where on this machine the user's caches are.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The folder of our caches, which need not exist: `$XDG_CACHE_HOME/lacre`, else `~/.cache/lacre` (XDG Base Directory
+/// Specification 0.8). Nothing where there is no home.
+pub(crate) fn folder() -> Option<PathBuf> {
+    of(std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME"))
+}
+
+/// The specification wants paths that are not absolute, and empty ones, to be taken for unset.
+fn of(cache: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
+    let absolute = |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = absolute(cache).or_else(|| Some(absolute(home)?.join(".cache")))?;
+    Some(caches.join("lacre"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variables_are_read_as_specified() {
+        let of = |cache: Option<&str>, home: Option<&str>| {
+            of(cache.map(OsString::from), home.map(OsString::from))
+                .map(|path| path.into_os_string().into_string().unwrap())
+        };
+        assert_eq!(of(Some("/c"), Some("/home/u")).as_deref(), Some("/c/lacre"));
+        for unset in [None, Some(""), Some("relative")] {
+            assert_eq!(of(unset, Some("/home/u")).as_deref(), Some("/home/u/.cache/lacre"));
+            assert_eq!(of(unset, None), None);
+            assert_eq!(of(unset, Some("")), None);
+        }
+    }
+}
