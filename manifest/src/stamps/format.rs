@@ -70,11 +70,11 @@ impl Stamps {
     /// # Errors
     /// [`StampsError::Corrupt`], [`StampsError::OtherVersion`] or [`StampsError::OtherMachine`].
     pub fn parse(bytes: &[u8], identity: &ModelIdentity, machine: &MachineId) -> Result<Self, StampsError> {
-        if !bytes.starts_with(FAMILY) {
-            return Err(StampsError::Corrupt("they do not begin like stamps"));
-        }
-        if !bytes.starts_with(MAGIC) {
-            return Err(StampsError::OtherVersion);
+        match bytes.first_chunk() {
+            Some(MAGIC) => {}
+            Some(other) if other.starts_with(FAMILY) => return Err(StampsError::OtherVersion),
+            Some(_) => return Err(StampsError::Corrupt("they do not begin like stamps")),
+            None => return Err(StampsError::Corrupt("they are cut short")),
         }
         let (body, written) = bytes
             .split_last_chunk::<CHECKSUM>()
@@ -199,7 +199,7 @@ mod tests {
                 (_, Err(StampsError::Corrupt(_))) => {}
                 (_, other) => panic!("{index}: {other:?}"),
             }
-            assert!(parse(&bytes[..index]).is_err(), "cut at {index}");
+            assert!(matches!(parse(&bytes[..index]), Err(StampsError::Corrupt(_))), "cut at {index}");
         }
         let longer = [bytes.as_slice(), &[0; RECORD]].concat();
         for length in bytes.len() + 1..=longer.len() {
