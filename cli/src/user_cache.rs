@@ -26,9 +26,9 @@ mod tests {
             of(cache.map(OsString::from), home.map(OsString::from))
                 .map(|path| path.into_os_string().into_string().unwrap())
         };
-        assert_eq!(of(Some("/c"), Some("/home/u")).as_deref(), Some("/c/lacre"));
+        assert_eq!(of(Some("/c"), Some("/h")).as_deref(), Some("/c/lacre"));
         for unset in [None, Some(""), Some("relative")] {
-            assert_eq!(of(unset, Some("/home/u")).as_deref(), Some("/home/u/.cache/lacre"));
+            assert_eq!(of(unset, Some("/h")).as_deref(), Some("/h/.cache/lacre"));
             assert_eq!(of(unset, None), None);
             assert_eq!(of(unset, Some("")), None);
         }

@@ -9,6 +9,9 @@
 //!                                          Manifest (entries in code-point order) ─► root, identity, diff
 //! ```
 //!
+//! [`resurvey`] does the same with what an earlier signature says: files whose [`Stamps`] show that they were not touched
+//! keep their digests, and are not read.
+//!
 //! A [`Root`] is opened once and everything is resolved beneath its descriptor, without symbolic links: what an
 //! attacker does to the path afterwards leads nowhere. A [`Manifest`] cannot hold two names that some file system
 //! would take for one.
