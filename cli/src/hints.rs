@@ -95,6 +95,10 @@ fn content(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
 
 fn trust(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
     Some(match code {
+        "E-SIGNATURE-INVALID" | "E-SIGNER-UNTRUSTED" if *verb == "sign" => {
+            "--reuse takes over only what the same key has signed before: without it, every file is hashed"
+                .to_owned()
+        }
         "E-SIGNATURE-INVALID" => {
             "the signature was not made by this key over this content: do not use the model".to_owned()
         }

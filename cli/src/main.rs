@@ -17,6 +17,7 @@ mod save;
 mod session;
 mod text;
 mod units;
+mod user_cache;
 
 use std::process::ExitCode;
 

@@ -62,6 +62,14 @@ pub struct FileDigests {
     pub chunks: Option<ChunkList>,
 }
 
+impl FileDigests {
+    /// Takes the BLAKE3 tree out, with its root, if it has nodes: a file of one group has nothing to keep.
+    pub fn take_tree(&mut self) -> Option<(Blake3Digest, ChunkList)> {
+        let list = self.chunks.take()?;
+        if list.groups().is_empty() { None } else { Some((self.blake3?, list)) }
+    }
+}
+
 /// Digests that Lacre verifies in the signatures of other tools, and never writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForeignDigests {

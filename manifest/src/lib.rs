@@ -9,6 +9,9 @@
 //!                                          Manifest (entries in code-point order) ─► root, identity, diff
 //! ```
 //!
+//! [`resurvey`] does the same with what an earlier signature says: files whose [`Stamps`] show that they were not touched
+//! keep their digests, and are not read.
+//!
 //! A [`Root`] is opened once and everything is resolved beneath its descriptor, without symbolic links: what an
 //! attacker does to the path afterwards leads nowhere. A [`Manifest`] cannot hold two names that some file system
 //! would take for one.
@@ -19,6 +22,7 @@ mod entry;
 mod error;
 mod path;
 mod root;
+mod stamps;
 mod survey;
 mod walk;
 
@@ -28,7 +32,8 @@ pub use entry::{Entry, Manifest, ModelIdentity, component_order};
 pub use error::{CODES, ManifestError};
 pub use path::{EntryPath, PathError, escape, escape_os};
 pub use root::{Links, Root};
-pub use survey::{FileSource, Survey, survey};
+pub use stamps::{Known, MachineId, StampStore, Stamps, StampsError};
+pub use survey::{FileSource, Reused, Survey, resurvey, survey};
 pub use walk::{
     DEFAULT_IGNORES, Excluded, ExcludedReason, Exclusions, FollowedLink, Foreign, ForeignKind, Tree,
     TreeFile, walk,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
 
 use lacre_attest::ModelClaim;
-use lacre_hash::{DigestSet, Engine, FileDigests, HashError, Progress, Source};
+use lacre_hash::{Blake3Digest, ChunkList, DigestSet, Engine, FileDigests, HashError, Progress, Source};
 use lacre_manifest::{
     Entry, EntryPath, Excluded, ExcludedReason, Exclusions, FileSource, Manifest, Renamed, Root, Tree,
     TreeFile, walk,
@@ -39,6 +39,7 @@ pub(crate) struct Scene<'a> {
 pub(crate) struct Proven {
     pub(crate) manifest: Manifest,
     pub(crate) held: BTreeMap<EntryPath, ProvenBytes>,
+    pub(crate) chunks: Vec<(Blake3Digest, ChunkList)>,
 }
 
 /// Compares names and sizes first, which costs nothing, and hashes only when they are right.
@@ -65,13 +66,14 @@ pub(crate) fn prove(
             Ok(SignedFile { file, hold: places.get(&entry.path) })
         })
         .collect::<Result<_, VerifyError>>()?;
-    let digests = scene.engine.run(&sources, progress).map_err(blame)?;
+    let mut digests = scene.engine.run(&sources, progress).map_err(blame)?;
     let proven_by = sources.first().map(Source::digests);
     drop(sources);
     let manifest = compare(files.iter().map(|(entry, _)| *entry).zip(&digests))?;
     report.prove(&manifest, proven_by, "");
     let held = places.into_iter().map(|(path, place)| (path, place.into_proven())).collect();
-    Ok(Proven { manifest, held })
+    let chunks = digests.iter_mut().filter_map(FileDigests::take_tree).collect();
+    Ok(Proven { manifest, held, chunks })
 }
 
 /// Compares what was read with what was signed; gives the signed entries with the sizes that were seen.

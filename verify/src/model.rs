@@ -94,7 +94,7 @@ impl Unverified<Model> {
             progress,
         );
         match found {
-            Ok(content::Proven { manifest, held }) => Ok(Verified {
+            Ok(content::Proven { manifest, held, chunks }) => Ok(Verified {
                 proven: Model {
                     signed: claim,
                     signer,
@@ -103,6 +103,7 @@ impl Unverified<Model> {
                     manifest,
                     prove: requirements.proof(),
                     held,
+                    chunks,
                 },
             }),
             Err(error) => Err(report.fail(Step::Content, error)),

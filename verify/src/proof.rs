@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lacre_attest::{Bundle, ModelClaim};
+use lacre_hash::{Blake3Digest, ChunkList};
 use lacre_manifest::{EntryPath, Manifest, Root};
 
 use crate::load::ProvenBytes;
@@ -91,6 +92,8 @@ pub struct Model {
     pub(crate) manifest: Manifest,
     pub(crate) prove: Prove,
     pub(crate) held: BTreeMap<EntryPath, ProvenBytes>,
+    /// The BLAKE3 trees that were made on the way.
+    pub(crate) chunks: Vec<(Blake3Digest, ChunkList)>,
 }
 
 /// A model on disk and the bundle that came with it.
@@ -141,6 +144,12 @@ impl Verified<Model> {
     /// The signed files, with their sizes.
     pub fn manifest(&self) -> &Manifest {
         &self.proven.manifest
+    }
+
+    /// The BLAKE3 trees of the files that BLAKE3 proved and that have more than one group, by their roots: to be kept (see
+    /// [`ChunkStore`](lacre_hash::ChunkStore)) for proving a part of a file later.
+    pub fn chunk_lists(&self) -> impl Iterator<Item = (&Blake3Digest, &ChunkList)> {
+        self.proven.chunks.iter().map(|(root, list)| (root, list))
     }
 
     /// What was checked.

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lacre_hash::{DigestSet, Engine, HashError, Progress, Source};
+use lacre_hash::{DigestSet, Engine, FileDigests, HashError, Progress, Source};
 use lacre_manifest::{Entry, Links, Root, escape_os};
 
 use crate::proof::{Claim, Model, Verified};
@@ -34,15 +34,19 @@ impl Verified<Claim> {
         let received = (|| {
             let root = Root::open(into, Links::Refuse)?;
             let sources = prepare(claim.manifest().entries(), into, prove, &fetch)?;
-            let digests = Engine::new().run(&sources, progress).map_err(|error| blame(error, &sources))?;
+            let mut digests =
+                Engine::new().run(&sources, progress).map_err(|error| blame(error, &sources))?;
             let manifest = content::compare(sources.iter().map(|source| source.entry).zip(&digests))?;
-            Ok((root, manifest, sources.first().map(Source::digests)))
+            let chunks = digests.iter_mut().filter_map(FileDigests::take_tree).collect();
+            Ok((root, manifest, sources.first().map(Source::digests), chunks))
         })();
         match received {
-            Ok((root, manifest, proven_by)) => {
+            Ok((root, manifest, proven_by, chunks)) => {
                 report.prove(&manifest, proven_by, ", proven while written");
                 let held = std::collections::BTreeMap::new();
-                Ok(Verified { proven: Model { signed: claim, signer, report, root, manifest, prove, held } })
+                Ok(Verified {
+                    proven: Model { signed: claim, signer, report, root, manifest, prove, held, chunks },
+                })
             }
             Err(error) => Err(report.fail(Step::Content, error)),
         }

@@ -1,5 +1,6 @@
 //! `lacre inspect` of a reference: the artifact, what refers to it, and what the signatures among that claim.
 
+use lacre_attest::Limits;
 use lacre_registry_client::{
     BUNDLE_ARTIFACT_TYPE, Descriptor, ModelArtifact, ModelConfig, Reference, SignatureReferrer, Store,
 };
@@ -26,7 +27,7 @@ pub(super) fn run(reference: &Reference, session: &Session) -> Result<Done, CliE
     let mut looked = Vec::new();
     for referrer in referrers.iter().take(LOOKED_INTO) {
         interrupt::check()?;
-        looked.push(Referrer::look(store.as_ref(), referrer));
+        looked.push(Referrer::look(store.as_ref(), referrer, &session.limits()));
     }
     if referrers.len() > LOOKED_INTO {
         session.warn(format!("only {LOOKED_INTO} of {} referrers were looked into", referrers.len()));
@@ -74,16 +75,15 @@ struct Referrer<'a> {
 }
 
 impl<'a> Referrer<'a> {
-    fn look(store: &dyn Store, descriptor: &'a Descriptor) -> Self {
+    fn look(store: &dyn Store, descriptor: &'a Descriptor, limits: &Limits) -> Self {
         let is_bundle = descriptor.artifact_type.as_deref() == Some(BUNDLE_ARTIFACT_TYPE);
-        Self { descriptor, claims: is_bundle.then(|| Self::read(store, descriptor)) }
+        Self { descriptor, claims: is_bundle.then(|| Self::read(store, descriptor, limits)) }
     }
 
-    fn read(store: &dyn Store, descriptor: &Descriptor) -> Result<Claims, CliError> {
-        let limits = session.limits();
+    fn read(store: &dyn Store, descriptor: &Descriptor, limits: &Limits) -> Result<Claims, CliError> {
         let referrer = SignatureReferrer::parse(&store.manifest(descriptor)?)?;
         let limit = u64::try_from(limits.bundle()).unwrap_or(u64::MAX);
-        Claims::read(&store.small_blob(&referrer.bundle, limit)?, &limits)
+        Claims::read(&store.small_blob(&referrer.bundle, limit)?, limits)
     }
 
     fn to_json(&self) -> Value {

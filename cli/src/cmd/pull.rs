@@ -14,7 +14,7 @@ use crate::error::CliError;
 use crate::keys::KeyRing;
 use crate::printer::{Done, Line};
 use crate::session::Session;
-use crate::{place, text};
+use crate::{place, text, user_cache};
 
 /// Pull a model: the signature is proven first, then every byte
 ///
@@ -51,6 +51,7 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
         let meter = session.meter("pulling");
         offer.pull(&args.folder, overwrite, &meter)?
     };
+    user_cache::keep_chunk_lists(pulled.model.chunk_lists());
     Ok(told(args, "pulled", pulled.model.report(), &pulled.manifest, &ring, session))
 }
 

@@ -17,7 +17,7 @@ use crate::error::CliError;
 use crate::keys::KeyRing;
 use crate::printer::{Done, Line, Tone};
 use crate::session::Session;
-use crate::{text, units};
+use crate::{text, units, user_cache};
 
 /// Verify that a model is exactly what a trusted key signed
 #[derive(Debug, Args)]
@@ -125,6 +125,7 @@ impl VerifyArgs {
             Some(rate) => model.verify(&requirements, &Hold::Nothing, &Paced::new(&meter, rate)),
             None => model.verify(&requirements, &Hold::Nothing, &meter),
         }?;
+        user_cache::keep_chunk_lists(verified.chunk_lists());
         Ok((verified, ring))
     }
 }

@@ -18,6 +18,7 @@ mod keys;
 mod names;
 mod place;
 mod pulling;
+mod reuse;
 mod snapshot;
 mod statement;
 mod store;

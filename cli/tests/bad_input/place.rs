@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A signed model `model`, its keys `release.key` and `release.pub`, in a folder that is the current one of every run.
 pub(crate) struct Place {
     pub(crate) sealed: Sealed,
+    /// Beside it, so that what is noted there is no change here.
+    cache: tempfile::TempDir,
 }
 
 impl Place {
@@ -28,7 +30,7 @@ impl Place {
 
     pub(crate) fn of(sealed: Sealed) -> Self {
         sealed.write_keys();
-        Self { sealed }
+        Self { sealed, cache: tempfile::tempdir().unwrap() }
     }
 
     pub(crate) fn signed(model: ModelDir) -> Self {
@@ -51,6 +53,11 @@ impl Place {
         self.model().entry(name)
     }
 
+    /// The folder of caches.
+    pub(crate) fn cache(&self) -> &Path {
+        self.cache.path()
+    }
+
     /// A path beside the model.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.model().beside(name)
@@ -69,6 +76,7 @@ impl Place {
             command.env_remove(variable);
         }
         command.current_dir(self.beside("")).stdin(Stdio::null());
+        command.env("XDG_CACHE_HOME", self.cache.path());
     }
 
     /// Runs words that hold no spaces.

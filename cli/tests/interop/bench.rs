@@ -55,7 +55,8 @@ impl Bench {
             command.env_remove(variable);
         }
         // cosign looks for its settings and caches at home.
-        let output = command.env("HOME", self.path("")).env("COSIGN_PASSWORD", "").output().unwrap();
+        command.env("HOME", self.path("")).env("XDG_CACHE_HOME", self.path("cache"));
+        let output = command.env("COSIGN_PASSWORD", "").output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Said { exit: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }

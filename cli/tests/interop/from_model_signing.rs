@@ -146,3 +146,19 @@ fn an_empty_model_covers_nothing() {
     let bench = signed(&peer, "ecdsa-p256", ModelDir::new());
     bench.lacre_refuses("verify model --key k.pub", 13, "E-NO-RESOURCES");
 }
+
+/// It signs no sizes, so nothing of it can be taken over: everything is hashed, and said why.
+#[test]
+fn an_old_signature_to_sign_again_from() {
+    let Some(peer) = model_signing() else { return };
+    let bench = signed(&peer, "ecdsa-p256", ModelDir::sample());
+    let result = bench.lacre("sign model --key k.key --name m --force --reuse model/model.sig");
+    assert_eq!(result["reuse"]["reused"], 0);
+    assert_eq!(result["reuse"]["rehashed"], result["files"]);
+    if lacre_manifest::MachineId::here().is_some() {
+        assert_eq!(result["reuse"]["cache"], "ignored");
+        let warning = "every file is hashed: the signature gives no sizes (it was made by another tool)";
+        assert_eq!(result["warnings"], serde_json::json!([warning]));
+    }
+    bench.lacre("verify model --key k.pub");
+}

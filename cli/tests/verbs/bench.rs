@@ -10,11 +10,13 @@ use serde_json::Value;
 /// A folder of its own, which is the current folder of every run.
 pub(crate) struct Bench {
     folder: tempfile::TempDir,
+    /// Beside it, so that it is in no listing of what a run left.
+    cache: tempfile::TempDir,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), cache: tempfile::tempdir().unwrap() }
     }
 
     /// A bench with a model `MODEL` and a key pair `k.key`, `k.pub` without passphrase.
@@ -40,6 +42,11 @@ impl Bench {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// The folder of caches.
+    pub(crate) fn cache(&self) -> &Path {
+        self.cache.path()
     }
 
     pub(crate) fn write(&self, name: impl AsRef<Path>, bytes: &[u8]) {
@@ -68,6 +75,7 @@ impl Bench {
             command.env_remove(variable);
         }
         command.current_dir(self.folder.path()).stdin(Stdio::null());
+        command.env("XDG_CACHE_HOME", self.cache.path());
         command
     }
 

@@ -1,6 +1,12 @@
 //! The binary, run as a user runs it: exit codes, error codes, streams and what lies on disk afterwards.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "these are tests; what was skipped is said on standard error"
+)]
 
 mod bench;
 mod diff;
@@ -9,6 +15,7 @@ mod inspect;
 mod interrupt;
 mod key;
 mod output;
+mod reuse;
 mod sign;
 mod store;
 mod verify;

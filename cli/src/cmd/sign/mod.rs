@@ -1,10 +1,11 @@
 //! `lacre sign`: a model becomes a signed bundle.
 
+mod reuse;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lacre_attest::{Bundle, ModelClaim};
-use lacre_hash::Engine;
 use lacre_manifest::{DEFAULT_IGNORES, EntryPath, Exclusions, Root, Survey, Tree};
 use lacre_sign::FileKey;
 use serde_json::json;
@@ -15,7 +16,9 @@ use crate::error::CliError;
 use crate::passphrase::{self, Ask};
 use crate::printer::{Done, Line, Tone};
 use crate::session::Session;
-use crate::{interrupt, place, save, text};
+use crate::{interrupt, place, save, text, user_cache};
+
+use reuse::{Account, ReuseArgs};
 
 /// Sign a model: a folder (MODEL/model.sig) or a file (FILE.sig)
 #[derive(Debug, Args)]
@@ -57,6 +60,8 @@ pub(crate) struct SignArgs {
     /// Read the passphrase from here (- is stdin)
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    reuse: ReuseArgs,
 }
 
 pub(crate) fn run(args: &SignArgs, session: &Session) -> Result<Done, CliError> {
@@ -66,15 +71,19 @@ pub(crate) fn run(args: &SignArgs, session: &Session) -> Result<Done, CliError> 
     if to_stdout && session.globals.json {
         return Err(CliError::usage("--signature - and --json cannot both have stdout"));
     }
+    if args.reuse.takes_stdin() && args.passphrase_file.as_deref() == Some(Path::new("-")) {
+        return Err(CliError::usage("--reuse - and --passphrase-file - cannot both have stdin"));
+    }
     if !to_stdout {
         // Before anything is hashed for nothing.
         save::check(&signature, session.existing())?;
     }
     let key = open_key(args, session)?;
     let exclusions = exclusions(args, &root, &signature)?;
-    let survey = {
+    let old = args.reuse.read(&key, session.limits())?;
+    let (survey, account) = {
         let meter = session.meter("signing");
-        lacre_manifest::survey(&root, &exclusions, &Engine::new(), &meter)?
+        reuse::survey(&root, &exclusions, old.as_ref(), session, &meter)?
     };
     warn_of_ignored(args, session, &survey.tree);
     warn_of_other_signature(session, &survey);
@@ -85,11 +94,18 @@ pub(crate) fn run(args: &SignArgs, session: &Session) -> Result<Done, CliError> 
         ));
         root.name().to_owned()
     });
-    let claim = ModelClaim::new(name, args.model_version.clone(), survey.manifest, exclusions.ignore)?;
+    let Survey { manifest, tree, stamps, chunks, .. } = survey;
+    let claim = ModelClaim::new(name, args.model_version.clone(), manifest, exclusions.ignore)?;
     let bundle = lacre_sign::seal(&claim, &key, &session.limits())?;
     interrupt::check()?;
-    let told = Told { claim: &claim, tree: &survey.tree, key: &key, signature: &signature };
-    finish(&told, &bundle, session)
+    let told =
+        Told { claim: &claim, tree: &tree, key: &key, signature: &signature, account: account.as_ref() };
+    let done = finish(&told, &bundle, session)?;
+    if !session.globals.dry_run {
+        reuse::note(claim.manifest(), &stamps, session);
+        user_cache::keep_chunk_lists(chunks.iter().map(|(root, list)| (root, list)));
+    }
+    Ok(done)
 }
 
 fn open_key(args: &SignArgs, session: &Session) -> Result<FileKey, CliError> {
@@ -153,10 +169,11 @@ struct Told<'a> {
     tree: &'a Tree,
     key: &'a FileKey,
     signature: &'a Path,
+    account: Option<&'a Account>,
 }
 
 fn finish(told: &Told<'_>, bundle: &Bundle, session: &Session) -> Result<Done, CliError> {
-    let Told { claim, tree, key, signature } = *told;
+    let Told { claim, tree, key, signature, account } = *told;
     let bytes = bundle.to_json();
     let to_stdout = signature == Path::new("-");
     let dry_run = session.globals.dry_run;
@@ -177,6 +194,7 @@ fn finish(told: &Told<'_>, bundle: &Bundle, session: &Session) -> Result<Done, C
         "key": { "algorithm": public.algorithm().as_str(), "hint": public.hint() },
         "links": tree.links.iter().map(|link| json!({ "path": link.path, "target": link.target })).collect::<Vec<_>>(),
         "name": claim.name(),
+        "reuse": account.map(Account::to_json),
         "root": claim.root().to_string(),
         "signature": text::path(signature),
         "version": claim.version(),
@@ -190,6 +208,7 @@ fn finish(told: &Told<'_>, bundle: &Bundle, session: &Session) -> Result<Done, C
         Line::row("key", format!("{} sha256:{}", public.algorithm().as_str(), public.hint())),
         Line::row("signature", text::path(signature)),
     ];
+    lines.extend(account.map(Account::row));
     lines
         .extend(tree.excluded.iter().map(|it| Line::row("left out", format!("{} ({})", it.path, it.reason))));
     lines.extend(tree.links.iter().map(|it| Line::row("followed", format!("{} -> {}", it.path, it.target))));
