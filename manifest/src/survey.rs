@@ -91,6 +91,7 @@ pub fn survey(
 ) -> Result<Survey, ManifestError> {
     let tree = walk_signable(root, exclusions)?;
     let hashed = hash(root, tree.files.iter(), *engine, progress)?;
+    // A walk lists in the order of a manifest: the stamps stay beside their entries.
     let (entries, stamps) = hashed.files.into_iter().unzip();
     Ok(Survey { manifest: Manifest::new(entries)?, tree, stamps: Stamps(stamps), coarse: hashed.coarse })
 }
