@@ -95,6 +95,7 @@ pub fn survey(
     let tree = walk_signable(root, exclusions)?;
     let hashed = hash(root, tree.files.iter(), *engine, progress)?;
     let Hashed { files, chunks, coarse } = hashed;
+    // A walk lists in the order of a manifest: the stamps stay beside their entries.
     let (entries, stamps) = files.into_iter().unzip();
     Ok(Survey { manifest: Manifest::new(entries)?, tree, chunks, stamps: Stamps(stamps), coarse })
 }

@@ -176,6 +176,31 @@ fn an_entry_that_says_too_little_or_another_size_is_hashed() {
     }
 }
 
+/// A followed link is the file that it leads to: to lead it to another one is to change it.
+#[test]
+fn a_link_of_a_hugging_face_snapshot_that_leads_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("models--o--n");
+    let snapshot = cache.join("snapshots/r1");
+    fs::create_dir_all(&snapshot).unwrap();
+    fs::create_dir_all(cache.join("blobs")).unwrap();
+    for blob in ["one", "two"] {
+        fs::write(cache.join("blobs").join(blob), blob).unwrap();
+    }
+    symlink("../../blobs/one", snapshot.join("w.bin")).unwrap();
+    let root = Root::open(&snapshot, Links::HfCache).unwrap();
+    let exclusions = Exclusions::default();
+    let first = survey(&root, &exclusions, &Engine::new(), &NoProgress).unwrap();
+    let known = Known::new(&first.manifest, &first.stamps).unwrap();
+    let again = || resurvey(&root, &exclusions, &Engine::new(), &NoProgress, &known).unwrap();
+    assert_eq!(again().1, Reused { files: 1, bytes: 3 });
+    fs::remove_file(snapshot.join("w.bin")).unwrap();
+    symlink("../../blobs/two", snapshot.join("w.bin")).unwrap();
+    let (found, reused) = again();
+    assert_eq!(reused, Reused::default());
+    assert_eq!(found.manifest.get("w.bin").unwrap().sha256, Sha256Digest::of(b"two"));
+}
+
 #[test]
 fn stamps_belong_to_as_many_files() {
     let place = Place::new();

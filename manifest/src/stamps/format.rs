@@ -24,6 +24,7 @@ const RECORD: usize = 40;
 const CHECKSUM: usize = 32;
 
 const CHECKSUM_CONTEXT: &str = "lacre 2026 stamps v1";
+const BOOT_CONTEXT: &str = "lacre 2026 boot id v1";
 const MACHINE_CONTEXT: &str = "lacre 2026 machine id v1";
 
 /// Which machine device and inode numbers are of. It does not reveal `/etc/machine-id`, which is meant to stay on the
@@ -32,9 +33,19 @@ const MACHINE_CONTEXT: &str = "lacre 2026 machine id v1";
 pub struct MachineId(Blake3Digest);
 
 impl MachineId {
-    /// This machine; nothing when it has no `/etc/machine-id` yet.
+    /// This machine: by its `/etc/machine-id`, or, where it has none (many containers), by the kernel's id of its last start;
+    /// then nothing is remembered over the next. Nothing when it has neither.
     pub fn here() -> Option<Self> {
-        Self::parse(&std::fs::read_to_string("/etc/machine-id").ok()?)
+        let read = |path| std::fs::read_to_string(path).ok();
+        let boot = || Self::of_boot(&read("/proc/sys/kernel/random/boot_id")?);
+        read("/etc/machine-id").and_then(|text| Self::parse(&text)).or_else(boot)
+    }
+
+    /// Reads the text of a kernel's `boot_id`: a UUID (random(4)).
+    fn of_boot(text: &str) -> Option<Self> {
+        let id = text.trim_ascii_end();
+        let is_id = id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        is_id.then(|| Self(Blake3Digest::derive(BOOT_CONTEXT, [id.as_bytes()])))
     }
 
     /// Reads the text of a `/etc/machine-id`: 32 hexadecimal digits. Anything else names no machine.
@@ -243,6 +254,9 @@ mod tests {
     fn only_a_machine_id_names_a_machine() {
         for text in ["", "\n", "uninitialized\n", "0123456789abcdef0123456789abcde", &"0".repeat(33)] {
             assert_eq!(MachineId::parse(text), None, "{text:?}");
+            assert_eq!(MachineId::of_boot(text), None, "{text:?}");
         }
+        let boot = "01234567-89ab-cdef-0123-456789abcdef";
+        assert!(MachineId::of_boot(&format!("{boot}\n")).is_some() && MachineId::parse(boot).is_none());
     }
 }

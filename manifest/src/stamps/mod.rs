@@ -81,7 +81,7 @@ pub enum StampsError {
     #[error("the file of stamps {0}")]
     Insecure(&'static str),
     /// The machine has no name, so that its stamps could be taken for those of another.
-    #[error("this machine has no /etc/machine-id")]
+    #[error("this machine has no /etc/machine-id, and no boot id")]
     NoMachineId,
     /// The manifest has no identity: it does not give the size of every file.
     #[error("the signature gives no sizes (it was made by another tool)")]
