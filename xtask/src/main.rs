@@ -35,7 +35,8 @@ cargo xtask <command>
                         (--quick: small inputs, writes nothing)
   bench hash [--quick]  measure hashing against model_signing, b3sum, sha2 and a plain read, and how time grows; write
                         the second part of docs/BENCHMARKS.md, and docs/hashing.svg
-                        (full: up to 50 GiB of disk for some minutes; --quick: small inputs, writes nothing)
+                        (full: the largest inputs want 40 GiB of free disk and 20 GiB of memory, and are left out
+                        without; --quick: small inputs, writes nothing)
   fuzz [SECONDS]        run every fuzz target for SECONDS (default 30)
   deny                  check licences, banned crates and sources
 

@@ -25,6 +25,17 @@ pub(crate) struct Range {
     pub(crate) counts: &'static [u64],
 }
 
+impl Range {
+    /// The size of one file, for people.
+    pub(super) fn size_in_words(&self) -> String {
+        if self.size >= 1 << 20 {
+            format!("{} MiB", self.size >> 20)
+        } else {
+            format!("{} KiB", self.size >> 10)
+        }
+    }
+}
+
 /// What was seen while a folder grew.
 pub(super) struct Growth {
     /// What grows.
@@ -92,7 +103,7 @@ fn grow(
     cache::empty(&folder.path)?;
     let (mut points, mut there) = (Vec::new(), 0);
     for &files in range.counts {
-        let title = format!("growth, {files} files of {}", size_in_words(range.size));
+        let title = format!("growth, {files} files of {}", range.size_in_words());
         if let Some(reason) =
             too_much(range.size, files, &machine::free(&folder.path)?, machine::available_memory()?, there)
         {
@@ -155,10 +166,6 @@ fn point(
     };
     let [sign, verify] = [contest::cost(&costs, Task::Sign)?, contest::cost(&costs, Task::Verify)?];
     Ok(Ok(Point { amount, sign, verify }))
-}
-
-fn size_in_words(bytes: u64) -> String {
-    if bytes >= 1 << 20 { format!("{} MiB", bytes >> 20) } else { format!("{} KiB", bytes >> 10) }
 }
 
 #[cfg(test)]

@@ -199,7 +199,7 @@ fn growth_part(page: &mut Page, growths: &[Growth]) {
             .iter()
             .filter_map(|verb| {
                 let fit = growth.fit(verb.cost)?;
-                Some(format!("{} {:.2e} s × {}^{:.2}", verb.name, fit.factor, growth.unit, fit.exponent))
+                Some(format!("{} {} × {}^{:.2}", verb.name, duration(fit.factor), growth.unit, fit.exponent))
             })
             .collect();
         if !fits.is_empty() {
@@ -209,6 +209,23 @@ fn growth_part(page: &mut Page, growths: &[Growth]) {
             page.line(&format!("\nThe row ends there: {reason}."));
         }
     }
+}
+
+/// A short time with three digits.
+fn duration(seconds: f64) -> String {
+    let (value, unit) = match seconds {
+        seconds if seconds >= 0.1 => (seconds, "s"),
+        seconds if seconds >= 1e-4 => (seconds * 1e3, "ms"),
+        seconds => (seconds * 1e6, "µs"),
+    };
+    let digits = if value < 1.0 {
+        3
+    } else if value < 10.0 {
+        2
+    } else {
+        1
+    };
+    format!("{value:.digits$} {unit}")
 }
 
 fn method_part(page: &mut Page, figures: &Figures<'_>) -> Outcome {
@@ -227,11 +244,15 @@ fn method_part(page: &mut Page, figures: &Figures<'_>) -> Outcome {
         "All sign with one P-256 key. `model_signing` makes SHA-256 with its defaults; `b3sum` runs with its defaults (memory maps, all cores) and is built as Lacre is: optimisation level 3, thin LTO, one codegen unit.",
         "Each run of Lacre has an empty cache folder of its own, so that no run makes the next one easier.",
         "One core: pieces of 1 MiB for each message (`digest_many`: messages of 4 KiB), the best of nine rounds, by `cargo run --release -p lacre-hash --example throughput`.",
-        "Growth: one folder grows, by files of 512 MiB and then of 1 KiB, and is measured at each point. The fits include what a start costs.",
         "Inputs are made by the command, the same on every machine; they hold noise, and one 1 MiB block of it per file is repeated with its number stamped in.",
     ] {
         page.line(&format!("- {fact}"));
     }
+    page.line(&format!(
+        "- Growth: a folder grows by files of {}, and then one by files of {}; each is measured at every point. The fits hold what a start costs, too.",
+        plan.bytes.size_in_words(),
+        plan.files.size_in_words()
+    ));
     for line in machine::facts().iter().chain(&figures.versions) {
         page.line(&format!("- {line}"));
     }
@@ -300,8 +321,9 @@ mod tests {
             "| 4 GiB in 8 files | plain read | 0.500 s | 8.59 GB/s | 100 % |",
             "| 4 GiB in 8 files | `lacre sign` (both digests) | 1.000 s | 4.29 GB/s | 50 % |",
             "| `cat` | 4.00 s | 4.00 s | 1.07 GB/s | 20.0 MiB | 4096 MiB |",
-            "sign 1.00e0 s × GiB^1.00; verify 2.50e-1 s × GiB^1.00.",
+            "sign 1.00 s × GiB^1.00; verify 0.250 s × GiB^1.00.",
             "The row ends there: too many.",
+            "- Growth: a folder grows by files of 512 MiB, and then one by files of 1 KiB;",
             "- b3sum 0.0.0\n",
         ] {
             assert!(text.contains(words), "{words}\nnot in\n{text}");
@@ -315,6 +337,12 @@ mod tests {
                 assert_eq!(above, below, "{text}");
             }
         }
+    }
+
+    #[test]
+    fn short_times_have_short_units() {
+        let shown = [2.5, 0.25, 0.0125, 3.43e-5].map(duration);
+        assert_eq!(shown, ["2.50 s", "0.250 s", "12.5 ms", "34.3 µs"]);
     }
 
     #[test]
