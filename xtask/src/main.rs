@@ -10,19 +10,16 @@ mod demo;
 mod deny;
 mod failure;
 mod fuzz;
-mod measure;
 mod model;
 mod peers;
 mod process;
 mod python;
-mod report;
 mod say;
 mod stamp;
 mod system;
 mod tally;
 mod test;
 mod tools;
-mod workload;
 
 use std::process::ExitCode;
 
@@ -31,12 +28,17 @@ use failure::{Failure, Outcome};
 const USAGE: &str = "\
 cargo xtask <command>
 
-  peers [--print]    get the programs that the tests run against; print their folder (--print: only that)
-  test [FILTER...]   get the peers, run every test and doctest, close with `N passed, N failed`
-  demo [--keep]      walk the main job on a real model: sign, push, pull, verify, load, and what is refused
-  bench [--quick]    measure against model_signing and write docs/BENCHMARKS.md (--quick: small, writes nothing)
-  fuzz [SECONDS]     run every fuzz target for SECONDS (default 30)
-  deny               check licences, banned crates and sources
+  peers [--print]       get the programs that the tests run against; print their folder (--print: only that)
+  test [FILTER...]      get the peers, run every test and doctest, close with `N passed, N failed`
+  demo [--keep]         walk the main job on a real model: sign, push, pull, verify, load, and what is refused
+  bench [--quick]       measure against model_signing and write the first part of docs/BENCHMARKS.md
+                        (--quick: small inputs, writes nothing)
+  bench hash [--quick]  measure hashing against model_signing, b3sum, sha2 and a plain read, and how time grows; write
+                        the second part of docs/BENCHMARKS.md, and docs/hashing.svg
+                        (full: the largest inputs want 40 GiB of free disk and 20 GiB of memory, and are left out
+                        without; --quick: small inputs, writes nothing)
+  fuzz [SECONDS]        run every fuzz target for SECONDS (default 30)
+  deny                  check licences, banned crates and sources
 
 Everything fetched or built on the way is kept in $LACRE_CACHE, else $XDG_CACHE_HOME/lacre, else ~/.cache/lacre.";
 
@@ -59,8 +61,10 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["test", filters @ ..] => test::run(filters),
         ["demo"] => demo::run(demo::Leave::Nothing),
         ["demo", "--keep"] => demo::run(demo::Leave::Folder),
-        ["bench"] => bench::run(&workload::FULL),
-        ["bench", "--quick"] => bench::run(&workload::QUICK),
+        ["bench"] => bench::main_job::run(&bench::main_job::FULL),
+        ["bench", "--quick"] => bench::main_job::run(&bench::main_job::QUICK),
+        ["bench", "hash"] => bench::hashing::run(&bench::hashing::FULL),
+        ["bench", "hash", "--quick"] => bench::hashing::run(&bench::hashing::QUICK),
         ["fuzz"] => fuzz::run(fuzz::DEFAULT_SECONDS),
         ["fuzz", seconds] => match seconds.parse() {
             Ok(seconds) => fuzz::run(seconds),

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::bench::workload::Noise;
 use crate::cache::{self, Cache};
 use crate::failure::{Context, Outcome};
 use crate::process::Program;
 use crate::stamp::Stamp;
-use crate::workload::Noise;
 use crate::{python, say, system};
 
 /// A folder that holds a model with the tensor [`TENSOR`] in [`WEIGHTS`].

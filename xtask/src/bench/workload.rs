@@ -9,24 +9,6 @@ use crate::failure::{Context, Outcome};
 use crate::say;
 use crate::stamp::Stamp;
 
-/// A benchmark's extent.
-pub(crate) struct Plan {
-    /// Runs of each measured command; the median counts.
-    pub(crate) runs: usize,
-    /// Starts of each program; the median counts.
-    pub(crate) starts: usize,
-    pub(crate) few_large: Shape,
-    pub(crate) many_small: Shape,
-    pub(crate) extent: Extent,
-}
-
-/// Whether the figures are to be kept.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
-    Full,
-    Quick,
-}
-
 /// A folder of equal files.
 #[derive(Clone, Copy)]
 pub(crate) struct Shape {
@@ -40,39 +22,19 @@ pub(crate) struct Shape {
     pub(crate) per_folder: u64,
 }
 
-pub(crate) const FULL: Plan = Plan {
-    runs: 5,
-    starts: 50,
-    few_large: Shape { title: "4 GiB in 8 files", name: "large", files: 8, size: 512 << 20, per_folder: 8 },
-    many_small: Shape {
-        title: "20 000 files of 4 KiB",
-        name: "small",
-        files: 20_000,
-        size: 4096,
-        per_folder: 200,
-    },
-    extent: Extent::Full,
-};
+pub(crate) const LARGE: Shape =
+    Shape { title: "4 GiB in 8 files", name: "large", files: 8, size: 512 << 20, per_folder: 8 };
+pub(crate) const ONE: Shape =
+    Shape { title: "4 GiB in 1 file", name: "one", files: 1, size: 4 << 30, per_folder: 1 };
+pub(crate) const SMALL: Shape =
+    Shape { title: "20 000 files of 4 KiB", name: "small", files: 20_000, size: 4096, per_folder: 200 };
 
-pub(crate) const QUICK: Plan = Plan {
-    runs: 3,
-    starts: 20,
-    few_large: Shape {
-        title: "256 MiB in 8 files",
-        name: "large-quick",
-        files: 8,
-        size: 32 << 20,
-        per_folder: 8,
-    },
-    many_small: Shape {
-        title: "2 000 files of 4 KiB",
-        name: "small-quick",
-        files: 2_000,
-        size: 4096,
-        per_folder: 200,
-    },
-    extent: Extent::Quick,
-};
+pub(crate) const LARGE_QUICK: Shape =
+    Shape { title: "256 MiB in 8 files", name: "large-quick", files: 8, size: 32 << 20, per_folder: 8 };
+pub(crate) const ONE_QUICK: Shape =
+    Shape { title: "256 MiB in 1 file", name: "one-quick", files: 1, size: 256 << 20, per_folder: 1 };
+pub(crate) const SMALL_QUICK: Shape =
+    Shape { title: "2 000 files of 4 KiB", name: "small-quick", files: 2_000, size: 4096, per_folder: 200 };
 
 /// Makes the folder if it is not there, and gives it.
 pub(crate) fn ensure(bench: &Path, shape: &Shape) -> Outcome<PathBuf> {
@@ -85,37 +47,59 @@ pub(crate) fn ensure(bench: &Path, shape: &Shape) -> Outcome<PathBuf> {
     stamp.clear()?;
     say::note(format!("making {}", shape.title));
     cache::empty(&folder)?;
-    for index in 0..shape.files {
+    add(&folder, shape, 0)?;
+    stamp.set()?;
+    Ok(folder)
+}
+
+/// Writes the files of `shape` from number `first` on: those before it are there.
+pub(crate) fn add(folder: &Path, shape: &Shape, first: u64) -> Outcome {
+    for index in first..shape.files {
         let inner = if shape.files > shape.per_folder {
             folder.join(format!("part-{:03}", index / shape.per_folder))
         } else {
-            folder.clone()
+            folder.to_path_buf()
         };
-        if index % shape.per_folder == 0 {
+        if index == first || index % shape.per_folder == 0 {
             fs::create_dir_all(&inner).during(|| format!("cannot make {}", inner.display()))?;
         }
         let path = inner.join(format!("file-{index:05}.bin"));
         write(&path, index, shape.size).during(|| format!("cannot write {}", path.display()))?;
     }
-    stamp.set()?;
-    Ok(folder)
+    Ok(())
 }
 
-/// Reads every file once, so that the page cache holds them.
-pub(crate) fn warm(folder: &Path) -> Outcome {
-    fn visit(folder: &Path, buffer: &mut [u8]) -> io::Result<()> {
+/// Every file below `folder`.
+pub(crate) fn files(folder: &Path) -> Outcome<Vec<PathBuf>> {
+    fn visit(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                visit(&path, buffer)?;
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                visit(&entry.path(), found)?;
             } else {
-                let mut file = File::open(&path)?;
-                while file.read(buffer)? > 0 {}
+                found.push(entry.path());
             }
         }
         Ok(())
     }
-    visit(folder, &mut vec![0; 1 << 20]).during(|| format!("cannot read {}", folder.display()))
+    let mut found = Vec::new();
+    visit(folder, &mut found).during(|| format!("cannot read {}", folder.display()))?;
+    found.sort();
+    Ok(found)
+}
+
+/// Reads every file once, so that the page cache holds them.
+pub(crate) fn warm(folder: &Path) -> Outcome {
+    let mut buffer = vec![0; 1 << 20];
+    for path in files(folder)? {
+        let mut read_all = || -> io::Result<()> {
+            let mut file = File::open(&path)?;
+            while file.read(&mut buffer)? > 0 {}
+            Ok(())
+        };
+        read_all().during(|| format!("cannot read {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// One block of noise, repeated with its number stamped in: as good as noise to a hash, and made at once.
@@ -187,5 +171,17 @@ mod tests {
         contents.dedup();
         assert_eq!(contents.len(), 5);
         warm(&folder).unwrap();
+
+        // A folder that grows has the files of one that was made at once.
+        let grown = bench.path().join("grown");
+        for (files, first) in [(3, 0), (5, 3)] {
+            add(&grown, &Shape { files, ..shape }, first).unwrap();
+        }
+        let contents_of = |folder: &Path| -> Vec<(PathBuf, Vec<u8>)> {
+            let read =
+                |path: &PathBuf| (path.strip_prefix(folder).unwrap().to_path_buf(), fs::read(path).unwrap());
+            files(folder).unwrap().iter().map(read).collect()
+        };
+        assert!(contents_of(&grown) == contents_of(&folder));
     }
 }

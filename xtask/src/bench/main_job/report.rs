@@ -1,11 +1,9 @@
 //! The figures of the benchmark, for people.
 
-use std::fs;
-
+use super::Plan;
+use crate::bench::measure::Sample;
+use crate::bench::{Extent, machine};
 use crate::failure::Outcome;
-use crate::measure::Sample;
-use crate::process::Program;
-use crate::workload::{Extent, Plan};
 
 /// All that was measured.
 pub(crate) struct Figures<'a> {
@@ -37,17 +35,18 @@ struct Bar {
     measured: f64,
 }
 
-/// The whole text.
-pub(crate) fn document(figures: &Figures<'_>) -> Outcome<String> {
+/// The part of the document.
+pub(crate) fn part(figures: &Figures<'_>) -> Outcome<String> {
     let plan = figures.plan;
-    let mut text = String::from("# Benchmarks\n\n");
+    let mut text = String::from("## The main job\n\n");
     let mut line = |words: &str| {
         text.push_str(words);
         text.push('\n');
     };
-    line(
-        "Written by `cargo xtask bench`: Lacre beside the reference implementation of OpenSSF Model Signing, in one run.\n",
-    );
+    line(&format!(
+        "Written by `cargo xtask bench` on {}: Lacre beside the reference implementation of OpenSSF Model Signing, in one run.\n",
+        machine::processor()
+    ));
     line(
         "| work | verb | lacre wall | model_signing wall | ratio | lacre CPU | model_signing CPU | ratio | lacre RSS | model_signing RSS |",
     );
@@ -63,7 +62,7 @@ pub(crate) fn document(figures: &Figures<'_>) -> Outcome<String> {
         model_signing / lacre
     ));
     line("\nA ratio is how many times as much `model_signing` takes.\n");
-    line("## Bars\n");
+    line("### Bars\n");
     line("| what Lacre must stay below | bar | measured | |");
     line("|---|---:|---:|---|");
     for bar in bars(figures) {
@@ -76,10 +75,10 @@ pub(crate) fn document(figures: &Figures<'_>) -> Outcome<String> {
             number(bar.measured, bar.unit)
         ));
     }
-    line("\n## How it was measured\n");
+    line("\n### How it was measured\n");
     line(&format!(
         "- On {}. Each figure of time is the median of {} runs, and of {} starts for Lacre's start-up ({} for its peer's); RSS is the highest of them.",
-        date()?,
+        machine::date()?,
         plan.runs,
         plan.starts,
         plan.starts / 5
@@ -96,7 +95,7 @@ pub(crate) fn document(figures: &Figures<'_>) -> Outcome<String> {
     line(
         "- Inputs are made by the command, the same on every machine; they hold noise, and one 1 MiB block of it per file is repeated with its number stamped in.",
     );
-    for fact in machine() {
+    for fact in machine::facts() {
         line(&format!("- {fact}"));
     }
     for version in &figures.versions {
@@ -151,47 +150,21 @@ fn number(value: f64, unit: &str) -> String {
     if unit == "s" { format!("{value:.2} {unit}") } else { format!("{value:.1} {unit}") }
 }
 
-fn date() -> Outcome<String> {
-    Ok(Program::new("date").args(["-u", "+%Y-%m-%d"]).read()?.trim().to_owned())
-}
-
-/// What kind of machine this is; nothing that names it.
-fn machine() -> Vec<String> {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let cpuinfo = read("/proc/cpuinfo");
-    let processor = cpuinfo
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name.trim()))
-        .unwrap_or("unknown processor");
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let load = read("/proc/loadavg");
-    let kernel = read("/proc/sys/kernel/osrelease");
-    // What follows the version is the builder's own name for it.
-    let kernel = kernel.trim().split('-').next().unwrap_or_default();
-    vec![
-        format!("{processor}, {cores} cores, Linux {kernel}"),
-        format!(
-            "load average over the last 5 minutes, this benchmark included: {}",
-            load.split(' ').nth(1).unwrap_or("unknown")
-        ),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload;
+    use crate::bench::main_job;
 
     fn figures(lacre_wall: f64) -> Figures<'static> {
-        let sample = |wall, rss| Sample { wall, cpu: wall, rss };
+        let sample = |wall, rss| Sample { wall, cpu: wall, rss, fetched: 0.0 };
         let row = |title, verb| Row {
             title,
             verb,
             costs: Pair { lacre: sample(lacre_wall, 20.0), model_signing: sample(3.0, 130.0) },
         };
-        let (large, small) = (workload::FULL.few_large.title, workload::FULL.many_small.title);
+        let (large, small) = (main_job::FULL.few_large.title, main_job::FULL.many_small.title);
         Figures {
-            plan: &workload::FULL,
+            plan: &main_job::FULL,
             rows: vec![row(large, "sign"), row(large, "verify"), row(small, "sign"), row(small, "verify")],
             starts: Pair { lacre: 0.002, model_signing: 0.5 },
             versions: vec!["lacre 0.0.0".to_owned()],
@@ -200,11 +173,11 @@ mod tests {
 
     #[test]
     fn bars_are_met_or_missed() {
-        let good = document(&figures(0.25)).unwrap();
+        let good = part(&figures(0.25)).unwrap();
         assert!(good.contains("| 20 000 files of 4 KiB | sign | 0.25 s | 3.00 s | 12.0× |"), "{good}");
         assert!(good.contains("| `--version` | start-up | 2.0 ms | 500 ms | 250.0× |"), "{good}");
         assert_eq!((good.matches("| met |").count(), good.matches("**missed**").count()), (4, 0), "{good}");
-        let bad = document(&figures(0.5)).unwrap();
+        let bad = part(&figures(0.5)).unwrap();
         assert!(bad.contains("| verify 20 000 files of 4 KiB | 0.5 s | 0.50 s | **missed** |"), "{bad}");
         assert_eq!((bad.matches("| met |").count(), bad.matches("**missed**").count()), (2, 2), "{bad}");
     }
