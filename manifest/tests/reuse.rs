@@ -10,8 +10,8 @@ use std::sync::Mutex;
 
 use lacre_hash::{Blake3Digest, Engine, NoProgress, Progress, Sha256Digest};
 use lacre_manifest::{
-    Entry, Exclusions, Known, Links, MachineId, Manifest, ManifestError, Reused, Root, StampStore, Stamps,
-    StampsError, Survey, diff, resurvey, survey,
+    Digests, Entry, Exclusions, Known, Links, MachineId, Manifest, ManifestError, Reused, Root, StampStore,
+    Stamps, StampsError, Survey, diff, resurvey, survey,
 };
 
 /// A model of three files, and what was known of it when it was made.
@@ -95,8 +95,10 @@ fn untouched_files_are_not_read() {
     // Digests that no file has: where they come back, nothing was hashed.
     let entries = place.known.borrow().manifest.entries().to_vec();
     let fake = |entry: Entry| Entry {
-        sha256: Sha256Digest::from_bytes([1; 32]),
-        blake3: Some(Blake3Digest::from_bytes([2; 32])),
+        digests: Digests::Sha256 {
+            sha256: Sha256Digest::from_bytes([1; 32]),
+            blake3: Some(Blake3Digest::from_bytes([2; 32])),
+        },
         ..entry
     };
     let signed = Manifest::new(entries.into_iter().map(fake).collect()).unwrap();
@@ -113,7 +115,7 @@ fn untouched_files_are_not_read() {
         resurvey(&place.root(), &Exclusions::default(), &Engine::new(), &told, &known).unwrap();
     assert_eq!(reused, Reused { files: 2, bytes: 10 });
     assert_eq!(*told.0.lock().unwrap(), Some((1, 5)));
-    let now = |name| found.manifest.get(name).unwrap().sha256;
+    let now = |name| found.manifest.get(name).unwrap().sha256().copied().unwrap();
     assert_eq!(now("sub/b.txt"), Sha256Digest::of(b"cs`wn"));
     assert_eq!(
         (now("a.txt"), now("z.bin")),
@@ -166,7 +168,7 @@ fn an_entry_that_says_too_little_or_another_size_is_hashed() {
         Manifest::new(entries).unwrap()
     };
     for signed in [
-        edited(|entry| entry.blake3 = None),
+        edited(|entry| entry.digests = Digests::Sha256 { sha256: *entry.sha256().unwrap(), blake3: None }),
         edited(|entry| entry.size = None),
         edited(|entry| entry.size = entry.size.map(|size| size + 1)),
     ] {
@@ -198,7 +200,7 @@ fn a_link_of_a_hugging_face_snapshot_that_leads_elsewhere() {
     symlink("../../blobs/two", snapshot.join("w.bin")).unwrap();
     let (found, reused) = again();
     assert_eq!(reused, Reused::default());
-    assert_eq!(found.manifest.get("w.bin").unwrap().sha256, Sha256Digest::of(b"two"));
+    assert_eq!(found.manifest.get("w.bin").unwrap().sha256(), Some(&Sha256Digest::of(b"two")));
 }
 
 #[test]

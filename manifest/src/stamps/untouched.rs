@@ -62,7 +62,7 @@ fn candidates<'a>(files: &[TreeFile], known: &Known<'a>) -> Vec<Untouched<'a>> {
 
 /// The size of an entry that has all that this program signs of a file.
 fn reusable_size(entry: &Entry) -> Option<u64> {
-    entry.blake3.and(entry.size)
+    entry.blake3().and(entry.size)
 }
 
 /// Whether a file has this stamp, and still the size that it was listed with. What cannot be opened has not: hashing
