@@ -8,7 +8,7 @@ use lacre_manifest::ManifestError;
 use lacre_publish::PublishError;
 use lacre_registry_client::RegistryError;
 use lacre_sign::SignError;
-use lacre_verify::Report;
+use lacre_verify::{Report, VerifyError};
 
 /// Every code that the command line itself can end with, beside those of the crates below.
 #[cfg(test)]
@@ -78,6 +78,8 @@ pub(crate) enum CliError {
     #[error("{message}")]
     Usage { message: String, tip: Option<String> },
     #[error(transparent)]
+    Trust(VerifyError),
+    #[error(transparent)]
     Verify(#[from] Box<lacre_verify::Failure>),
 }
 
@@ -105,6 +107,7 @@ impl CliError {
             Self::TooLarge { .. } => "E-LIMIT",
             Self::Unreadable { .. } => "E-UNREADABLE",
             Self::Usage { .. } => "E-USAGE",
+            Self::Trust(error) => error.code(),
             Self::Verify(error) => error.code(),
         }
     }

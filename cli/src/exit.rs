@@ -106,6 +106,7 @@ pub(crate) const TABLE: &[Row] = &[
             "E-SIGNATURE-COUNT",
             "E-STATEMENT",
             "E-STATEMENT-TYPE",
+            "E-TRUST-FILE",
             "E-UNSUPPORTED",
         ],
     },

@@ -187,6 +187,7 @@ fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
             "rename one of them: on another file system both names are one file".to_owned()
         }
         "E-UNSUPPORTED" => "this version of lacre does not read this kind; look for a newer one".to_owned(),
+        "E-TRUST-FILE" => "a trust file that is not wholly understood trusts nobody: correct it".to_owned(),
         "E-SAFETENSORS" => "the file is no valid safetensors file; it was signed like this".to_owned(),
         "E-LIMIT" => {
             "more than is read from somebody who is not trusted yet; a genuine long statement: --max-statement 2GiB"

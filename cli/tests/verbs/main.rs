@@ -20,4 +20,5 @@ mod reuse;
 mod several;
 mod sign;
 mod store;
+mod trust;
 mod verify;
