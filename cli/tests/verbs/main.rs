@@ -18,6 +18,7 @@ mod key_import;
 mod key_show;
 mod output;
 mod programs;
+mod remote;
 mod reuse;
 mod sign;
 mod store;
