@@ -126,7 +126,7 @@ fn ssh_keygen_reads_our_keys() {
     }
 }
 
-/// A key whose secret begins with zeros: `ssh-keygen` writes one in 256 of them, a byte shorter than others.
+/// A key whose secret begins with zeros: `ssh-keygen` writes one in 512 shorter than the curve.
 #[test]
 fn a_secret_that_begins_with_zeros_is_read() {
     let Some(place) = Place::with(&PROGRAMS) else { return };

@@ -18,10 +18,10 @@ use crate::{private_key, text};
 #[command(after_help = "\
 Examples:
   lacre key import ~/.ssh/id_ed25519 release
-  lacre key import cosign.key release --passphrase-file old.txt --new-passphrase-file new.txt
+  lacre key import cosign.key release --passphrase-file old.txt
   lacre key import release.key both --format cosign")]
 pub(crate) struct ImportArgs {
-    /// Private key to take over: PKCS#8, SEC1, OpenSSH or cosign; it stays as it is
+    /// Private key in PKCS#8, SEC1, OpenSSH's or cosign's form; it stays
     file: PathBuf,
     /// Path of the new pair, without `.key` and `.pub`
     pub(super) name: PathBuf,

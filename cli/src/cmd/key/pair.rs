@@ -25,7 +25,7 @@ pub(super) enum Format {
 /// How a private key is to be written.
 #[derive(Debug, Args)]
 pub(super) struct FormArgs {
-    /// Form of the private key: pkcs8 (openssl reads it) or cosign
+    /// Form of the private key: pkcs8 or cosign
     #[arg(long, value_name = "FORM", default_value = "pkcs8", hide_possible_values = true)]
     format: Format,
     /// Write the private key without encryption
