@@ -307,7 +307,7 @@ fn ecdsa_points_that_are_none() {
 fn ecdsa_with_the_hash_of_another_curve() {
     let curves = curves();
     let signer = p384::ecdsa::SigningKey::from_slice(&[&[0][..], &[0x42; 47]].concat()).unwrap();
-    // What cosign does with P-384: it hashes by SHA-256.
+    // As cosign verifies with P-384: it hashes by SHA-256.
     let digest = Sha256::digest(MESSAGE);
     let signature: p384::ecdsa::Signature =
         p384::ecdsa::signature::hazmat::PrehashSigner::sign_prehash(&signer, &digest).unwrap();

@@ -32,6 +32,10 @@ pub(crate) fn own(error: &CliError) -> Option<String> {
             let command = command.replace("OLD", &text::shell(&text::path(path)));
             Some(format!("this writes it anew, encrypted, in a form that is read: {command}"))
         }
+        CliError::Sign(SignError::KdfLimit { .. }) => Some(
+            "no key needs that much work to open: if it is yours, have the program that wrote it write it anew"
+                .to_owned(),
+        ),
         CliError::KeyIsCertificate { .. } => {
             Some("certificates of authorities are given with --ca; --key wants a public key".to_owned())
         }
@@ -194,7 +198,7 @@ fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
             "keys of ecdsa-p256, ecdsa-p384, ecdsa-p521 and ed25519 are read; `lacre key new` makes one".to_owned()
         }
         "E-LIMIT" if verb.starts_with("key ") => {
-            "no key is that long, or needs that much work to open: it is not a key file, or made to exhaust".to_owned()
+            "no key is that long: it is not a key file, or made to exhaust".to_owned()
         }
         "E-UNSUPPORTED" => "this version of lacre does not read this kind; look for a newer one".to_owned(),
         "E-SAFETENSORS" => "the file is no valid safetensors file; it was signed like this".to_owned(),

@@ -189,7 +189,7 @@ fn cosigns_form_is_refused_where_it_is_of_no_use() {
     bench.bad("key new c --format jwk", "E-USAGE", 2);
     assert!(!bench.path("c.key").exists());
     let said = bench.good("key new c --format cosign --algorithm ecdsa-p384 --passphrase-file old");
-    said.says("warning: cosign hashes by SHA-256");
+    said.says("warning: cosign signs with ecdsa-p384 keys and does not verify with them");
 }
 
 #[test]

@@ -40,8 +40,8 @@ pub fn write_key_pair(
 /// The same with the private key in cosign's box (`ENCRYPTED SIGSTORE PRIVATE KEY`: scrypt N = 2¹⁶, r = 8, p = 1, and
 /// `secretbox`), which `cosign … --key` opens with this passphrase in `COSIGN_PASSWORD`.
 ///
-/// cosign signs with P-256 as Lacre does; with P-384 and P-521 it hashes by SHA-256 where OMS demands the hash of the
-/// curve, and with Ed25519 it cannot sign (cosign 3.1).
+/// Of use for P-256. With P-384 and P-521, cosign 3.1 signs by the hash of the curve, as OMS demands, and verifies by SHA-256
+/// only, so that it does not accept what it signed; with Ed25519 it cannot sign.
 pub fn write_cosign_key_pair(
     (private, public): (&Path, &Path),
     key: &FileKey,

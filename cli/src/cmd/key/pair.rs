@@ -56,8 +56,8 @@ impl FormArgs {
             }
             (Format::Cosign, KeyAlgorithm::EcdsaP384 | KeyAlgorithm::EcdsaP521) => {
                 session.warn(format!(
-                    "cosign hashes by SHA-256 with every key: what it signs with {algorithm}, \
-                     lacre and model_signing do not accept"
+                    "cosign signs with {algorithm} keys and does not verify with them, not even what it signed; \
+                     ecdsa-p256 is the one that all verify"
                 ));
                 Ok(())
             }
