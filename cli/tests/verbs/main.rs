@@ -20,6 +20,7 @@ mod output;
 mod programs;
 mod remote;
 mod reuse;
+mod several;
 mod sign;
 mod store;
 mod verify;
