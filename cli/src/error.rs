@@ -48,6 +48,8 @@ pub(crate) enum CliError {
     Interrupted,
     #[error("{path} is not a usable key")]
     Key { path: String, source: AttestError },
+    #[error("{path} holds a certificate, not a public key")]
+    KeyIsCertificate { path: String },
     #[error("{path} holds a private key: give the public one")]
     KeyIsPrivate { path: String },
     #[error(transparent)]
@@ -94,7 +96,7 @@ impl CliError {
             Self::Exists { .. } => "E-EXISTS",
             Self::InputType { .. } => "E-INPUT-TYPE",
             Self::Interrupted => "E-INTERRUPTED",
-            Self::Key { .. } | Self::KeyIsPrivate { .. } => "E-KEY",
+            Self::Key { .. } | Self::KeyIsCertificate { .. } | Self::KeyIsPrivate { .. } => "E-KEY",
             Self::Manifest(error) => error.code(),
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
             Self::NotFound { .. } => "E-NOT-FOUND",
