@@ -15,6 +15,7 @@ mod printer;
 mod progress;
 mod save;
 mod session;
+mod signer;
 mod text;
 mod units;
 mod user_cache;

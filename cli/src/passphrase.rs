@@ -28,6 +28,8 @@ const LOOK_UP: Duration = Duration::from_millis(50);
 pub(crate) enum Ask<'a> {
     /// Once, for the key in this file.
     Open(&'a Path),
+    /// Once, for the PIN of this token.
+    Pin(&'a str),
     /// Twice, for a new key: a slip of the finger would lock it for ever.
     New,
 }
@@ -74,6 +76,7 @@ fn prompt(ask: Ask<'_>) -> Result<Passphrase, CliError> {
                 "{} is encrypted, and there is no terminal to ask for its passphrase",
                 text::path(key)
             ),
+            Ask::Pin(token) => format!("{token} wants its PIN, and there is no terminal to ask for it"),
             Ask::New => "a new key needs a passphrase, and there is no terminal to ask for it".to_owned(),
         }));
     }
@@ -82,6 +85,7 @@ fn prompt(ask: Ask<'_>) -> Result<Passphrase, CliError> {
             let name = text::safe(&text::path(key));
             checked(read_hidden(&format!("Passphrase of {name}: "))?, "the passphrase")
         }
+        Ask::Pin(token) => checked(read_hidden(&format!("PIN of {}: ", text::safe(token)))?, "the PIN"),
         Ask::New => {
             let first = Zeroizing::new(read_hidden("New passphrase: ")?);
             let again = Zeroizing::new(read_hidden("The same again: ")?);

@@ -2,21 +2,22 @@
 
 mod reuse;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use lacre_attest::{Bundle, ModelClaim};
 use lacre_manifest::{DEFAULT_IGNORES, EntryPath, Exclusions, Root, Survey, Tree};
-use lacre_sign::FileKey;
+use lacre_sign::Signer;
 use serde_json::json;
 
 use crate::args::{EntryPathParser, LinkMode, signed_text};
 use crate::claims::digest_words;
 use crate::error::CliError;
-use crate::passphrase::{self, Ask};
 use crate::printer::{Done, Line, Tone};
 use crate::session::Session;
-use crate::{interrupt, place, save, text, user_cache};
+use crate::{interrupt, place, save, signer, text, units, user_cache};
 
 use reuse::{Account, ReuseArgs};
 
@@ -30,9 +31,9 @@ Examples:
 pub(crate) struct SignArgs {
     /// Folder or file to sign
     pub(crate) model: PathBuf,
-    /// Private key to sign with
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    /// Key file, pkcs11:…, ssh-agent:… or exec:PROGRAM
+    #[arg(long)]
+    key: OsString,
     /// Name to sign [default: base name of MODEL]
     #[arg(long, value_parser = signed_text)]
     name: Option<String>,
@@ -57,9 +58,12 @@ pub(crate) struct SignArgs {
         hide_possible_values = true
     )]
     links: LinkMode,
-    /// Read the passphrase from here (- is stdin)
+    /// Passphrase or PIN is in here (- is stdin)
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    /// How long an agent or a program may take for an answer
+    #[arg(long, value_name = "TIME", default_value = "60s", hide_short_help = true, value_parser = units::interval)]
+    signer_timeout: Duration,
     #[command(flatten)]
     reuse: ReuseArgs,
 }
@@ -78,9 +82,9 @@ pub(crate) fn run(args: &SignArgs, session: &Session) -> Result<Done, CliError> 
         // Before anything is hashed for nothing.
         save::check(&signature, session.existing())?;
     }
-    let key = open_key(args, session)?;
+    let key = signer::open(&args.key, args.passphrase_file.as_deref(), args.signer_timeout, session)?;
     let exclusions = exclusions(args, &root, &signature)?;
-    let old = args.reuse.read(&key, session.limits())?;
+    let old = args.reuse.read(key.public_key(), session.limits())?;
     let (survey, account) = {
         let meter = session.meter("signing");
         reuse::survey(&root, &exclusions, old.as_ref(), session, &meter)?
@@ -96,34 +100,16 @@ pub(crate) fn run(args: &SignArgs, session: &Session) -> Result<Done, CliError> 
     });
     let Survey { manifest, tree, stamps, chunks, .. } = survey;
     let claim = ModelClaim::new(name, args.model_version.clone(), manifest, exclusions.ignore)?;
-    let bundle = lacre_sign::seal(&claim, &key, &session.limits())?;
+    let bundle = lacre_sign::seal(&claim, &*key, &session.limits())?;
     interrupt::check()?;
     let told =
-        Told { claim: &claim, tree: &tree, key: &key, signature: &signature, account: account.as_ref() };
+        Told { claim: &claim, tree: &tree, key: &*key, signature: &signature, account: account.as_ref() };
     let done = finish(&told, &bundle, session)?;
     if !session.globals.dry_run {
         reuse::note(claim.manifest(), &stamps, session);
         user_cache::keep_chunk_lists(chunks.iter().map(|(root, list)| (root, list)));
     }
     Ok(done)
-}
-
-fn open_key(args: &SignArgs, session: &Session) -> Result<FileKey, CliError> {
-    let mut refused = None;
-    let mut ask = || match passphrase::get(args.passphrase_file.as_deref(), Ask::Open(&args.key)) {
-        Ok(passphrase) => Ok(Some(passphrase)),
-        Err(error) => {
-            refused = Some(error);
-            Ok(None)
-        }
-    };
-    let opened = lacre_sign::read_private_key(&args.key, &mut ask);
-    // Why there is no passphrase says more than that there is none.
-    let opened = refused.map_or_else(|| opened.map_err(CliError::from), Err)?;
-    if let Some(mode) = opened.exposed_mode {
-        session.warn(format!("{} is open to others (mode {mode:04o}): chmod 600 it", text::path(&args.key)));
-    }
-    Ok(opened.key)
 }
 
 fn exclusions(args: &SignArgs, root: &Root, signature: &Path) -> Result<Exclusions, CliError> {
@@ -167,7 +153,7 @@ fn warn_of_other_signature(session: &Session, survey: &Survey) {
 struct Told<'a> {
     claim: &'a ModelClaim,
     tree: &'a Tree,
-    key: &'a FileKey,
+    key: &'a dyn Signer,
     signature: &'a Path,
     account: Option<&'a Account>,
 }
