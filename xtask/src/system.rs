@@ -18,6 +18,9 @@ pub(crate) const FOR_PEERS: &[Need] = &[
     Need { program: "python3", package: "python3" },
     Need { program: "openssl", package: "openssl" },
     Need { program: "skopeo", package: "skopeo" },
+    Need { program: "pkcs11-tool", package: "opensc" },
+    Need { program: "softhsm2-util", package: "softhsm2" },
+    Need { program: "ssh-agent", package: "openssh-client" },
 ];
 
 /// What the benchmark calls by name: `time` tells a child's processor time and peak memory.

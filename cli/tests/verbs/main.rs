@@ -17,5 +17,6 @@ mod key;
 mod output;
 mod reuse;
 mod sign;
+mod signers;
 mod store;
 mod verify;
