@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use lacre_sign::{
-    AgentSigner, Attendant, ExternalSigner, FileKey, KeyUri, Passphrase, Pkcs11Signer, Pkcs11Uri, SignError,
-    Signer,
+    AgentSigner, Attendant, ExternalSigner, FileKey, KeyUri, KmsSigner, Passphrase, Pkcs11Signer, Pkcs11Uri,
+    SignError, Signer,
 };
 
 use crate::error::CliError;
@@ -29,6 +29,10 @@ pub(crate) fn open<'s>(
         KeyUri::File(path) => Box::new(open_file(&path, passphrase_file, session)?),
         KeyUri::Pkcs11(uri) => Box::new(open_token(&uri, passphrase_file)?),
         KeyUri::SshAgent(uri) => Box::new(AgentSigner::open(&uri, limit, attendant)?),
+        KeyUri::AwsKms(_) if session.globals.offline => {
+            return Err(CliError::usage("awskms: needs the network, and --offline opens no socket"));
+        }
+        KeyUri::AwsKms(uri) => Box::new(KmsSigner::open(&uri, limit, attendant)?),
         KeyUri::External(program) => Box::new(ExternalSigner::open(program, limit, attendant)?),
         other => return Err(CliError::Bug { detail: format!("no signer for {other:?}") }),
     })

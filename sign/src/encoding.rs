@@ -1,9 +1,10 @@
 //! The forms in which tokens, agents and services speak of keys and signatures, and Lacre's own.
 
-use lacre_attest::{KeyAlgorithm, PublicKey};
+use lacre_attest::{AttestError, KeyAlgorithm, KeyProblem, PublicKey};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use crate::SignerProblem;
+use crate::problem::told;
 
 /// The hash of a message, for signers that sign hashes.
 pub(crate) struct Prehash {
@@ -39,6 +40,16 @@ pub(crate) fn scalar_length(algorithm: KeyAlgorithm) -> Option<usize> {
         KeyAlgorithm::EcdsaP384 => Some(48),
         KeyAlgorithm::EcdsaP521 => Some(66),
         _ => None,
+    }
+}
+
+/// Why what the other side gave as its public key is not one.
+pub(crate) fn not_a_key(error: &AttestError) -> SignerProblem {
+    match error {
+        AttestError::Key { problem: KeyProblem::Algorithm { name }, .. } => {
+            SignerProblem::Unsupported { found: format!("a key of the algorithm {name}") }
+        }
+        error => SignerProblem::Key { detail: told(&error.to_string()) },
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use crate::{AgentUri, ExternalProgram, Pkcs11Uri, SignError};
+use crate::{AgentUri, ExternalProgram, KmsUri, Pkcs11Uri, SignError};
 
 /// The longest word in bytes.
 const LIMIT: usize = 8 * 1024;
@@ -21,6 +21,8 @@ pub enum KeyUri {
     Pkcs11(Pkcs11Uri),
     /// `ssh-agent:…`: a key that an agent holds.
     SshAgent(AgentUri),
+    /// `awskms:…`: a key in AWS KMS.
+    AwsKms(KmsUri),
     /// `exec:…`: a program that signs.
     External(ExternalProgram),
 }
@@ -38,6 +40,7 @@ impl KeyUri {
         let scheme = match &bytes[..colon] {
             b"pkcs11" => "pkcs11",
             b"ssh-agent" => "ssh-agent",
+            b"awskms" => "awskms",
             b"exec" => "exec",
             other => match ELSEWHERE.into_iter().find(|scheme| scheme.as_bytes() == other) {
                 Some(scheme) => return Err(SignError::Scheme { scheme }),
@@ -51,6 +54,7 @@ impl KeyUri {
             .map_err(|_| SignError::Word { scheme, detail: "it is not UTF-8".to_owned() })?;
         match scheme {
             "pkcs11" => Pkcs11Uri::parse(rest).map(Self::Pkcs11),
+            "awskms" => KmsUri::parse(rest).map(Self::AwsKms),
             "ssh-agent" => AgentUri::parse(rest).map(Self::SshAgent),
             _ => ExternalProgram::parse(rest).map(Self::External),
         }
@@ -102,6 +106,7 @@ mod tests {
     fn every_scheme_leads_to_its_signer() {
         assert!(matches!(parse("pkcs11:token=a?module-path=/m.so"), Ok(KeyUri::Pkcs11(_))));
         assert!(matches!(parse("ssh-agent:"), Ok(KeyUri::SshAgent(_))));
+        assert!(matches!(parse("awskms:///alias/release"), Ok(KeyUri::AwsKms(_))));
         assert!(matches!(parse("exec:signer"), Ok(KeyUri::External(_))));
     }
 

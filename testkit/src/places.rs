@@ -38,6 +38,8 @@ pub enum Peer {
     Python,
     /// `cosign`.
     Cosign,
+    /// `moto_server`, which stands in for AWS.
+    Moto,
     /// `oras`.
     Oras,
     /// `crane`.
@@ -50,6 +52,7 @@ impl Peer {
             Self::ModelSigning => "venv/bin/model_signing",
             Self::Python => "venv/bin/python",
             Self::Cosign => "tree/usr/bin/cosign",
+            Self::Moto => "venv/bin/moto_server",
             Self::Oras => "tree/usr/bin/oras",
             Self::Crane => "tree/usr/bin/crane",
         }

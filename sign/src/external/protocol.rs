@@ -7,7 +7,7 @@ use lacre_json::Limits;
 use serde::{Deserialize, Serialize};
 
 use crate::SignerProblem;
-use crate::encoding::Prehash;
+use crate::encoding::{Prehash, not_a_key};
 use crate::problem::told;
 
 /// The version of the protocol, which every request names.
@@ -96,7 +96,7 @@ pub(super) fn refusal(bytes: &[u8]) -> Option<SignerProblem> {
 pub(super) fn public_key(bytes: &[u8]) -> Result<PublicKey, SignerProblem> {
     match Answer::parse(bytes)? {
         Answer { public_key: Some(pem), signature: None, .. } => {
-            PublicKey::from_pem(&pem).map_err(|error| SignerProblem::Key { detail: told(&error.to_string()) })
+            PublicKey::from_pem(&pem).map_err(|error| not_a_key(&error))
         }
         _ => Err(SignerProblem::answer("wanted: public_key, and nothing else")),
     }

@@ -40,7 +40,7 @@ pub(crate) struct SignArgs {
         conflicts_with_all = ["model", "ignore", "no_default_ignores", "links", "reuse"]
     )]
     digests_from: Option<String>,
-    /// Key file, pkcs11:…, ssh-agent:… or exec:PROGRAM
+    /// Key file, pkcs11:…, ssh-agent:…, awskms:… or exec:…
     #[arg(long)]
     key: OsString,
     /// Name to sign [default: base name of MODEL]
@@ -70,7 +70,7 @@ pub(crate) struct SignArgs {
     /// Passphrase or PIN is in here (- is stdin)
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
-    /// How long an agent or a program may take for an answer
+    /// How long an agent, a service or a program may take for an answer
     #[arg(long, value_name = "TIME", default_value = "60s", hide_short_help = true, value_parser = units::interval)]
     signer_timeout: Duration,
     #[command(flatten)]

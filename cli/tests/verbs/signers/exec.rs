@@ -128,6 +128,15 @@ fn an_answer_in_drops_is_not_waited_for() {
     assert!(said.contains("within 1 s") && said.contains("--signer-timeout"), "{said}");
 }
 
+#[test]
+fn a_key_of_another_kind_is_refused_by_name() {
+    let bench = with(&PUBLIC.replace("k.pub", "rsa.pub"));
+    tool(&bench.path(""), &[], &["openssl", "genrsa", "-out", "rsa.key", "2048"]);
+    tool(&bench.path(""), &[], &["openssl", "rsa", "-in", "rsa.key", "-pubout", "-out", "rsa.pub"]);
+    let said = refuses(&bench, "exec:./signer", "E-UNSUPPORTED", 13);
+    assert!(said.contains("1.2.840.113549.1.1.1"), "{said}");
+}
+
 /// Waits until no process of this number works any more; a zombie works no more.
 fn is_gone(pid: &str) -> bool {
     let end = Instant::now() + Duration::from_secs(20);

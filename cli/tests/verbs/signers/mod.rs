@@ -2,6 +2,7 @@
 
 mod agent;
 mod exec;
+mod kms;
 mod token;
 mod words;
 
