@@ -14,6 +14,7 @@ use lacre_verify::Report;
 #[cfg(test)]
 pub(crate) const CODES: &[&str] = &[
     "E-BUG",
+    "E-CLAIMS-DIFFER",
     "E-EXISTS",
     "E-INPUT-TYPE",
     "E-INTERRUPTED",
@@ -35,6 +36,8 @@ pub(crate) enum CliError {
     Attest(#[from] AttestError),
     #[error("internal error: {detail}")]
     Bug { detail: String },
+    #[error("{path} is about {differs}: bundles that differ never count together")]
+    ClaimsDiffer { path: String, differs: String },
     #[error(transparent)]
     Deliver(#[from] DeliverError),
     #[error("{path} exists: {why}")]
@@ -84,6 +87,7 @@ impl CliError {
         match self {
             Self::Attest(error) => error.code(),
             Self::Bug { .. } => "E-BUG",
+            Self::ClaimsDiffer { .. } => "E-CLAIMS-DIFFER",
             Self::Deliver(error) => error.code(),
             Self::Exists { .. } => "E-EXISTS",
             Self::InputType { .. } => "E-INPUT-TYPE",

@@ -29,6 +29,7 @@ pub(crate) const TABLE: &[Row] = &[
         codes: &[
             "E-ARTIFACT-MISMATCH",
             "E-BLOB-DIGEST",
+            "E-CLAIMS-DIFFER",
             "E-FILE-CHANGED",
             "E-FILE-EXTRA",
             "E-FILE-MISSING",
@@ -41,8 +42,16 @@ pub(crate) const TABLE: &[Row] = &[
     Row { exit: 2, meaning: "wrong usage", codes: &["E-REFERENCE", "E-USAGE"] },
     Row { exit: 3, meaning: "the signature is invalid", codes: &["E-SIGNATURE-INVALID"] },
     Row { exit: 4, meaning: "no signature or attestation", codes: &["E-NO-SIGNATURE"] },
-    Row { exit: 5, meaning: "the signer is not trusted", codes: &["E-SIGNER-UNTRUSTED"] },
-    Row { exit: 6, meaning: "expired, revoked or not yet valid", codes: &[] },
+    Row {
+        exit: 5,
+        meaning: "the signer is not trusted",
+        codes: &["E-SIGNER-UNTRUSTED", "E-TOO-FEW-SIGNERS"],
+    },
+    Row {
+        exit: 6,
+        meaning: "expired, revoked or not yet valid",
+        codes: &["E-KEY-EXPIRED", "E-KEY-RETIRED", "E-KEY-REVOKED"],
+    },
     Row { exit: 7, meaning: "rollback, or below the floor", codes: &[] },
     Row {
         exit: 8,

@@ -144,6 +144,15 @@ fn trust(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
             "`lacre inspect {model}` shows which key the signature names; \
              trust another key only after its owner confirmed it on another way"
         ),
+        "E-TOO-FEW-SIGNERS" => {
+            format!("a further signer adds a signature with: lacre sign {model} --key KEY --append")
+        }
+        "E-KEY-EXPIRED" | "E-KEY-RETIRED" => {
+            "have the model signed again by a key that signs now; an old signature counts only with a trusted timestamp"
+                .to_owned()
+        }
+        "E-KEY-REVOKED" => "nothing that this key signed counts: have the model signed again by another key".to_owned(),
+        "E-CLAIMS-DIFFER" => "give the --name, --version and --ignore of the first signature".to_owned(),
         "E-NAME-MISMATCH" => {
             format!("this is another model than you asked for; `lacre inspect {model}` shows the signed name")
         }

@@ -1,6 +1,7 @@
 //! `lacre verify`: whether a model is what a trusted key signed.
 
 use std::num::NonZeroU64;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ pub(crate) struct VerifyArgs {
         long,
         value_name = "MODE",
         default_value = "refuse",
+        hide_short_help = true,
         hide_default_value = true,
         hide_possible_values = true
     )]
@@ -84,6 +86,9 @@ pub(super) struct Demands {
     /// Public key to trust (repeatable)
     #[arg(long, value_name = "FILE", required = true)]
     key: Vec<PathBuf>,
+    /// Demand so many distinct signers
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(NonZeroUsize))]
+    signers: Option<NonZeroUsize>,
     /// Demand this signed name
     #[arg(long, value_name = "NAME", value_parser = signed_text)]
     expect_name: Option<String>,
@@ -97,6 +102,7 @@ impl Demands {
     pub(super) fn read(&self, session: &Session) -> Result<(Requirements, KeyRing), CliError> {
         let ring = KeyRing::read(&self.key)?;
         let trust = Trust::keys(ring.keys()).map_err(|error| CliError::usage(error.to_string()))?;
+        let trust = trust.signers(self.signers.unwrap_or(NonZeroUsize::MIN));
         let mut requirements = Requirements::new(trust).limits(session.limits());
         if let Some(name) = &self.expect_name {
             requirements = requirements.expect_name(name);
@@ -157,7 +163,7 @@ pub(super) fn report_lines(done: &str, report: &Report, ring: &KeyRing, session:
         let version = model.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
         lines.push(Line::new(Tone::Good, done).then(Tone::Strong, format!(" {}{version}", model.name)));
     }
-    if let Some(signer) = &report.signer {
+    for signer in &report.signers {
         let file = ring.file_of(signer.key()).map(|path| format!(" ({})", text::path(path)));
         let (algorithm, key) = (signer.algorithm().as_str(), signer.key());
         let words = format!("{algorithm} sha256:{key}{}", file.unwrap_or_default());

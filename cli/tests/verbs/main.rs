@@ -17,6 +17,7 @@ mod key;
 mod output;
 mod remote;
 mod reuse;
+mod several;
 mod sign;
 mod signers;
 mod store;

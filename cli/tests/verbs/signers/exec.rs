@@ -86,6 +86,15 @@ fn failures_are_told_in_the_programs_words_or_by_its_exit() {
 }
 
 #[test]
+fn a_further_signer_that_fails_leaves_no_folder_behind() {
+    let bench = with(&format!("{PUBLIC}\nexit 4"));
+    bench.good("sign MODEL --key k.key --name m");
+    let before = bench.names("");
+    bench.bad("sign MODEL --name m --append --key exec:./signer", "E-SIGNER", 11);
+    assert_eq!(bench.names(""), before);
+}
+
+#[test]
 fn what_is_no_answer_is_refused() {
     for lines in ["true", "echo signed", "echo '{}'", "echo '{\"signature\":\"AAAA\"}'", "printf '\\377'"] {
         let said = refuses(&with(lines), "exec:./signer", "E-SIGNER", 11);
