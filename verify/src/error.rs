@@ -173,7 +173,6 @@ pub enum VerifyError {
         /// Its subject, safe for a terminal.
         certificate: String,
         /// What is wrong with it.
-        #[source]
         problem: CertificateProblem,
     },
     /// A certificate of the chain is not valid at a time that counts.
@@ -238,7 +237,6 @@ pub enum VerifyError {
     #[error("the timestamp is not acceptable: {problem}")]
     Timestamp {
         /// What is wrong with it.
-        #[source]
         problem: TimestampProblem,
     },
 }

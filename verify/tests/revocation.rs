@@ -5,13 +5,19 @@
 mod story;
 
 use lacre_testkit::pki::{Ext, RevocationDraft, Revoked, TestKey, der, usage};
-use lacre_verify::{Crls, TrustedTime};
+use lacre_verify::{Crls, TimeSource, TrustedTime};
 
-use crate::story::{NOW, Story, said, stamped};
+use crate::story::{NOW, Story, said};
 
 const REVOKED: &str = "E-CERTIFICATE-REVOKED";
 const UNKNOWN: &str = "E-REVOCATION-UNKNOWN";
 const OK: &str = "ok";
+
+/// A time that a log proves.
+fn stamped(text: &str) -> TrustedTime {
+    let log = "log.example.test".to_owned();
+    TrustedTime { time: der::moment(text), source: TimeSource::Log { log } }
+}
 
 /// The lists of both authorities.
 struct Lists {

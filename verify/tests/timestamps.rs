@@ -71,16 +71,12 @@ impl Story {
     }
 }
 
-/// `ok`, or the code, the text of the error and of what it is from.
+/// `ok`, or the code and the text of the error.
 fn said(outcome: &Result<TrustedTime, VerifyError>) -> (String, String) {
-    let Err(error) = outcome else { return ("ok".to_owned(), String::new()) };
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(source) = cause {
-        text = format!("{text}: {source}");
-        cause = source.source();
+    match outcome {
+        Ok(_) => ("ok".to_owned(), String::new()),
+        Err(error) => (error.code().to_owned(), error.to_string()),
     }
-    (error.code().to_owned(), text)
 }
 
 #[test]
@@ -485,10 +481,18 @@ fn timestamps_of_sigstore_are_read() {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         seen.push((name, said(&verify_token(&token, &bytes(over), &authorities))));
     }
-    for (name, said) in &seen {
-        eprintln!("{name}: {said:?}");
+    assert!(seen.len() >= 14, "{seen:?}");
+    for (name, (code, text)) in &seen {
+        // What makes the other cases of the suite fail is not in the timestamp.
+        let (expected, says) = match name.as_str() {
+            "rekor2-timestamp-payload-mismatch_fail" => ("E-TIMESTAMP", "of something else"),
+            "rekor2-timestamp-untrusted-tsa-without-embedded-cert_fail" => {
+                ("E-TIMESTAMP", "which certificate signed it")
+            }
+            _ => ("ok", ""),
+        };
+        assert!(code == expected && text.contains(says), "{name}: {code}: {text}");
     }
-    assert!(seen.len() > 10, "{seen:?}");
 }
 
 /// Every folder below this one.

@@ -83,8 +83,10 @@ impl Authority {
         let (authorities, signers): (Vec<_>, Vec<_>) = certificates
             .into_iter()
             .partition(|certificate| certificate.extensions.basic.as_ref().is_some_and(|basic| basic.ca));
-        let (mut anchors, mut between): (Vec<_>, Vec<_>) =
-            authorities.into_iter().partition(|authority| authority.is_signed_by(authority).is_ok());
+        let is_self_signed = |certificate: &Certificate| certificate.is_signed_by(certificate).is_ok();
+        let (mut anchors, mut between): (Vec<_>, Vec<_>) = authorities.into_iter().partition(is_self_signed);
+        // One that signs itself, and is named here, is trusted like a key.
+        anchors.extend(signers.iter().filter(|signer| is_self_signed(signer)).cloned());
         if anchors.is_empty() {
             anchors.extend(between.pop());
         }

@@ -400,7 +400,8 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         limited(story, &[general::uri("example.test")], &[], &[general::uri("urn:x:y")])
     }),
     row("a subject that is not permitted", REFUSED, "CN=Release", Refuses, |story| {
-        limited(story, &[general::directory(&der::named(&[("2.5.4.10", der::utf8("Example"))]))], &[], &[])
+        let example = der::named(&[("2.5.4.10", der::utf8("Example"))]);
+        story.middle.put(Ext::constraints(&[general::directory(&example)], &[]));
     }),
     row("a subject that is excluded, in other letters", REFUSED, "CN=Release", Refuses, |story| {
         limited(

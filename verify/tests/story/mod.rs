@@ -3,9 +3,7 @@
 use std::time::SystemTime;
 
 use lacre_testkit::pki::{Draft, TestKey, der};
-use lacre_verify::{
-    Anchors, ChainInput, Crls, TimeSource, TrustedTime, VerifiedLeaf, VerifyError, verify_chain,
-};
+use lacre_verify::{Anchors, ChainInput, Crls, TrustedTime, VerifiedLeaf, VerifyError, verify_chain};
 
 /// The day on which the stories play.
 pub(crate) const NOW: &str = "20260615120000Z";
@@ -82,12 +80,6 @@ impl Story {
             now,
         })
     }
-}
-
-/// A time that a timestamp proves.
-pub(crate) fn stamped(text: &str) -> TrustedTime {
-    let log = "log.example.test".to_owned();
-    TrustedTime { time: der::moment(text), source: TimeSource::Log { log } }
 }
 
 /// What came out: `ok`, or the code and the whole text of the error.

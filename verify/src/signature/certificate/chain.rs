@@ -6,7 +6,7 @@ use lacre_attest::{AttestError, KeyProblem, PublicKey};
 
 use super::anchors::Anchors;
 use super::leaf::VerifiedLeaf;
-use super::path::{self, Path};
+use super::path;
 use super::problem::CertificateProblem;
 use super::revocation::{self, Crls};
 use super::rules::{self, Purpose};
@@ -54,7 +54,7 @@ pub fn verify_chain(input: ChainInput<'_>) -> Result<VerifiedLeaf, VerifyError> 
     })
 }
 
-/// Judges the chain of a timestamp authority at one moment; gives the anchor.
+/// Judges the chain of a timestamp authority at one moment; gives the anchor, which may be the leaf itself.
 pub(crate) fn verify_authority<'a>(
     leaf: &'a Certificate,
     given: &'a [Certificate],
@@ -65,15 +65,7 @@ pub(crate) fn verify_authority<'a>(
     path::find(leaf, given, anchors, |path| {
         rules::check(path, Purpose::TimeStamping)?;
         rules::check_times(path, &times)?;
-        anchor(path, leaf)
-    })
-}
-
-fn anchor<'a>(path: &Path<'a>, leaf: &'a Certificate) -> Result<&'a Certificate, VerifyError> {
-    // A timestamp authority that vouches for itself is no witness.
-    path.last().copied().filter(|_| path.len() > 1).ok_or_else(|| VerifyError::Certificate {
-        certificate: leaf.shown(),
-        problem: CertificateProblem::SelfSigned,
+        path.last().copied().ok_or(VerifyError::NoTrust)
     })
 }
 

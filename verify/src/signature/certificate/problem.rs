@@ -133,8 +133,8 @@ pub enum CertificateProblem {
 #[non_exhaustive]
 pub enum TimestampProblem {
     /// The certificate of the authority, or its chain, is not acceptable at the time of the timestamp.
-    #[error("the certificate of its authority is not acceptable")]
-    Chain(#[source] Box<VerifyError>),
+    #[error("{0}")]
+    Chain(Box<VerifyError>),
     /// It is a timestamp of something else.
     #[error("it is a timestamp of something else")]
     Imprint,
