@@ -46,7 +46,7 @@ impl Subject {
     fn of(verb: &Verb) -> Self {
         let model = match verb {
             Verb::Key(args) => text::path(args.name()),
-            Verb::Sign(args) => text::path(&args.model),
+            Verb::Sign(args) => args.what(),
             Verb::Verify(args) => text::path(&args.model),
             Verb::Inspect(args) => args.what.to_string_lossy().into_owned(),
             Verb::Push(args) => text::path(&args.model),

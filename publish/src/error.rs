@@ -3,11 +3,12 @@
 use lacre_attest::AttestError;
 use lacre_manifest::{Diff, EntryPath, ManifestError};
 use lacre_registry_client::RegistryError;
+use lacre_sign::SignError;
 
-/// Every code that [`PublishError::code`] can return of its own; those of [`AttestError`], [`ManifestError`] and
-/// [`RegistryError`] pass through.
+/// Every code that [`PublishError::code`] can return of its own; those of [`AttestError`], [`ManifestError`],
+/// [`RegistryError`] and [`SignError`] pass through.
 pub const CODES: &[&str] =
-    &["E-FILE-CHANGED", "E-FILE-EXTRA", "E-FILE-MISSING", "E-FILE-RENAMED", "E-FILE-SIZE"];
+    &["E-FILE-CHANGED", "E-FILE-EXTRA", "E-FILE-MISSING", "E-FILE-RENAMED", "E-FILE-SIZE", "E-USAGE"];
 
 /// Why something was not published.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +39,15 @@ pub enum PublishError {
     /// The folder or a file could not be read.
     #[error(transparent)]
     Disk(#[from] ManifestError),
+    /// What is to be signed where it lies is not named by its digest.
+    #[error("not a reference by digest: a tag leads wherever the store leads it")]
+    NotPinned,
     /// The place to publish to could not be used.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The signature could not be made.
+    #[error(transparent)]
+    Sign(#[from] SignError),
     /// The claim's two digests of one file belong to two contents.
     #[error("{path}: the signed BLAKE3 digest is not that of the file with the signed SHA-256 digest")]
     TwoContents {
@@ -59,7 +66,9 @@ impl PublishError {
             Self::Differs(diff) if !diff.added.is_empty() => "E-FILE-EXTRA",
             Self::Changed { .. } | Self::Differs(_) | Self::TwoContents { .. } => "E-FILE-CHANGED",
             Self::Disk(error) => error.code(),
+            Self::NotPinned => "E-USAGE",
             Self::Registry(error) => error.code(),
+            Self::Sign(error) => error.code(),
             Self::Size { .. } => "E-FILE-SIZE",
         }
     }

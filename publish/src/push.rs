@@ -204,7 +204,7 @@ fn put_layer(
 
 /// The current time as RFC 3339 writes it, in whole seconds, or `SOURCE_DATE_EPOCH` if that is set
 /// (reproducible-builds.org).
-fn now() -> String {
+pub(crate) fn now() -> String {
     let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
     let time = epoch.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
     time.unwrap_or_else(jiff::Timestamp::now).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()

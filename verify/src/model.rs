@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use lacre_attest::{Bundle, Limits, ModelClaim, Statement};
+use lacre_attest::{Bundle, Inspection, Limits, ModelClaim, Statement};
 use lacre_hash::{Engine, Progress};
 use lacre_manifest::{EntryPath, Links, ManifestError, Root, escape_os};
 
@@ -33,6 +33,11 @@ impl Unverified<Claim> {
         };
         report.pass(Step::Claim, format!("{} files", claim.manifest().len()));
         report.model = Some(ReportedModel::of(&claim));
+        if claim.inspection() == Inspection::NotInspected {
+            report.warnings.push(
+                "the signer did not look at the content: the digests were taken from a registry".to_owned(),
+            );
+        }
         match requirements.met_by(&claim) {
             Ok(demanded) if demanded.is_empty() => {
                 report.pass(Step::Expectations, "none given: any model that a trusted key signed would pass");

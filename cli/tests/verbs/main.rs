@@ -15,6 +15,7 @@ mod inspect;
 mod interrupt;
 mod key;
 mod output;
+mod remote;
 mod reuse;
 mod sign;
 mod store;
