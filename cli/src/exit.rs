@@ -39,10 +39,22 @@ pub(crate) const TABLE: &[Row] = &[
         ],
     },
     Row { exit: 2, meaning: "wrong usage", codes: &["E-REFERENCE", "E-USAGE"] },
-    Row { exit: 3, meaning: "the signature is invalid", codes: &["E-CERTIFICATE", "E-SIGNATURE-INVALID", "E-TIMESTAMP"] },
+    Row {
+        exit: 3,
+        meaning: "the signature is invalid",
+        codes: &["E-CERTIFICATE", "E-SIGNATURE-INVALID", "E-TIMESTAMP"],
+    },
     Row { exit: 4, meaning: "no signature or attestation", codes: &["E-NO-SIGNATURE"] },
-    Row { exit: 5, meaning: "the signer is not trusted", codes: &["E-IDENTITY-MISMATCH", "E-SIGNER-UNTRUSTED"] },
-    Row { exit: 6, meaning: "expired, revoked or not yet valid", codes: &["E-CERTIFICATE-EXPIRED", "E-CERTIFICATE-REVOKED"] },
+    Row {
+        exit: 5,
+        meaning: "the signer is not trusted",
+        codes: &["E-IDENTITY-MISMATCH", "E-SIGNER-UNTRUSTED"],
+    },
+    Row {
+        exit: 6,
+        meaning: "expired, revoked or not yet valid",
+        codes: &["E-CERTIFICATE-EXPIRED", "E-CERTIFICATE-REVOKED"],
+    },
     Row { exit: 7, meaning: "rollback, or below the floor", codes: &[] },
     Row {
         exit: 8,

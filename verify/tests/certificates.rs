@@ -14,7 +14,10 @@ use std::time::UNIX_EPOCH;
 use lacre_hash::Sha256Digest;
 use lacre_testkit::pki::{Draft, Ext, Scheme, TestKey, der, general, usage};
 use lacre_testkit::places;
-use lacre_verify::{Anchors, CertificateIdentity, ChainInput, SanKind, TrustedTime, verify_chain};
+use lacre_verify::{
+    Anchors, CertificateIdentity, ChainInput, SanKind, TimestampAuthorities, TrustedTime, verify_chain,
+    verify_token,
+};
 
 use crate::mutations::{MUTATIONS, OpenSsl};
 use crate::story::{NOW, Story, said};
@@ -101,96 +104,98 @@ fn openssl_agrees_where_it_looks_at_the_same() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
+type Change = fn(&mut Story);
+
 /// What is unusual and right.
+const ALLOWED: &[(&str, Change)] = &[
+    ("authorities that may sign code", |story| {
+        story.middle.put(Ext::purposes(&["1.3.6.1.5.5.7.3.3"]));
+    }),
+    ("authorities for anything", |story| {
+        story.middle.put(Ext::purposes(&["2.5.29.37.0"]));
+    }),
+    ("no keyUsage on authorities", |story| {
+        story.middle.remove("2.5.29.15");
+        story.root.remove("2.5.29.15");
+    }),
+    ("no keyUsage on the leaf", |story| {
+        story.leaf.remove("2.5.29.15");
+    }),
+    ("no basicConstraints on the leaf", |story| {
+        story.leaf.remove("2.5.29.19");
+    }),
+    ("more purposes on the leaf", |story| {
+        story.leaf.put(Ext::purposes(&["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.3"]));
+    }),
+    ("path length zero above the last authority", |story| {
+        story.middle.put(Ext::authority(Some(0)));
+        story.root.put(Ext::authority(Some(1)));
+    }),
+    ("an unknown extension that need not be understood", |story| {
+        story.leaf.put(Ext::new("1.2.3.4", der::null()));
+    }),
+    ("an intermediate as the anchor", |story| {
+        story.anchors = Some(vec![story.middle.sign(&story.root_key)]);
+    }),
+    ("the root among what is given", |story| {
+        story.beside.push(story.root.sign(&story.root_key));
+    }),
+    ("the order of what is given", |story| {
+        let other = TestKey::p256("other");
+        story.beside.push(Draft::authority("Root", "Other", &other).sign(&story.root_key));
+        story.edit = |given| given[1..].reverse();
+    }),
+    ("the same certificate twice", |story| {
+        story.edit = |given| {
+            let again = given[1].clone();
+            given.push(again);
+        };
+    }),
+    ("an expired twin of the authority, and a good one", |story| {
+        let mut expired = story.middle.clone();
+        expired.not_after = "20220101000000Z".to_owned();
+        expired.serial += 1;
+        let expired = expired.sign(&story.root_key);
+        story.beside.push(expired);
+        story.edit = |given| given[1..].reverse();
+    }),
+    ("an anchor of the same name with another key, and the right one", |story| {
+        let stranger = TestKey::p256("stranger");
+        story.anchors =
+            Some(vec![Draft::root("Root", &stranger).sign(&stranger), story.root.sign(&story.root_key)]);
+    }),
+    ("the last second", |story| story.times = vec![TrustedTime::now(der::moment("20300101000000Z"))]),
+    ("the first second", |story| story.times = vec![TrustedTime::now(der::moment("20240101000000Z"))]),
+    ("a self-issued authority below a path length of zero", |story| {
+        let rolled = TestKey::p256("rolled");
+        let mut next = Draft::authority("Middle", "Middle", &rolled);
+        next.serial = 99;
+        story.beside.push(next.sign(&story.middle_key));
+        story.leaf_by = Some(rolled);
+        story.middle.put(Ext::authority(Some(0)));
+    }),
+    ("names that are permitted", |story| {
+        story.leaf.put(Ext::alternative_names(&[
+            general::email("release@sub.example.test"),
+            general::dns("build.Example.test"),
+            general::uri("spiffe://ci.example.test/build?x#y"),
+        ]));
+        story.root.put(Ext::constraints(
+            &[
+                general::email(".example.test"),
+                general::dns("example.test"),
+                general::uri(".example.test"),
+                general::directory(&der::sequence(&[])),
+            ],
+            &[general::dns("evil.example.test"), general::email("root@sub.example.test")],
+        ));
+    }),
+    ("a number of version 1 as the leaf's serial: zero", |story| story.leaf.serial = 0),
+];
+
 #[test]
 fn what_is_allowed_is_accepted() {
-    type Change = fn(&mut Story);
-    let allowed: &[(&str, Change)] = &[
-        ("authorities that may sign code", |story| {
-            story.middle.put(Ext::purposes(&["1.3.6.1.5.5.7.3.3"]));
-        }),
-        ("authorities for anything", |story| {
-            story.middle.put(Ext::purposes(&["2.5.29.37.0"]));
-        }),
-        ("no keyUsage on authorities", |story| {
-            story.middle.remove("2.5.29.15");
-            story.root.remove("2.5.29.15");
-        }),
-        ("no keyUsage on the leaf", |story| {
-            story.leaf.remove("2.5.29.15");
-        }),
-        ("no basicConstraints on the leaf", |story| {
-            story.leaf.remove("2.5.29.19");
-        }),
-        ("more purposes on the leaf", |story| {
-            story.leaf.put(Ext::purposes(&["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.3"]));
-        }),
-        ("path length zero above the last authority", |story| {
-            story.middle.put(Ext::authority(Some(0)));
-            story.root.put(Ext::authority(Some(1)));
-        }),
-        ("an unknown extension that need not be understood", |story| {
-            story.leaf.put(Ext::new("1.2.3.4", der::null()));
-        }),
-        ("an intermediate as the anchor", |story| {
-            story.anchors = Some(vec![story.middle.sign(&story.root_key)]);
-        }),
-        ("the root among what is given", |story| {
-            story.beside.push(story.root.sign(&story.root_key));
-        }),
-        ("the order of what is given", |story| {
-            let other = TestKey::p256("other");
-            story.beside.push(Draft::authority("Root", "Other", &other).sign(&story.root_key));
-            story.edit = |given| given[1..].reverse();
-        }),
-        ("the same certificate twice", |story| {
-            story.edit = |given| {
-                let again = given[1].clone();
-                given.push(again);
-            };
-        }),
-        ("an expired twin of the authority, and a good one", |story| {
-            let mut expired = story.middle.clone();
-            expired.not_after = "20220101000000Z".to_owned();
-            expired.serial += 1;
-            let expired = expired.sign(&story.root_key);
-            story.beside.push(expired);
-            story.edit = |given| given[1..].reverse();
-        }),
-        ("an anchor of the same name with another key, and the right one", |story| {
-            let stranger = TestKey::p256("stranger");
-            story.anchors =
-                Some(vec![Draft::root("Root", &stranger).sign(&stranger), story.root.sign(&story.root_key)]);
-        }),
-        ("the last second", |story| story.times = vec![TrustedTime::now(der::moment("20300101000000Z"))]),
-        ("the first second", |story| story.times = vec![TrustedTime::now(der::moment("20240101000000Z"))]),
-        ("a self-issued authority below a path length of zero", |story| {
-            let rolled = TestKey::p256("rolled");
-            let mut next = Draft::authority("Middle", "Middle", &rolled);
-            next.serial = 99;
-            story.beside.push(next.sign(&story.middle_key));
-            story.leaf_by = Some(rolled);
-            story.middle.put(Ext::authority(Some(0)));
-        }),
-        ("names that are permitted", |story| {
-            story.leaf.put(Ext::alternative_names(&[
-                general::email("release@sub.example.test"),
-                general::dns("build.Example.test"),
-                general::uri("spiffe://ci.example.test/build?x#y"),
-            ]));
-            story.root.put(Ext::constraints(
-                &[
-                    general::email(".example.test"),
-                    general::dns("example.test"),
-                    general::uri(".example.test"),
-                    general::directory(&der::sequence(&[])),
-                ],
-                &[general::dns("evil.example.test"), general::email("root@sub.example.test")],
-            ));
-        }),
-        ("a number of version 1 as the leaf's serial: zero", |story| story.leaf.serial = 0),
-    ];
-    for (name, change) in allowed {
+    for (name, change) in ALLOWED {
         let mut story = Story::new();
         change(&mut story);
         assert_eq!(said(&story.verify()), ("ok".to_owned(), String::new()), "{name}");
@@ -449,4 +454,23 @@ fn the_public_vectors_are_accepted_now_and_at_their_beginning() {
     let wrong =
         Anchors::from_pem(&fs::read_to_string(assets.join("wrong/wrong-ca-cert.pem")).unwrap()).unwrap();
     assert_eq!(said(&check(&given, &wrong, assumed)).0, "E-SIGNER-UNTRUSTED");
+}
+
+/// The inputs that the fuzz targets start from are good: what is found from there is behind every check.
+#[test]
+fn the_seeds_of_the_fuzz_targets_are_accepted() {
+    let seed = |name: &str| fs::read(places::checkout().join("fuzz/corpus").join(name)).unwrap();
+    let mut story = Story::new();
+    let given = [seed("certificate/leaf.der"), seed("certificate/middle.der")];
+    assert_eq!(given.concat(), seed("certificate/chain"));
+    assert_eq!(given.as_slice(), story.given());
+    story.anchors = Some(vec![seed("certificate/root.der")]);
+    story.crls = Some(vec![seed("crl/root.der"), seed("crl/middle.der")]);
+    assert_eq!(said(&story.verify()).0, "ok");
+    story.crls = Some(vec![seed("crl/root.der"), seed("crl/revoked.der")]);
+    assert_eq!(said(&story.verify()).0, "E-CERTIFICATE-REVOKED");
+    let authorities = TimestampAuthorities::new().and_der(&[seed("certificate/tsa-root.der")]).unwrap();
+    for name in ["timestamp/answer", "timestamp/token"] {
+        assert!(verify_token(&seed(name), b"the bytes of a signature", &authorities).is_ok(), "{name}");
+    }
 }

@@ -150,92 +150,94 @@ fn a_list_that_is_younger_than_the_certificate_is_reported() {
     assert!(leaf.warnings()[0].contains("need not list it"), "{:?}", leaf.warnings());
 }
 
+type Change = fn(&mut Story, &mut Lists);
+
+const UNTOLD: &[(&str, &str, Change)] = &[
+    ("no list of the authority", "CN=Middle", |story, lists| {
+        story.crls = Some(vec![lists.root.sign(&story.root_key)]);
+    }),
+    ("no list of the anchor", "CN=Root", |story, lists| {
+        story.crls = Some(vec![lists.middle.sign(&story.middle_key)]);
+    }),
+    ("a stale list", "stale since 2026-06-15T12:00:00Z", |_, lists| {
+        lists.middle.next_update = Some(NOW.to_owned());
+    }),
+    ("a list of tomorrow", "not valid before", |_, lists| {
+        "20260616000000Z".clone_into(&mut lists.middle.this_update);
+    }),
+    ("a list of another authority", "CN=Middle", |_, lists| lists.middle.issuer = der::name("Muddle")),
+    ("a list that a stranger signed", "does not verify", |story, lists| {
+        story.crls =
+            Some(vec![lists.root.sign(&story.root_key), lists.middle.sign(&TestKey::p256("stranger"))]);
+    }),
+    ("a list that the leaf signed", "does not verify", |story, lists| {
+        story.crls = Some(vec![lists.root.sign(&story.root_key), lists.middle.sign(&story.leaf_key)]);
+    }),
+    ("one bit of the signature", "does not verify", |story, lists| {
+        let mut all = lists.sign(story);
+        *all[1].last_mut().unwrap() ^= 1;
+        story.crls = Some(all);
+    }),
+    ("an authority that may not sign lists", "cRLSign", |story, _| {
+        story.middle.put(Ext::usage(&[usage::KEY_CERT_SIGN]));
+    }),
+    ("an anchor that may not sign lists", "cRLSign", |story, _| {
+        story.root.put(Ext::usage(&[usage::KEY_CERT_SIGN]));
+    }),
+    ("no nextUpdate", "nextUpdate", |_, lists| lists.middle.next_update = None),
+    ("version 1", "DER", |_, lists| lists.middle.version = None),
+    ("a version that does not exist", "DER", |_, lists| lists.middle.version = Some(5)),
+    ("a delta list", "delta", |_, lists| {
+        lists.middle.extensions.push(Ext::new("2.5.29.27", der::integer(3)).critical());
+    }),
+    ("an indirect list", "indirect", |_, lists| {
+        let indirect = der::sequence(&[der::value(0x84, &[0xff])]);
+        lists.middle.extensions.push(Ext::new("2.5.29.28", indirect).critical());
+    }),
+    ("a list of users only", "partitioned", |_, lists| {
+        let users = der::sequence(&[der::value(0x81, &[0xff])]);
+        lists.middle.extensions.push(Ext::new("2.5.29.28", users).critical());
+    }),
+    ("an unknown critical extension", "1.2.3.4", |_, lists| {
+        lists.middle.extensions.push(Ext::new("1.2.3.4", der::null()).critical());
+    }),
+    ("an extension twice", "twice", |_, lists| {
+        lists.middle.extensions.push(Ext::new("2.5.29.20", der::integer(6)));
+    }),
+    ("another algorithm inside", "two signature algorithms", |_, lists| {
+        lists.middle.inner = Some(der::sequence(&[der::oid("1.2.840.10045.4.3.3")]));
+    }),
+    ("an unknown critical extension of an entry", "1.2.3.4", |_, lists| {
+        let mut entry = Revoked::new(5, "20260301000000Z");
+        entry.extensions.push(Ext::new("1.2.3.4", der::null()).critical());
+        lists.middle.revoked.push(entry);
+    }),
+    ("an entry of another issuer", "indirect", |_, lists| {
+        let mut entry = Revoked::new(5, "20260301000000Z");
+        entry.extensions.push(Ext::new("2.5.29.29", der::sequence(&[])).critical());
+        lists.middle.revoked.push(entry);
+    }),
+    ("removeFromCRL", "removeFromCRL", |story, lists| {
+        leaf_revoked(lists, story, |entry| entry.reason(8));
+    }),
+    ("a reason that does not exist", "malformed", |story, lists| {
+        leaf_revoked(lists, story, |entry| entry.reason(7));
+    }),
+    ("a certificate twice", "twice", |story, lists| {
+        leaf_revoked(lists, story, |entry| entry.reason(4));
+        leaf_revoked(lists, story, |entry| entry.reason(1));
+    }),
+    ("a byte behind the list", "DER", |story, lists| {
+        let mut all = lists.sign(story);
+        all[1].push(0);
+        story.crls = Some(all);
+    }),
+    ("no list at all", "no revocation list", |story, _| story.crls = Some(Vec::new())),
+];
+
 #[test]
 fn what_cannot_be_told_is_refused() {
-    type Change = fn(&mut Story, &mut Lists);
-    let cases: &[(&str, &str, Change)] = &[
-        ("no list of the authority", "CN=Middle", |story, lists| {
-            story.crls = Some(vec![lists.root.sign(&story.root_key)]);
-        }),
-        ("no list of the anchor", "CN=Root", |story, lists| {
-            story.crls = Some(vec![lists.middle.sign(&story.middle_key)]);
-        }),
-        ("a stale list", "stale since 2026-06-15T12:00:00Z", |_, lists| {
-            lists.middle.next_update = Some(NOW.to_owned());
-        }),
-        ("a list of tomorrow", "not valid before", |_, lists| {
-            lists.middle.this_update = "20260616000000Z".to_owned();
-        }),
-        ("a list of another authority", "CN=Middle", |_, lists| lists.middle.issuer = der::name("Muddle")),
-        ("a list that a stranger signed", "does not verify", |story, lists| {
-            story.crls =
-                Some(vec![lists.root.sign(&story.root_key), lists.middle.sign(&TestKey::p256("stranger"))]);
-        }),
-        ("a list that the leaf signed", "does not verify", |story, lists| {
-            story.crls = Some(vec![lists.root.sign(&story.root_key), lists.middle.sign(&story.leaf_key)]);
-        }),
-        ("one bit of the signature", "does not verify", |story, lists| {
-            let mut all = lists.sign(story);
-            *all[1].last_mut().unwrap() ^= 1;
-            story.crls = Some(all);
-        }),
-        ("an authority that may not sign lists", "cRLSign", |story, _| {
-            story.middle.put(Ext::usage(&[usage::KEY_CERT_SIGN]));
-        }),
-        ("an anchor that may not sign lists", "cRLSign", |story, _| {
-            story.root.put(Ext::usage(&[usage::KEY_CERT_SIGN]));
-        }),
-        ("no nextUpdate", "nextUpdate", |_, lists| lists.middle.next_update = None),
-        ("version 1", "DER", |_, lists| lists.middle.version = None),
-        ("a version that does not exist", "DER", |_, lists| lists.middle.version = Some(5)),
-        ("a delta list", "delta", |_, lists| {
-            lists.middle.extensions.push(Ext::new("2.5.29.27", der::integer(3)).critical());
-        }),
-        ("an indirect list", "indirect", |_, lists| {
-            let indirect = der::sequence(&[der::value(0x84, &[0xff])]);
-            lists.middle.extensions.push(Ext::new("2.5.29.28", indirect).critical());
-        }),
-        ("a list of users only", "partitioned", |_, lists| {
-            let users = der::sequence(&[der::value(0x81, &[0xff])]);
-            lists.middle.extensions.push(Ext::new("2.5.29.28", users).critical());
-        }),
-        ("an unknown critical extension", "1.2.3.4", |_, lists| {
-            lists.middle.extensions.push(Ext::new("1.2.3.4", der::null()).critical());
-        }),
-        ("an extension twice", "twice", |_, lists| {
-            lists.middle.extensions.push(Ext::new("2.5.29.20", der::integer(6)));
-        }),
-        ("another algorithm inside", "two signature algorithms", |_, lists| {
-            lists.middle.inner = Some(der::sequence(&[der::oid("1.2.840.10045.4.3.3")]));
-        }),
-        ("an unknown critical extension of an entry", "1.2.3.4", |_, lists| {
-            let mut entry = Revoked::new(5, "20260301000000Z");
-            entry.extensions.push(Ext::new("1.2.3.4", der::null()).critical());
-            lists.middle.revoked.push(entry);
-        }),
-        ("an entry of another issuer", "indirect", |_, lists| {
-            let mut entry = Revoked::new(5, "20260301000000Z");
-            entry.extensions.push(Ext::new("2.5.29.29", der::sequence(&[])).critical());
-            lists.middle.revoked.push(entry);
-        }),
-        ("removeFromCRL", "removeFromCRL", |story, lists| {
-            leaf_revoked(lists, story, |entry| entry.reason(8));
-        }),
-        ("a reason that does not exist", "malformed", |story, lists| {
-            leaf_revoked(lists, story, |entry| entry.reason(7));
-        }),
-        ("a certificate twice", "twice", |story, lists| {
-            leaf_revoked(lists, story, |entry| entry.reason(4));
-            leaf_revoked(lists, story, |entry| entry.reason(1));
-        }),
-        ("a byte behind the list", "DER", |story, lists| {
-            let mut all = lists.sign(story);
-            all[1].push(0);
-            story.crls = Some(all);
-        }),
-        ("no list at all", "no revocation list", |story, _| story.crls = Some(Vec::new())),
-    ];
-    for (name, says, change) in cases {
+    for (name, says, change) in UNTOLD {
         let (code, text) = outcome(change);
         assert!(code == UNKNOWN && text.contains(says), "{name}: {code}: {text}");
     }

@@ -94,7 +94,6 @@ fn a_good_timestamp_gives_its_time() {
 
 #[test]
 fn what_is_allowed_is_accepted() {
-    type Change = fn(&mut Story);
     let allowed: &[(&str, Change)] = &[
         ("SHA-384", |story| story.edit = |draft| draft.imprint_hash = "2.16.840.1.101.3.4.2.2".to_owned()),
         ("SHA-512", |story| story.edit = |draft| draft.imprint_hash = "2.16.840.1.101.3.4.2.3".to_owned()),
@@ -147,151 +146,139 @@ fn what_is_allowed_is_accepted() {
     }
 }
 
+type Change = fn(&mut Story);
+
+const FLAWS: &[(&str, &str, Change)] = &[
+    ("of something else", "of something else", |story| story.edit = |draft| draft.over = b"other".to_vec()),
+    ("SHA-1", "1.3.14.3.2.26", |story| story.edit = |draft| draft.imprint_hash = "1.3.14.3.2.26".to_owned()),
+    ("SHA-1 of the attributes", "1.3.14.3.2.26", |story| {
+        story.edit = |draft| draft.digest = "1.3.14.3.2.26".to_owned();
+    }),
+    ("another hash in the signature's name", "1.2.840.10045.4.3.3", |story| {
+        story.edit = |draft| draft.algorithm = Some(der::sequence(&[der::oid("1.2.840.10045.4.3.3")]));
+    }),
+    ("signed by a stranger", "its signature does not verify", |story| story.key = TestKey::p256("stranger")),
+    ("a bit of the signature", "its signature does not verify", |story| {
+        story.edit_bytes = |token| *token.last_mut().unwrap() ^= 1;
+    }),
+    ("a second later", "signed attributes are of another content", |story| {
+        story.edit_bytes = |token| {
+            let at = token.windows(15).position(|part| part == b"20250601120000Z").unwrap();
+            token[at + 13] = b'1';
+        };
+    }),
+    ("an authority that nobody trusts", "none of the 1 trusted", |story| {
+        story.edit = |draft| draft.certificates.clear();
+    }),
+    ("a root that nobody trusts", "leads to no trusted anchor", |story| {
+        story.leaf.issuer = der::name("Elsewhere");
+    }),
+    ("a leaf that a stranger signed", "does not verify with the key of", |story| {
+        story.leaf_by = Some(TestKey::p256("stranger"));
+    }),
+    ("no signed certificate", "which certificate signed it", |story| story.edit = |draft| draft.names = None),
+    ("another signed certificate", "which certificate signed it", |story| {
+        story.edit = |draft| draft.names = Some(b"another".to_vec());
+    }),
+    ("SHA-1 names the certificate", "which certificate signed it", |story| {
+        story.edit = |draft| {
+            draft.names = None;
+            let id = der::sequence(&[der::octets(&[7; 20])]);
+            let old = der::sequence(&[der::sequence(&[id])]);
+            draft.more_attributes.push(TimestampDraft::attribute("1.2.840.113549.1.9.16.2.12", old));
+        };
+    }),
+    ("expired", "not at 2025-06-01T12:00:00Z", |story| story.leaf.not_after = "20250601115959Z".to_owned()),
+    ("not yet valid", "not at 2025-06-01T12:00:00Z", |story| {
+        story.leaf.not_before = "20250601120001Z".to_owned();
+    }),
+    ("an expired root", "CN=TSA Root", |story| story.root.not_after = "20250101000000Z".to_owned()),
+    ("an extendedKeyUsage that is not critical", "not critical", |story| {
+        story.leaf.put(Ext::purposes(&[purpose::TIME_STAMPING]));
+    }),
+    ("more purposes", "more than timeStamping", |story| {
+        story.leaf.put(Ext::purposes(&[purpose::TIME_STAMPING, purpose::CODE_SIGNING]).critical());
+    }),
+    ("another purpose", "timeStamping", |story| {
+        story.leaf.put(Ext::purposes(&[purpose::CODE_SIGNING]).critical());
+    }),
+    ("any purpose", "timeStamping", |story| {
+        story.leaf.put(Ext::purposes(&[purpose::ANY]).critical());
+    }),
+    ("no purpose", "timeStamping", |story| {
+        story.leaf.remove("2.5.29.37");
+    }),
+    ("a key for certificates", "keyCertSign", |story| {
+        story.leaf.put(Ext::usage(&[usage::DIGITAL_SIGNATURE, usage::KEY_CERT_SIGN]));
+    }),
+    ("a key for encipherment", "digitalSignature", |story| {
+        story.leaf.put(Ext::usage(&[usage::KEY_ENCIPHERMENT]));
+    }),
+    ("an authority of certificates", "CA:TRUE", |story| {
+        story.leaf.put(Ext::authority(None));
+    }),
+    ("another content", "no timestamp", |story| {
+        story.edit = |draft| draft.content_type = "1.2.840.113549.1.7.1".to_owned();
+    }),
+    ("another content in the signed attributes", "of another content", |story| {
+        story.edit = |draft| draft.signed_content_type = "1.2.840.113549.1.7.1".to_owned();
+    }),
+    ("two signers", "exactly one signer", |story| story.edit = |draft| draft.signers = 2),
+    ("no signer", "exactly one signer", |story| story.edit = |draft| draft.signers = 0),
+    ("a signed attribute twice", "stands twice", |story| {
+        story.edit = |draft| {
+            draft
+                .more_attributes
+                .push(TimestampDraft::attribute("1.2.840.113549.1.9.4", der::octets(&[7; 32])));
+        };
+    }),
+    ("version 2", "version 1", |story| story.edit = |draft| draft.version = 2),
+    ("a critical extension", "critical", |story| {
+        story.edit = |draft| draft.extensions.push(Ext::new("1.2.3.4", der::null()).critical());
+    }),
+    ("a time without a zone", "time", |story| story.edit = |draft| draft.time = "20250601120000".to_owned()),
+    ("a time of another zone", "time", |story| {
+        story.edit = |draft| draft.time = "20250601120000+0200".to_owned();
+    }),
+    ("a thirteenth month", "time", |story| story.edit = |draft| draft.time = "20251301120000Z".to_owned()),
+    ("a point without a fraction", "time", |story| {
+        story.edit = |draft| draft.time = "20250601120000.Z".to_owned();
+    }),
+    ("a fraction that ends in zero", "time", |story| {
+        story.edit = |draft| draft.time = "20250601120000.50Z".to_owned();
+    }),
+    ("a fraction of a thousand digits", "time", |story| {
+        story.edit = |draft| draft.time = format!("20250601120000.{}Z", "1".repeat(1000));
+    }),
+    ("seventeen certificates", "too many", |story| {
+        story.edit = |draft| draft.certificates = vec![draft.certificates[0].clone(); 17];
+    }),
+    ("cut short", "structure", |story| {
+        story.edit_bytes = |token| {
+            token.pop();
+        }
+    }),
+    ("a byte behind it", "structure", |story| story.edit_bytes = |token| token.push(0)),
+    ("nothing", "structure", |story| story.edit_bytes = Vec::clear),
+    ("257 KiB", "longer than any", |story| story.edit_bytes = |token| token.resize(257 * 1024, 0)),
+    ("rejected", "status 2", |story| {
+        story.edit_bytes = |token| *token = der::sequence(&[der::sequence(&[der::integer(2)])]);
+    }),
+    ("granted, and empty", "holds none", |story| {
+        story.edit_bytes = |token| *token = der::sequence(&[der::sequence(&[der::integer(0)])]);
+    }),
+    ("waiting, with a token", "status 3", |story| {
+        story.edit_bytes = |token| {
+            let at = token.windows(3).position(|part| part == [2, 1, 0]).unwrap();
+            token[at + 2] = 3;
+        };
+    }),
+];
+
 #[test]
 fn every_flaw_is_refused_for_its_own_reason() {
-    type Change = fn(&mut Story);
-    let flaws: &[(&str, &str, Change)] = &[
-        ("of something else", "of something else", |story| {
-            story.edit = |draft| draft.over = b"other".to_vec()
-        }),
-        ("SHA-1", "1.3.14.3.2.26", |story| {
-            story.edit = |draft| draft.imprint_hash = "1.3.14.3.2.26".to_owned()
-        }),
-        ("SHA-1 of the attributes", "1.3.14.3.2.26", |story| {
-            story.edit = |draft| draft.digest = "1.3.14.3.2.26".to_owned()
-        }),
-        ("another hash in the signature's name", "1.2.840.10045.4.3.3", |story| {
-            story.edit = |draft| draft.algorithm = Some(der::sequence(&[der::oid("1.2.840.10045.4.3.3")]));
-        }),
-        ("signed by a stranger", "its signature does not verify", |story| {
-            story.key = TestKey::p256("stranger")
-        }),
-        ("a bit of the signature", "its signature does not verify", |story| {
-            story.edit_bytes = |token| *token.last_mut().unwrap() ^= 1;
-        }),
-        ("a second later", "signed attributes are of another content", |story| {
-            story.edit_bytes = |token| {
-                let at = token.windows(15).position(|part| part == b"20250601120000Z").unwrap();
-                token[at + 13] = b'1';
-            };
-        }),
-        ("an authority that nobody trusts", "none of the 1 trusted", |story| {
-            story.edit = |draft| draft.certificates.clear();
-        }),
-        ("a root that nobody trusts", "leads to no trusted anchor", |story| {
-            story.leaf.issuer = der::name("Elsewhere");
-        }),
-        ("a leaf that a stranger signed", "does not verify with the key of", |story| {
-            story.leaf_by = Some(TestKey::p256("stranger"));
-        }),
-        ("no signed certificate", "which certificate signed it", |story| {
-            story.edit = |draft| draft.names = None
-        }),
-        ("another signed certificate", "which certificate signed it", |story| {
-            story.edit = |draft| draft.names = Some(b"another".to_vec());
-        }),
-        ("SHA-1 names the certificate", "which certificate signed it", |story| {
-            story.edit = |draft| {
-                draft.names = None;
-                let id = der::sequence(&[der::octets(&[7; 20])]);
-                let old = der::sequence(&[der::sequence(&[id])]);
-                draft.more_attributes.push(TimestampDraft::attribute("1.2.840.113549.1.9.16.2.12", old));
-            };
-        }),
-        ("expired", "not at 2025-06-01T12:00:00Z", |story| {
-            story.leaf.not_after = "20250601115959Z".to_owned()
-        }),
-        ("not yet valid", "not at 2025-06-01T12:00:00Z", |story| {
-            story.leaf.not_before = "20250601120001Z".to_owned()
-        }),
-        ("an expired root", "CN=TSA Root", |story| story.root.not_after = "20250101000000Z".to_owned()),
-        ("an extendedKeyUsage that is not critical", "not critical", |story| {
-            story.leaf.put(Ext::purposes(&[purpose::TIME_STAMPING]));
-        }),
-        ("more purposes", "more than timeStamping", |story| {
-            story.leaf.put(Ext::purposes(&[purpose::TIME_STAMPING, purpose::CODE_SIGNING]).critical());
-        }),
-        ("another purpose", "timeStamping", |story| {
-            story.leaf.put(Ext::purposes(&[purpose::CODE_SIGNING]).critical());
-        }),
-        ("any purpose", "timeStamping", |story| {
-            story.leaf.put(Ext::purposes(&[purpose::ANY]).critical());
-        }),
-        ("no purpose", "timeStamping", |story| {
-            story.leaf.remove("2.5.29.37");
-        }),
-        ("a key for certificates", "keyCertSign", |story| {
-            story.leaf.put(Ext::usage(&[usage::DIGITAL_SIGNATURE, usage::KEY_CERT_SIGN]));
-        }),
-        ("a key for encipherment", "digitalSignature", |story| {
-            story.leaf.put(Ext::usage(&[usage::KEY_ENCIPHERMENT]));
-        }),
-        ("an authority of certificates", "CA:TRUE", |story| {
-            story.leaf.put(Ext::authority(None));
-        }),
-        ("another content", "no timestamp", |story| {
-            story.edit = |draft| draft.content_type = "1.2.840.113549.1.7.1".to_owned()
-        }),
-        ("another content in the signed attributes", "of another content", |story| {
-            story.edit = |draft| draft.signed_content_type = "1.2.840.113549.1.7.1".to_owned();
-        }),
-        ("two signers", "exactly one signer", |story| story.edit = |draft| draft.signers = 2),
-        ("no signer", "exactly one signer", |story| story.edit = |draft| draft.signers = 0),
-        ("a signed attribute twice", "stands twice", |story| {
-            story.edit = |draft| {
-                draft
-                    .more_attributes
-                    .push(TimestampDraft::attribute("1.2.840.113549.1.9.4", der::octets(&[7; 32])));
-            };
-        }),
-        ("version 2", "version 1", |story| story.edit = |draft| draft.version = 2),
-        ("a critical extension", "critical", |story| {
-            story.edit = |draft| draft.extensions.push(Ext::new("1.2.3.4", der::null()).critical());
-        }),
-        ("a time without a zone", "time", |story| {
-            story.edit = |draft| draft.time = "20250601120000".to_owned()
-        }),
-        ("a time of another zone", "time", |story| {
-            story.edit = |draft| draft.time = "20250601120000+0200".to_owned()
-        }),
-        ("a thirteenth month", "time", |story| {
-            story.edit = |draft| draft.time = "20251301120000Z".to_owned()
-        }),
-        ("a point without a fraction", "time", |story| {
-            story.edit = |draft| draft.time = "20250601120000.Z".to_owned()
-        }),
-        ("a fraction that ends in zero", "time", |story| {
-            story.edit = |draft| draft.time = "20250601120000.50Z".to_owned()
-        }),
-        ("a fraction of a thousand digits", "time", |story| {
-            story.edit = |draft| draft.time = format!("20250601120000.{}Z", "1".repeat(1000));
-        }),
-        ("seventeen certificates", "too many", |story| {
-            story.edit = |draft| draft.certificates = vec![draft.certificates[0].clone(); 17];
-        }),
-        ("cut short", "structure", |story| {
-            story.edit_bytes = |token| {
-                token.pop();
-            }
-        }),
-        ("a byte behind it", "structure", |story| story.edit_bytes = |token| token.push(0)),
-        ("nothing", "structure", |story| story.edit_bytes = Vec::clear),
-        ("257 KiB", "longer than any", |story| story.edit_bytes = |token| token.resize(257 * 1024, 0)),
-        ("rejected", "status 2", |story| {
-            story.edit_bytes = |token| *token = der::sequence(&[der::sequence(&[der::integer(2)])]);
-        }),
-        ("granted, and empty", "holds none", |story| {
-            story.edit_bytes = |token| *token = der::sequence(&[der::sequence(&[der::integer(0)])]);
-        }),
-        ("waiting, with a token", "status 3", |story| {
-            story.edit_bytes = |token| {
-                let at = token.windows(3).position(|part| part == [2, 1, 0]).unwrap();
-                token[at + 2] = 3;
-            };
-        }),
-    ];
     let mut wrong = Vec::new();
-    for (name, says, change) in flaws {
+    for (name, says, change) in FLAWS {
         let mut story = Story::new();
         change(&mut story);
         let (code, text) = said(&story.verify());

@@ -10,7 +10,7 @@ pub fn value(tag: u8, content: &[u8]) -> Vec<u8> {
         0..0x80 => out.push(u8::try_from(length).unwrap()),
         0x80..0x100 => out.extend([0x81, u8::try_from(length).unwrap()]),
         0x100..0x1_0000 => {
-            out.extend([0x82, u8::try_from(length >> 8).unwrap(), u8::try_from(length & 0xff).unwrap()])
+            out.extend([0x82, u8::try_from(length >> 8).unwrap(), u8::try_from(length & 0xff).unwrap()]);
         }
         _ => {
             let bytes = u32::try_from(length).unwrap().to_be_bytes();
@@ -112,7 +112,7 @@ pub fn named(attributes: &[(&str, Vec<u8>)]) -> Vec<u8> {
 /// Time of a certificate or a list (RFC 5280, section 4.1.2.5): `UTCTime` until 2049. The text is `YYYYMMDDhhmmssZ`.
 pub fn time(text: &str) -> Vec<u8> {
     assert_eq!(text.len(), 15, "{text}");
-    if text < "2050" && text >= "1950" { value(0x17, &text.as_bytes()[2..]) } else { generalized(text) }
+    if ("1950".."2050").contains(&text) { value(0x17, &text.as_bytes()[2..]) } else { generalized(text) }
 }
 
 /// `GeneralizedTime`.
@@ -129,7 +129,8 @@ pub fn pem(label: &str, content: &[u8]) -> String {
 pub fn moment(text: &str) -> std::time::SystemTime {
     assert!(text.len() == 15 && text.ends_with('Z'), "{text}");
     let number = |from: usize, to: usize| text[from..to].parse::<u64>().unwrap();
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap =
+        |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let (year, month) = (number(0, 4), number(4, 6));
     let lengths = [31, if is_leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let days: u64 = (1970..year).map(|year| if is_leap(year) { 366 } else { 365 }).sum::<u64>()

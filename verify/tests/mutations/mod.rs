@@ -238,19 +238,19 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     row("the leaf is expired", EXPIRED, "CN=Release", Refuses, |story| at(story, "20300101000001Z")),
     row("the leaf is not yet valid", EXPIRED, "CN=Release", Refuses, |story| at(story, "20231231235959Z")),
     row("the authority is expired", EXPIRED, "CN=Middle", Refuses, |story| {
-        story.middle.not_after = "20250101000000Z".to_owned();
+        "20250101000000Z".clone_into(&mut story.middle.not_after);
     }),
     row("the authority is not yet valid", EXPIRED, "CN=Middle", Refuses, |story| {
-        story.middle.not_before = "20270101000000Z".to_owned();
+        "20270101000000Z".clone_into(&mut story.middle.not_before);
     }),
     row("the anchor is expired", EXPIRED, "CN=Root", Refuses, |story| {
-        story.root.not_after = "20250101000000Z".to_owned();
+        "20250101000000Z".clone_into(&mut story.root.not_after);
     }),
     row("the anchor is not yet valid", EXPIRED, "CN=Root", Refuses, |story| {
-        story.root.not_before = "20270101000000Z".to_owned();
+        "20270101000000Z".clone_into(&mut story.root.not_before);
     }),
     row("an intermediate anchor that is expired", EXPIRED, "CN=Middle", Refuses, |story| {
-        story.middle.not_after = "20250101000000Z".to_owned();
+        "20250101000000Z".clone_into(&mut story.middle.not_after);
         story.anchors = Some(vec![story.middle.sign(&story.root_key)]);
     }),
     // Algorithms and keys.
@@ -357,47 +357,47 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     }),
     // Name constraints. RUSTSEC-2026-0098 and others: names of kinds that were not looked at.
     row("a DNS name that is not permitted", REFUSED, "evil.test", Refuses, |story| {
-        limited(story, &[general::dns("example.test")], &[], &[general::dns("evil.test")])
+        limited(story, &[general::dns("example.test")], &[], &[general::dns("evil.test")]);
     }),
     row("a DNS name that only ends alike", REFUSED, "badexample.test", Refuses, |story| {
-        limited(story, &[general::dns("example.test")], &[], &[general::dns("badexample.test")])
+        limited(story, &[general::dns("example.test")], &[], &[general::dns("badexample.test")]);
     }),
     row("a DNS name that is excluded", REFUSED, "a.evil.test", Refuses, |story| {
-        limited(story, &[], &[general::dns("EVIL.test")], &[general::dns("a.evil.test")])
+        limited(story, &[], &[general::dns("EVIL.test")], &[general::dns("a.evil.test")]);
     }),
     row("a wildcard around what is excluded", REFUSED, "*.example.test", NotAsked, |story| {
-        limited(story, &[], &[general::dns("secret.example.test")], &[general::dns("*.example.test")])
+        limited(story, &[], &[general::dns("secret.example.test")], &[general::dns("*.example.test")]);
     }),
     row("a wildcard above what is permitted", REFUSED, "*.test", NotAsked, |story| {
-        limited(story, &[general::dns("example.test")], &[], &[general::dns("*.test")])
+        limited(story, &[general::dns("example.test")], &[], &[general::dns("*.test")]);
     }),
     row("an e-mail address of another host", REFUSED, "evil.test", Refuses, |story| {
-        limited(story, &[general::email("example.test")], &[], &[general::email("me@evil.test")])
+        limited(story, &[general::email("example.test")], &[], &[general::email("me@evil.test")]);
     }),
     row("an e-mail address of a host below", REFUSED, "sub.example.test", Refuses, |story| {
-        limited(story, &[general::email("example.test")], &[], &[general::email("me@sub.example.test")])
+        limited(story, &[general::email("example.test")], &[], &[general::email("me@sub.example.test")]);
     }),
     row("another mailbox", REFUSED, "you@example.test", Refuses, |story| {
-        limited(story, &[general::email("me@example.test")], &[], &[general::email("you@example.test")])
+        limited(story, &[general::email("me@example.test")], &[], &[general::email("you@example.test")]);
     }),
     row("an e-mail address with two hosts", REFUSED, "evil.test", NotAsked, |story| {
-        limited(story, &[], &[general::email("evil.test")], &[general::email("me@evil.test@example.test")])
+        limited(story, &[], &[general::email("evil.test")], &[general::email("me@evil.test@example.test")]);
     }),
     row("an e-mail address in the subject", REFUSED, "me@evil.test", Refuses, |story| {
         limited(story, &[general::email("example.test")], &[], &[general::email("me@example.test")]);
         story.leaf.subject = der::named(&[("1.2.840.113549.1.9.1", der::value(0x16, b"me@evil.test"))]);
     }),
     row("a URI of another host", REFUSED, "evil.test", Refuses, |story| {
-        limited(story, &[general::uri(".example.test")], &[], &[general::uri("https://evil.test/x")])
+        limited(story, &[general::uri(".example.test")], &[], &[general::uri("https://evil.test/x")]);
     }),
     row("a URI whose host hides behind a user", REFUSED, "evil.test", NotAsked, |story| {
-        limited(story, &[], &[general::uri("evil.test")], &[general::uri("https://good.test@evil.test/")])
+        limited(story, &[], &[general::uri("evil.test")], &[general::uri("https://good.test@evil.test/")]);
     }),
     row("a URI of an address", REFUSED, "127.0.0.1", NotAsked, |story| {
-        limited(story, &[], &[general::uri("evil.test")], &[general::uri("https://127.0.0.1/")])
+        limited(story, &[], &[general::uri("evil.test")], &[general::uri("https://127.0.0.1/")]);
     }),
     row("a URI without a host", REFUSED, "urn:x:y", NotAsked, |story| {
-        limited(story, &[general::uri("example.test")], &[], &[general::uri("urn:x:y")])
+        limited(story, &[general::uri("example.test")], &[], &[general::uri("urn:x:y")]);
     }),
     row("a subject that is not permitted", REFUSED, "CN=Release", Refuses, |story| {
         let example = der::named(&[("2.5.4.10", der::utf8("Example"))]);
@@ -409,20 +409,20 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
             &[],
             &[general::directory(&der::named(&[("2.5.4.3", der::value(0x13, b"RELEASE"))]))],
             &[],
-        )
+        );
     }),
     row("an authority whose subject is excluded", REFUSED, "CN=Middle", Refuses, |story| {
-        limited(story, &[], &[general::directory(&der::name("Middle"))], &[])
+        limited(story, &[], &[general::directory(&der::name("Middle"))], &[]);
     }),
     row("constraints of the authority, not the anchor", REFUSED, "evil.test", Refuses, |story| {
         story.middle.put(Ext::constraints(&[general::dns("example.test")], &[]));
         story.leaf.put(names(&[general::dns("evil.test")]));
     }),
     row("constraints of addresses", REFUSED, "not understood", NotAsked, |story| {
-        limited(story, &[general::address(&[10, 0, 0, 0, 255, 0, 0, 0])], &[], &[general::dns("x.test")])
+        limited(story, &[general::address(&[10, 0, 0, 0, 255, 0, 0, 0])], &[], &[general::dns("x.test")]);
     }),
     row("constraints of a kind that the leaf has not", REFUSED, "not understood", Accepts, |story| {
-        limited(story, &[], &[general::address(&[10, 0, 0, 0, 255, 0, 0, 0])], &[general::dns("x.test")])
+        limited(story, &[], &[general::address(&[10, 0, 0, 0, 255, 0, 0, 0])], &[general::dns("x.test")]);
     }),
     row("constraints with a maximum", REFUSED, "a minimum or a maximum", NotAsked, |story| {
         let tree = der::sequence(&[general::dns("example.test"), der::value(0x81, &[3])]);
