@@ -153,7 +153,7 @@ const ALLOWED: &[(&str, Change)] = &[
     }),
     ("an expired twin of the authority, and a good one", |story| {
         let mut expired = story.middle.clone();
-        expired.not_after = "20220101000000Z".to_owned();
+        "20220101000000Z".clone_into(&mut expired.not_after);
         expired.serial += 1;
         let expired = expired.sign(&story.root_key);
         story.beside.push(expired);
@@ -285,7 +285,7 @@ fn all_times_count() {
 #[test]
 fn cve_2026_24122() {
     let mut story = Story::new();
-    story.middle.not_after = "20250101000000Z".to_owned();
+    "20250101000000Z".clone_into(&mut story.middle.not_after);
     let (code, text) = said(&story.verify());
     assert_eq!(code, "E-CERTIFICATE-EXPIRED");
     assert!(text.contains("CN=Middle") && text.contains("2025-01-01T00:00:00Z"), "{text}");
@@ -372,7 +372,7 @@ fn a_certificate_that_is_its_own_anchor_is_known_by_its_key_alone() {
 fn subjects_are_written_as_rfc_4514_says() {
     let utf8 = |text: &str| der::utf8(text);
     let bmp = der::value(0x1e, &[0, 65]);
-    let names: &[(&[(&str, Vec<u8>)], &str)] = &[
+    let names: [(&[_], &str); 8] = [
         (
             &[("2.5.4.6", der::value(0x13, b"CH")), ("2.5.4.10", utf8("A, B")), ("2.5.4.3", utf8("x"))],
             "CN=x,O=A\\, B,C=CH",
@@ -391,7 +391,7 @@ fn subjects_are_written_as_rfc_4514_says() {
     for (attributes, expected) in names {
         let mut story = Story::new();
         story.leaf.subject = der::named(attributes);
-        assert_eq!(story.verify().unwrap().subject(), *expected);
+        assert_eq!(story.verify().unwrap().subject(), expected);
     }
     // Two attributes in one part.
     let mut story = Story::new();

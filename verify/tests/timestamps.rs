@@ -95,8 +95,12 @@ fn a_good_timestamp_gives_its_time() {
 #[test]
 fn what_is_allowed_is_accepted() {
     let allowed: &[(&str, Change)] = &[
-        ("SHA-384", |story| story.edit = |draft| draft.imprint_hash = "2.16.840.1.101.3.4.2.2".to_owned()),
-        ("SHA-512", |story| story.edit = |draft| draft.imprint_hash = "2.16.840.1.101.3.4.2.3".to_owned()),
+        ("SHA-384", |story| {
+            story.edit = |draft| "2.16.840.1.101.3.4.2.2".clone_into(&mut draft.imprint_hash);
+        }),
+        ("SHA-512", |story| {
+            story.edit = |draft| "2.16.840.1.101.3.4.2.3".clone_into(&mut draft.imprint_hash);
+        }),
         ("RSA, named by its key", |story| {
             story.key = TestKey::rsa();
             story.leaf.spki = story.key.spki();
@@ -111,12 +115,12 @@ fn what_is_allowed_is_accepted() {
         ("Ed25519 over SHA-512", |story| {
             story.key = TestKey::ed25519("tsa");
             story.leaf.spki = story.key.spki();
-            story.edit = |draft| draft.digest = "2.16.840.1.101.3.4.2.3".to_owned();
+            story.edit = |draft| "2.16.840.1.101.3.4.2.3".clone_into(&mut draft.digest);
         }),
         ("P-384 over SHA-384", |story| {
             story.key = TestKey::p384("tsa");
             story.leaf.spki = story.key.spki();
-            story.edit = |draft| draft.digest = "2.16.840.1.101.3.4.2.2".to_owned();
+            story.edit = |draft| "2.16.840.1.101.3.4.2.2".clone_into(&mut draft.digest);
         }),
         ("no certificate inside, named in the chain", |story| {
             story.pinned = true;
@@ -137,7 +141,7 @@ fn what_is_allowed_is_accepted() {
         ("nonRepudiation", |story| {
             story.leaf.put(Ext::usage(&[usage::NON_REPUDIATION]));
         }),
-        ("expired since", |story| story.leaf.not_after = "20250601120000Z".to_owned()),
+        ("expired since", |story| "20250601120000Z".clone_into(&mut story.leaf.not_after)),
     ];
     for (name, change) in allowed {
         let mut story = Story::new();
@@ -150,9 +154,11 @@ type Change = fn(&mut Story);
 
 const FLAWS: &[(&str, &str, Change)] = &[
     ("of something else", "of something else", |story| story.edit = |draft| draft.over = b"other".to_vec()),
-    ("SHA-1", "1.3.14.3.2.26", |story| story.edit = |draft| draft.imprint_hash = "1.3.14.3.2.26".to_owned()),
+    ("SHA-1", "1.3.14.3.2.26", |story| {
+        story.edit = |draft| "1.3.14.3.2.26".clone_into(&mut draft.imprint_hash);
+    }),
     ("SHA-1 of the attributes", "1.3.14.3.2.26", |story| {
-        story.edit = |draft| draft.digest = "1.3.14.3.2.26".to_owned();
+        story.edit = |draft| "1.3.14.3.2.26".clone_into(&mut draft.digest);
     }),
     ("another hash in the signature's name", "1.2.840.10045.4.3.3", |story| {
         story.edit = |draft| draft.algorithm = Some(der::sequence(&[der::oid("1.2.840.10045.4.3.3")]));
@@ -188,11 +194,13 @@ const FLAWS: &[(&str, &str, Change)] = &[
             draft.more_attributes.push(TimestampDraft::attribute("1.2.840.113549.1.9.16.2.12", old));
         };
     }),
-    ("expired", "not at 2025-06-01T12:00:00Z", |story| story.leaf.not_after = "20250601115959Z".to_owned()),
-    ("not yet valid", "not at 2025-06-01T12:00:00Z", |story| {
-        story.leaf.not_before = "20250601120001Z".to_owned();
+    ("expired", "not at 2025-06-01T12:00:00Z", |story| {
+        "20250601115959Z".clone_into(&mut story.leaf.not_after);
     }),
-    ("an expired root", "CN=TSA Root", |story| story.root.not_after = "20250101000000Z".to_owned()),
+    ("not yet valid", "not at 2025-06-01T12:00:00Z", |story| {
+        "20250601120001Z".clone_into(&mut story.leaf.not_before);
+    }),
+    ("an expired root", "CN=TSA Root", |story| "20250101000000Z".clone_into(&mut story.root.not_after)),
     ("an extendedKeyUsage that is not critical", "not critical", |story| {
         story.leaf.put(Ext::purposes(&[purpose::TIME_STAMPING]));
     }),
@@ -218,10 +226,10 @@ const FLAWS: &[(&str, &str, Change)] = &[
         story.leaf.put(Ext::authority(None));
     }),
     ("another content", "no timestamp", |story| {
-        story.edit = |draft| draft.content_type = "1.2.840.113549.1.7.1".to_owned();
+        story.edit = |draft| "1.2.840.113549.1.7.1".clone_into(&mut draft.content_type);
     }),
     ("another content in the signed attributes", "of another content", |story| {
-        story.edit = |draft| draft.signed_content_type = "1.2.840.113549.1.7.1".to_owned();
+        story.edit = |draft| "1.2.840.113549.1.7.1".clone_into(&mut draft.signed_content_type);
     }),
     ("two signers", "exactly one signer", |story| story.edit = |draft| draft.signers = 2),
     ("no signer", "exactly one signer", |story| story.edit = |draft| draft.signers = 0),
@@ -236,16 +244,20 @@ const FLAWS: &[(&str, &str, Change)] = &[
     ("a critical extension", "critical", |story| {
         story.edit = |draft| draft.extensions.push(Ext::new("1.2.3.4", der::null()).critical());
     }),
-    ("a time without a zone", "time", |story| story.edit = |draft| draft.time = "20250601120000".to_owned()),
-    ("a time of another zone", "time", |story| {
-        story.edit = |draft| draft.time = "20250601120000+0200".to_owned();
+    ("a time without a zone", "time", |story| {
+        story.edit = |draft| "20250601120000".clone_into(&mut draft.time);
     }),
-    ("a thirteenth month", "time", |story| story.edit = |draft| draft.time = "20251301120000Z".to_owned()),
+    ("a time of another zone", "time", |story| {
+        story.edit = |draft| "20250601120000+0200".clone_into(&mut draft.time);
+    }),
+    ("a thirteenth month", "time", |story| {
+        story.edit = |draft| "20251301120000Z".clone_into(&mut draft.time);
+    }),
     ("a point without a fraction", "time", |story| {
-        story.edit = |draft| draft.time = "20250601120000.Z".to_owned();
+        story.edit = |draft| "20250601120000.Z".clone_into(&mut draft.time);
     }),
     ("a fraction that ends in zero", "time", |story| {
-        story.edit = |draft| draft.time = "20250601120000.50Z".to_owned();
+        story.edit = |draft| "20250601120000.50Z".clone_into(&mut draft.time);
     }),
     ("a fraction of a thousand digits", "time", |story| {
         story.edit = |draft| draft.time = format!("20250601120000.{}Z", "1".repeat(1000));
@@ -354,10 +366,11 @@ fn tob_sigstore_11() {
 
 #[test]
 fn fractions_of_a_second_are_read() {
-    let times: &[(fn(&mut TimestampDraft), Duration)] = &[
-        (|draft| draft.time = "20250601120000.5Z".to_owned(), Duration::from_millis(500)),
-        (|draft| draft.time = "20250601120000.001Z".to_owned(), Duration::from_millis(1)),
-        (|draft| draft.time = "20250601120000.123456789Z".to_owned(), Duration::from_nanos(123_456_789)),
+    type Edit = fn(&mut TimestampDraft);
+    let times: &[(Edit, Duration)] = &[
+        (|draft| "20250601120000.5Z".clone_into(&mut draft.time), Duration::from_millis(500)),
+        (|draft| "20250601120000.001Z".clone_into(&mut draft.time), Duration::from_millis(1)),
+        (|draft| "20250601120000.123456789Z".clone_into(&mut draft.time), Duration::from_nanos(123_456_789)),
     ];
     for (edit, more) in times {
         let mut story = Story::new();
@@ -407,8 +420,8 @@ fn openssl_makes_timestamps_and_reads_ours() {
     let mut story = Story::new();
     story.key = TestKey::rsa();
     story.leaf.spki = story.key.spki();
-    story.root.not_after = "20491231235959Z".to_owned();
-    story.leaf.not_after = "20491231235959Z".to_owned();
+    "20491231235959Z".clone_into(&mut story.root.not_after);
+    "20491231235959Z".clone_into(&mut story.leaf.not_after);
     fs::write(path("data"), OVER).unwrap();
     fs::write(path("chain.pem"), story.chain()).unwrap();
     fs::write(path("tsa.pem"), der::pem("CERTIFICATE", &story.certificate())).unwrap();
