@@ -313,6 +313,49 @@ fn rustsec_2023_0053() {
     assert!(code == "E-CERTIFICATE" && text.contains("100 signature checks"), "{code} {text}");
 }
 
+/// CVE-2023-25656 (GHSA-87x9-7grx-m28v): memory was exhausted by certificates without number. They are counted before the
+/// first one is read.
+#[test]
+fn cve_2023_25656() {
+    let mut story = Story::new();
+    story.edit = |given| given.resize(100_000, b"not even a certificate".to_vec());
+    let (code, text) = said(&story.verify());
+    assert!(code == "E-CERTIFICATE" && text.contains("100000 certificates"), "{code} {text}");
+}
+
+/// RUSTSEC-2026-0098: constraints of URIs were not looked at. RUSTSEC-2026-0099: a wildcard got around constraints of DNS
+/// names.
+#[test]
+fn rustsec_2026_0098_and_0099() {
+    let outcome = |permitted: &[Vec<u8>], excluded: &[Vec<u8>], has: Vec<u8>| {
+        let mut story = Story::new();
+        story.root.put(Ext::constraints(permitted, excluded));
+        story.leaf.put(Ext::alternative_names(&[has]));
+        said(&story.verify()).0
+    };
+    let (uri, dns) = (general::uri, general::dns);
+    assert_eq!(outcome(&[uri("ci.example.test")], &[], uri("https://ci.example.test/x")), "ok");
+    assert_eq!(outcome(&[uri("ci.example.test")], &[], uri("https://ci.example.tes/x")), "E-CERTIFICATE");
+    assert_eq!(outcome(&[uri("ci.example.test")], &[], uri("https://x.ci.example.test/x")), "E-CERTIFICATE");
+    assert_eq!(outcome(&[], &[uri("ci.example.test")], uri("https://CI.example.test:8/x")), "E-CERTIFICATE");
+    assert_eq!(outcome(&[dns("example.test")], &[], dns("*.example.test")), "ok");
+    assert_eq!(outcome(&[dns("a.example.test")], &[], dns("*.example.test")), "E-CERTIFICATE");
+    assert_eq!(outcome(&[], &[dns("a.example.test")], dns("*.example.test")), "E-CERTIFICATE");
+}
+
+#[test]
+fn names_are_compared_with_constraints_a_bounded_number_of_times() {
+    let mut story = Story::new();
+    let many: Vec<Vec<u8>> =
+        (0..500).map(|number| general::dns(&format!("n{number}.example.test"))).collect();
+    story.root.put(Ext::constraints(&many, &[]));
+    story.leaf.put(Ext::alternative_names(&many));
+    let (code, text) = said(&story.verify());
+    assert!(code == "E-CERTIFICATE" && text.contains("more of them than are compared"), "{code} {text}");
+    story.leaf.put(Ext::alternative_names(&many[..100]));
+    assert_eq!(said(&story.verify()).0, "ok");
+}
+
 #[test]
 fn the_identity_is_matched_exactly() {
     let leaf = Story::new().verify().unwrap();

@@ -265,6 +265,28 @@ fn of_several_lists_the_current_ones_count() {
     assert_eq!(two(past, past, 1), UNKNOWN);
 }
 
+/// RUSTSEC-2026-0049: which list is responsible for a certificate was mistaken, so that a revoked one passed. Lists that are
+/// responsible for a part only are not read at all. RUSTSEC-2026-0104: a list could end the program; lists of every
+/// malformed kind are in `UNTOLD`, and in the corpus of the fuzz target.
+#[test]
+fn rustsec_2026_0049_and_0104() {
+    // A part of the authority's certificates, by the place where the list is published.
+    let (code, text) = outcome(|story, lists| {
+        let place = der::value(0x86, b"http://example.test/1.crl");
+        let name = der::context(0, &der::context(0, &place));
+        lists.middle.extensions.push(Ext::new("2.5.29.28", der::sequence(&[name])).critical());
+        leaf_revoked(lists, story, |entry| entry);
+    });
+    assert!(code == UNKNOWN && text.contains("partitioned"), "{code}: {text}");
+    // An empty set of reasons, and an empty list.
+    let (code, _) = outcome(|_, lists| {
+        let reasons = der::sequence(&[der::value(0x83, &[0])]);
+        lists.middle.extensions.push(Ext::new("2.5.29.28", reasons).critical());
+    });
+    assert_eq!(code, UNKNOWN);
+    assert_eq!(Crls::from_der([der::sequence(&[])]).unwrap_err().code(), UNKNOWN);
+}
+
 #[test]
 fn an_anchor_needs_no_list() {
     let (mut story, lists) = (Story::new(), Lists::new());

@@ -13,6 +13,9 @@ use super::names::{shown, string_of};
 use super::problem::CertificateProblem;
 use super::x509::Certificate;
 
+/// At most this many names are compared with constraints, for one pair of certificates.
+const COMPARISONS: usize = 100_000;
+
 /// Checks the names of `below`, a certificate somewhere under the one that has these constraints.
 pub(super) fn check(constraints: &NameConstraints, below: &Certificate) -> Result<(), CertificateProblem> {
     let permitted = constraints.permitted_subtrees.as_deref().unwrap_or_default();
@@ -26,17 +29,15 @@ pub(super) fn check(constraints: &NameConstraints, below: &Certificate) -> Resul
         names.push(Certified::Directory(&below.subject_name));
         names.extend(emails(&below.subject_name).map(Certified::Email));
     }
+    if names.len().saturating_mul(permitted.len() + excluded.len()) > COMPARISONS {
+        return Err(CertificateProblem::ConstraintForm { detail: "more of them than are compared" });
+    }
     for name in names {
-        let bases = |subtrees: &'_ [GeneralSubtree]| {
-            subtrees
-                .iter()
-                .filter(|subtree| name.is_of_kind(&subtree.base))
-                .map(|subtree| subtree.base.clone())
-                .collect::<Vec<_>>()
-        };
-        let permitted = bases(permitted);
-        let is_permitted = permitted.is_empty() || permitted.iter().any(|base| name.is_surely_in(base));
-        if !is_permitted || bases(excluded).iter().any(|base| name.is_perhaps_in(base)) {
+        let mut permitted = permitted.iter().filter(|subtree| name.is_of_kind(&subtree.base)).peekable();
+        let mut excluded = excluded.iter().filter(|subtree| name.is_of_kind(&subtree.base));
+        let is_permitted =
+            permitted.peek().is_none() || permitted.any(|subtree| name.is_surely_in(&subtree.base));
+        if !is_permitted || excluded.any(|subtree| name.is_perhaps_in(&subtree.base)) {
             return Err(CertificateProblem::Constrained { name: name.shown() });
         }
     }

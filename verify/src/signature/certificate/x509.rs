@@ -1,5 +1,6 @@
 //! One certificate, read strictly: DER in its one form, no extension twice, and what is needed of it taken out.
 
+use std::collections::HashSet;
 use std::time::SystemTime;
 
 use lacre_hash::Sha256Digest;
@@ -17,7 +18,7 @@ use super::names::shown;
 use super::problem::CertificateProblem;
 
 /// The longest certificate that is read, in bytes. Those in use have one to four thousand.
-const LIMIT: usize = 64 * 1024;
+const LIMIT: usize = 32 * 1024;
 
 const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
 const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
@@ -162,12 +163,11 @@ impl Known {
 
 /// Refuses a list in which an extension stands twice: two readers would take different ones.
 pub(super) fn refuse_duplicates(all: &[Extension]) -> Result<(), CertificateProblem> {
-    for (number, extension) in all.iter().enumerate() {
-        if all[..number].iter().any(|earlier| earlier.extn_id == extension.extn_id) {
-            return Err(CertificateProblem::DuplicateExtension { oid: extension.extn_id.to_string() });
-        }
+    let mut seen = HashSet::new();
+    match all.iter().find(|extension| !seen.insert(extension.extn_id)) {
+        Some(again) => Err(CertificateProblem::DuplicateExtension { oid: again.extn_id.to_string() }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// A value that is written as it would be written anew.
