@@ -40,17 +40,27 @@ pub(crate) const TABLE: &[Row] = &[
         ],
     },
     Row { exit: 2, meaning: "wrong usage", codes: &["E-REFERENCE", "E-USAGE"] },
-    Row { exit: 3, meaning: "the signature is invalid", codes: &["E-SIGNATURE-INVALID"] },
+    Row {
+        exit: 3,
+        meaning: "the signature is invalid",
+        codes: &["E-CERTIFICATE", "E-SIGNATURE-INVALID", "E-TIMESTAMP"],
+    },
     Row { exit: 4, meaning: "no signature or attestation", codes: &["E-NO-SIGNATURE"] },
     Row {
         exit: 5,
         meaning: "the signer is not trusted",
-        codes: &["E-SIGNER-UNTRUSTED", "E-TOO-FEW-SIGNERS"],
+        codes: &["E-IDENTITY-MISMATCH", "E-SIGNER-UNTRUSTED", "E-TOO-FEW-SIGNERS"],
     },
     Row {
         exit: 6,
         meaning: "expired, revoked or not yet valid",
-        codes: &["E-KEY-EXPIRED", "E-KEY-RETIRED", "E-KEY-REVOKED"],
+        codes: &[
+            "E-CERTIFICATE-EXPIRED",
+            "E-CERTIFICATE-REVOKED",
+            "E-KEY-EXPIRED",
+            "E-KEY-RETIRED",
+            "E-KEY-REVOKED",
+        ],
     },
     Row { exit: 7, meaning: "rollback, or below the floor", codes: &[] },
     Row {
@@ -82,6 +92,7 @@ pub(crate) const TABLE: &[Row] = &[
         exit: 13,
         meaning: "malformed or unsupported",
         codes: &[
+            "E-ANCHOR",
             "E-ARTIFACT",
             "E-BUNDLE",
             "E-CHUNKS",
@@ -101,6 +112,7 @@ pub(crate) const TABLE: &[Row] = &[
             "E-PAYLOAD-TYPE",
             "E-PREDICATE",
             "E-PREDICATE-TYPE",
+            "E-REVOCATION-UNKNOWN",
             "E-ROOT",
             "E-SAFETENSORS",
             "E-SIGNATURE-COUNT",

@@ -100,6 +100,7 @@ impl Subject {
 fn by_code(code: &str, subject: &Subject) -> Option<String> {
     content(code, subject)
         .or_else(|| trust(code, subject))
+        .or_else(|| certificate(code, subject))
         .or_else(|| input(code, subject))
         .or_else(|| form(code, subject))
         .or_else(|| end(code, subject))
@@ -189,6 +190,36 @@ fn trust(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
             passphrase::VARIABLE,
             if *verb == "key new" { "; --no-passphrase makes a key without one" } else { "" }
         ),
+        _ => return None,
+    })
+}
+
+fn certificate(code: &str, Subject { model, .. }: &Subject) -> Option<String> {
+    Some(match code {
+        "E-ANCHOR" => {
+            "wanted: certificates in PEM (`-----BEGIN CERTIFICATE-----`), each in DER as RFC 5280 demands".to_owned()
+        }
+        "E-CERTIFICATE" => {
+            "the signer needs another certificate: for codeSigning, from an authority, under an anchor that you trust"
+                .to_owned()
+        }
+        "E-CERTIFICATE-EXPIRED" => {
+            "ask the signer to sign again; a signature outlives its certificate only with a timestamp of a trusted authority"
+                .to_owned()
+        }
+        "E-CERTIFICATE-REVOKED" => {
+            "do not use the model: ask the signer what happened to the key".to_owned()
+        }
+        "E-IDENTITY-MISMATCH" => format!(
+            "`lacre inspect {model}` shows who claims to have signed; \
+             expect another signer only after its owner confirmed it on another way"
+        ),
+        "E-REVOCATION-UNKNOWN" => {
+            "fetch the current revocation list of every authority between the signer and the anchor".to_owned()
+        }
+        "E-TIMESTAMP" => {
+            "the timestamp proves nothing: name its authority's certificates, or ask the signer to sign again".to_owned()
+        }
         _ => return None,
     })
 }

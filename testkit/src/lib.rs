@@ -8,6 +8,7 @@
 //! | a signed model | [`Sealed::sample`], or [`Seal::of`] with the wanted name, version, key |
 //! | another statement under the same key | [`Sealed::restated`], [`Sealed::resigned`], [`resign`] |
 //! | an envelope or bundle of any shape | [`Forge`], [`edit_bundle`] |
+//! | certificates, revocation lists, timestamps | [`pki`] |
 //! | a model that was interfered with | [`tamper`] |
 //! | the committed vectors, the peers | [`places::vectors`], [`places::Peer`] |
 //!
@@ -29,6 +30,7 @@
 mod forge;
 mod model;
 mod noise;
+pub mod pki;
 pub mod places;
 mod safetensors;
 mod sealed;
