@@ -12,6 +12,8 @@ use crate::mismatch::ContentMismatch;
 /// Every code that [`VerifyError::code`] can return of its own; those of [`AttestError`], [`ManifestError`] and
 /// [`HashError`] pass through.
 pub const CODES: &[&str] = &[
+    "E-CERTIFICATE",
+    "E-CERTIFICATE-EXPIRED",
     "E-DIGEST-NOT-SIGNED",
     "E-FILE-CHANGED",
     "E-FILE-EXTRA",
@@ -20,7 +22,9 @@ pub const CODES: &[&str] = &[
     "E-FILE-RENAMED",
     "E-FILE-SIZE",
     "E-FILE-TYPE",
+    "E-IDENTITY-MISMATCH",
     "E-LIMIT",
+    "E-LOG",
     "E-NAME-MISMATCH",
     "E-NO-SIGNATURE",
     "E-NOT-FOUND",
@@ -28,6 +32,8 @@ pub const CODES: &[&str] = &[
     "E-SAFETENSORS",
     "E-SIGNATURE-INVALID",
     "E-SIGNER-UNTRUSTED",
+    "E-TIMESTAMP",
+    "E-TRUST-ROOT",
     "E-UNREADABLE",
     "E-UNSUPPORTED",
     "E-USAGE",
@@ -149,6 +155,64 @@ pub enum VerifyError {
         /// The version that was demanded.
         expected: String,
     },
+    /// A certificate, or the chain above it, is not acceptable.
+    #[error("the certificate is not acceptable: {detail}")]
+    Certificate {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A certificate was not valid at the time that counts.
+    #[error("a certificate was not valid when it was used: {detail}")]
+    CertificateExpired {
+        /// Which limit the time exceeds.
+        detail: String,
+    },
+    /// No trusted authority issued the certificate.
+    #[error("the certificate was issued by nobody who is trusted: {detail}")]
+    CertificateUntrusted {
+        /// What was looked for.
+        detail: String,
+    },
+    /// Somebody else signed than was expected.
+    #[error("signed by {}, as {} knows them: {detail}", escape(.subject), escape(.issuer))]
+    IdentityMismatch {
+        /// Whom the certificate names.
+        subject: String,
+        /// Who vouched for the name.
+        issuer: String,
+        /// In what it differs from what was expected.
+        detail: String,
+    },
+    /// An expected identity, issuer, pattern or claim cannot be used.
+    #[error("nobody can be expected like this: {detail}")]
+    IdentityUnusable {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The evidence of a transparency log is missing, or does not verify.
+    #[error("the transparency log does not vouch for this signature: {detail}")]
+    Log {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A timestamp is missing, or does not verify.
+    #[error("no acceptable timestamp: {detail}")]
+    Timestamp {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The keys and certificates of a Sigstore instance cannot be used.
+    #[error("not a usable Sigstore trusted root: {detail}")]
+    TrustRoot {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The bundle holds something that this version cannot verify.
+    #[error("cannot verify {detail}")]
+    UnsupportedEvidence {
+        /// What it is.
+        detail: String,
+    },
 }
 
 impl VerifyError {
@@ -162,16 +226,22 @@ impl VerifyError {
             Self::Hash(error) => error.code(),
             Self::Name { .. } => "E-NAME-MISMATCH",
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
-            Self::NoTrust => "E-USAGE",
+            Self::IdentityUnusable { .. } | Self::NoTrust => "E-USAGE",
             Self::NotSigned { .. } => "E-NOT-FOUND",
             Self::Safetensors { .. } => "E-SAFETENSORS",
             Self::Signature { .. } => "E-SIGNATURE-INVALID",
             Self::SignatureTooLarge { .. } => "E-LIMIT",
             Self::SignatureUnreadable { .. } | Self::Unwatched { .. } => "E-UNREADABLE",
-            Self::SignerUntrusted { .. } => "E-SIGNER-UNTRUSTED",
+            Self::CertificateUntrusted { .. } | Self::SignerUntrusted { .. } => "E-SIGNER-UNTRUSTED",
             Self::Store { .. } => "E-OUTPUT",
-            Self::Unsupported { .. } => "E-UNSUPPORTED",
+            Self::Unsupported { .. } | Self::UnsupportedEvidence { .. } => "E-UNSUPPORTED",
             Self::Version { .. } => "E-VERSION-MISMATCH",
+            Self::Certificate { .. } => "E-CERTIFICATE",
+            Self::CertificateExpired { .. } => "E-CERTIFICATE-EXPIRED",
+            Self::IdentityMismatch { .. } => "E-IDENTITY-MISMATCH",
+            Self::Log { .. } => "E-LOG",
+            Self::Timestamp { .. } => "E-TIMESTAMP",
+            Self::TrustRoot { .. } => "E-TRUST-ROOT",
         }
     }
 }

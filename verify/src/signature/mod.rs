@@ -1,6 +1,8 @@
 //! Signature and signer: a room for each kind of signer.
 
 mod key;
+#[cfg(feature = "sigstore")]
+pub(crate) mod sigstore;
 
 use lacre_attest::{Bundle, KeyAlgorithm, Material, PublicKey};
 use serde::{Serialize, Serializer};
