@@ -88,7 +88,7 @@ impl<'a> AnyBundle<'a> {
     }
 }
 
-fn texts<'a>(values: Option<Vec<&'a RawValue>>) -> Vec<&'a str> {
+fn texts(values: Option<Vec<&RawValue>>) -> Vec<&str> {
     values.unwrap_or_default().into_iter().map(RawValue::get).collect()
 }
 

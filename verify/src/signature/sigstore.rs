@@ -173,6 +173,7 @@ pub fn verify(input: &KeylessInput<'_>) -> Result<(KeylessSigner, Vouched), Veri
     let evidence = Evidence::read(Version::V03, entries.iter().copied(), timestamps.iter().copied())?;
     // Before the payload is parsed, it is signed: by somebody, at least.
     adapter::LeafKey::read(leaf)?.check(envelope)?;
+    evidence.is_about(envelope.signature())?;
     let content = Content::Statement { envelope, subject: subject_digest(envelope, input.limits)? };
     let material = SigningMaterial::Leaf(leaf);
     let pieces = Pieces { version: Version::V03, content, material, entries, timestamps };
@@ -192,6 +193,7 @@ pub fn verify_managed(
     let (entries, timestamps) = evidence_of(bundle);
     let evidence = Evidence::read(Version::V03, entries.iter().copied(), timestamps.iter().copied())?;
     envelope.verify(key)?;
+    evidence.is_about(envelope.signature())?;
     if entries.is_empty() && timestamps.is_empty() {
         return Ok(Vouched { signed_at: Vec::new(), logs: BTreeSet::new(), authorities: BTreeSet::new() });
     }
@@ -243,6 +245,7 @@ pub fn verify_pieces(
     };
     if let Content::Statement { envelope, .. } = &pieces.content {
         adapter::LeafKey::read(leaf)?.check(envelope)?;
+        evidence.is_about(envelope.signature())?;
     }
     certified(pieces, &evidence, leaf, root, identities, now)
 }

@@ -389,6 +389,16 @@ fn log_entry(entry: &LogEntry) -> Result<TransparencyLogEntry, VerifyError> {
     if let Some(proof) = &entry.proof {
         let checkpoint = CheckpointData::new(proof.checkpoint.as_str())
             .map_err(|error| VerifyError::Log { detail: lacre_manifest::escape(&error.to_string()) })?;
+        // What stands twice must be the same: the crate compares a part of it only, and a proof may hold in a tree of
+        // another size than the signed one.
+        let repeated = checkpoint.checkpoint().is_none_or(|checkpoint| {
+            (proof.index == entry.index || entry.kind != EntryKind::HashedRekord2)
+                && proof.size == checkpoint.tree_size()
+                && proof.root == *checkpoint.root_hash().as_bytes()
+        });
+        if !repeated {
+            return Err(VerifyError::Log { detail: "a proof and its checkpoint differ".to_owned() });
+        }
         handed = handed.with_inclusion_proof(InclusionProof::new(
             index(proof.index)?,
             Sha256Hash::new(proof.root),

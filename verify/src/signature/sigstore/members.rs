@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::VerifyError;
 
+/// Longer texts are not even decoded where a hash is wanted, in bytes.
+pub(super) const HASH_LIMIT: usize = 1024;
+
 /// An object of the protobuf JSON mapping, read without its leniencies: unknown members, numbers where 64-bit integers
 /// are texts, the URL alphabet of base64.
 pub(super) struct Members {
@@ -86,7 +89,7 @@ impl Members {
 
     /// Bytes of one length.
     pub(super) fn array<const N: usize>(&mut self, name: &'static str) -> Result<[u8; N], VerifyError> {
-        let bytes = self.bytes(name, N)?.ok_or_else(|| self.error(name, "is missing"))?;
+        let bytes = self.bytes(name, HASH_LIMIT)?.ok_or_else(|| self.error(name, "is missing"))?;
         <[u8; N]>::try_from(bytes).map_err(|_| self.error(name, &format!("has not {N} bytes")))
     }
 

@@ -4,7 +4,10 @@
 //! Wire format: `sigstore_rekor.proto` and `sigstore_common.proto` of sigstore/protobuf-specs, in the protobuf JSON
 //! mapping.
 
-use super::members::{Members, malformed, within};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::members::{HASH_LIMIT, Members, malformed, within};
 use crate::VerifyError;
 use lacre_attest::AttestError;
 use lacre_manifest::escape;
@@ -115,6 +118,23 @@ impl Evidence {
     }
 }
 
+impl Evidence {
+    /// Demands that every log entry is about this signature, before anything that the entry proves is believed, be it
+    /// only a time. Logs write the signature in base64, and `intoto` entries in base64 of base64.
+    pub(super) fn is_about(&self, signature: &[u8]) -> Result<(), VerifyError> {
+        let once = STANDARD.encode(signature);
+        for entry in &self.entries {
+            let wanted = if entry.kind == EntryKind::Intoto2 { STANDARD.encode(&once) } else { once.clone() };
+            // Bodies are canonical JSON (RFC 8785): the text stands there as it is, in quotes.
+            let wanted = format!("\"{wanted}\"");
+            if !entry.body.windows(wanted.len()).any(|part| part == wanted.as_bytes()) {
+                return Err(VerifyError::Log { detail: "an entry is about another signature".to_owned() });
+            }
+        }
+        Ok(())
+    }
+}
+
 impl LogEntry {
     fn read(mut members: Members) -> Result<Self, VerifyError> {
         let missing = |members: &Members, name: &str| members.error(name, "is missing");
@@ -195,7 +215,7 @@ impl Proof {
             .texts("hashes", PATH_LIMIT)?
             .iter()
             .map(|text| {
-                <[u8; 32]>::try_from(members.decode("hashes", text, 32)?)
+                <[u8; 32]>::try_from(members.decode("hashes", text, HASH_LIMIT)?)
                     .map_err(|_| members.error("hashes", "holds one that has not 32 bytes"))
             })
             .collect::<Result<_, _>>()?;

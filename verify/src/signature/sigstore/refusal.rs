@@ -35,7 +35,7 @@ pub(super) fn refused(error: Error) -> VerifyError {
         },
         Error::SignatureInvalid(_) => invalid_signature(),
         Error::ArtifactMismatch(why) if why.starts_with(LOGGED_OTHERWISE) => VerifyError::Log { detail },
-        Error::ArtifactMismatch(_) => VerifyError::Signature { tried: detail },
+        Error::ArtifactMismatch(_) => VerifyError::Signature { tried: "this content".to_owned() },
         Error::Certificate(error) => certificate(&error, detail),
         Error::TransparencyLog(TransparencyLogError::UnknownLog { log_id }) => {
             VerifyError::Log { detail: format!("the log {} is not trusted", lacre_manifest::escape(&log_id)) }
@@ -105,3 +105,6 @@ fn cryptography(error: &sigstore_verify::crypto::Error, detail: String) -> Verif
         _ => VerifyError::UnsupportedEvidence { detail },
     }
 }
+
+#[cfg(test)]
+mod tests;
