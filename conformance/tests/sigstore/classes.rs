@@ -10,6 +10,7 @@ use crate::edit::{
 };
 
 /// What of a bundle decides for which reason it is refused.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 struct Facts {
     /// A statement was signed, not a message.
     statement: bool,
@@ -681,8 +682,8 @@ fn reject(classes: &[Class], least: usize) {
             let mut bundle = case.json();
             let facts = Facts::of(&bundle);
             let other = partner(&cases, case).map_or(Value::Null, Case::json);
-            let applies = !(facts.managed && name.contains("certificate"));
-            if !applies || change(&mut bundle, &other).is_none() {
+            let has_it = !(facts.managed && name.contains("certificate"));
+            if !has_it || change(&mut bundle, &other).is_none() {
                 continue;
             }
             applied += 1;

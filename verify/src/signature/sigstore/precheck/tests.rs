@@ -99,10 +99,10 @@ fn every_version_demands_its_proof_of_every_entry() {
     let other = |entry: &str| entry.replace(r#""logIndex":"5""#, r#""logIndex":"6""#).replace(BODY, "W10=");
     let outcome =
         |version, entries: &[String]| read(version, entries, &[]).map_or_else(|error| error.code(), |_| "ok");
-    assert_eq!(outcome(Version::V01, &[promised.clone()]), "ok");
+    assert_eq!(outcome(Version::V01, std::slice::from_ref(&promised)), "ok");
     assert_eq!(outcome(Version::V01, &[entry(), other(&proven)]), "E-LOG");
     for version in [Version::V02, Version::V03] {
-        assert_eq!(outcome(version, &[proven.clone()]), "ok");
+        assert_eq!(outcome(version, std::slice::from_ref(&proven)), "ok");
         assert_eq!(outcome(version, &[entry(), other(&promised)]), "E-LOG");
     }
 }
