@@ -147,3 +147,31 @@ fn testing_key() -> lacre_attest::PublicKey {
     let pem = folder.join("oms/model-transparency/scripts/tests/keys/certificate/signing-key-pub.pem");
     lacre_attest::PublicKey::from_pem(&std::fs::read_to_string(pem).unwrap()).unwrap()
 }
+
+#[test]
+fn an_entry_counts_for_the_log_whose_key_signed_its_checkpoint() {
+    // Nothing signs the name of the log in an entry of the second generation. Under the name of another trusted log,
+    // one log would count for two.
+    let mut tried = 0;
+    for case in cases::valid().iter().filter(|case| case.name.starts_with("rekor2-")) {
+        let root = std::fs::read(
+            lacre_testkit::places::vectors()
+                .unwrap()
+                .join("sigstore-conformance/bundle-verify")
+                .join(&case.name)
+                .join("trusted_root.json"),
+        );
+        let root: serde_json::Value = serde_json::from_slice(&root.unwrap()).unwrap();
+        let mut bundle = case.json();
+        let own = bundle.pointer("/verificationMaterial/tlogEntries/0/logId/keyId").unwrap().clone();
+        for log in root["tlogs"].as_array().unwrap() {
+            if log["logId"]["keyId"] != own {
+                let place = format!("{}/logId/keyId", edit::ENTRY);
+                edit::set(&mut bundle, &place, log["logId"]["keyId"].clone()).unwrap();
+                assert_eq!(case.outcome_of(&serde_json::to_vec(&bundle).unwrap()), "E-LOG", "{}", case.name);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 0 || cases::valid().is_empty());
+}

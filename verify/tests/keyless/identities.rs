@@ -71,7 +71,7 @@ fn patterns_match_the_whole_identity() {
 #[test]
 fn a_demanded_claim_that_the_certificate_does_not_make_is_refused() {
     let demanding = signer().with_ci("repository", "https://github.com/ibm/models").unwrap();
-    all(&[demanding.clone()], "E-IDENTITY-MISMATCH");
+    all(std::slice::from_ref(&demanding), "E-IDENTITY-MISMATCH");
     all(&[demanding, signer()], "accepted");
 }
 
@@ -91,7 +91,7 @@ fn the_expectation_that_was_met_is_told_and_the_nearest_miss() {
         verify_with(&bundle, &root, identities, SystemTime::now()).unwrap_err().to_string()
     };
     let elsewhere = expecting(SUBJECT, "https://accounts.google.com");
-    assert!(said(&[other.clone()]).contains("nobody of this name"));
+    assert!(said(std::slice::from_ref(&other)).contains("nobody of this name"));
     assert!(said(&[elsewhere.clone(), other.clone()]).contains("another issuer"));
     let demanding = signer().with_ci("ref", "refs/heads/main").unwrap();
     let message = said(&[demanding, elsewhere, other]);

@@ -7,6 +7,11 @@ use serde_json::{Value, json};
 
 use crate::{bundles, code, root_json, root_of, signer, verify_with};
 
+/// A bundle whose time is the log's word.
+const FIRST: usize = 0;
+/// One with a timestamp as well.
+const STAMPED: usize = 3;
+
 /// What becomes of the first or the last bundle under a root that was changed.
 fn under(place: usize, change: impl FnOnce(&mut Value)) -> &'static str {
     let mut root = root_json();
@@ -28,8 +33,6 @@ fn each_part_of_a_root_counts_for_itself_and_in_its_time() {
     if bundles().is_empty() {
         return;
     }
-    const FIRST: usize = 0;
-    const STAMPED: usize = 3;
     let ended = json!("2022-06-01T00:00:00Z");
     assert_eq!(under(FIRST, |root| root["timestampAuthorities"] = json!([])), "accepted");
     assert_eq!(under(STAMPED, |root| root["timestampAuthorities"] = json!([])), "E-TIMESTAMP");
