@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::SystemTime;
 
-use lacre_attest::{Envelope, Limits, PublicKey, Statement};
+use lacre_attest::{Envelope, Gauge, Limits, PublicKey, Statement};
 use lacre_hash::Sha256Digest;
 use lacre_verify::sigstore_layer_that_proves_no_model::{
     Content, Pieces, SigningMaterial, TrustedRoot, verify_managed_pieces, verify_pieces,
@@ -89,7 +89,7 @@ fn verify_bundle(mut arguments: Arguments) -> Result<(), Refusal> {
         None => TrustedRoot::public_good()?,
     };
     let message = Message::read(message)?;
-    let text = read(Path::new(&bundle), LIMITS.bundle() as u64)?;
+    let text = read_bundle(Path::new(&bundle))?;
     accept(&text, &message, &expected, &root)
 }
 
@@ -178,6 +178,26 @@ pub fn accept(
 fn statement(envelope: &Envelope) -> Result<(), Refusal> {
     Statement::parse(envelope.payload(), &LIMITS).map_err(VerifyError::from)?;
     Ok(())
+}
+
+/// Reads a bundle no further than one can be long.
+fn read_bundle(path: &Path) -> Result<Vec<u8>, Refusal> {
+    let unreadable = |error: std::io::Error| Refusal {
+        code: "E-UNREADABLE",
+        detail: format!("cannot read {}: {error}", path.display()),
+    };
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut gauge = Gauge::new(&LIMITS);
+    let mut text = Vec::new();
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        let length = file.read(&mut piece).map_err(unreadable)?;
+        if length == 0 {
+            return Ok(text);
+        }
+        gauge.feed(&piece[..length]).map_err(VerifyError::from)?;
+        text.extend_from_slice(&piece[..length]);
+    }
 }
 
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Refusal> {

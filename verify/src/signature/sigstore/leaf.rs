@@ -77,3 +77,6 @@ pub(super) fn check_above(above: &[Vec<u8>]) -> Result<(), VerifyError> {
 fn unacceptable(detail: impl Into<String>) -> VerifyError {
     VerifyError::Certificate { detail: detail.into() }
 }
+
+#[cfg(test)]
+mod tests;
