@@ -157,19 +157,19 @@ pub enum VerifyError {
     },
     /// A certificate, or the chain above it, is not acceptable.
     #[error("the certificate is not acceptable: {detail}")]
-    Certificate {
+    KeylessCertificate {
         /// What is wrong with it.
         detail: String,
     },
     /// A certificate was not valid at the time that counts.
     #[error("a certificate was not valid when it was used: {detail}")]
-    CertificateExpired {
+    KeylessExpired {
         /// Which limit the time exceeds.
         detail: String,
     },
     /// No trusted authority issued the certificate.
     #[error("the certificate was issued by nobody who is trusted: {detail}")]
-    CertificateUntrusted {
+    KeylessUntrusted {
         /// What was looked for.
         detail: String,
     },
@@ -197,7 +197,7 @@ pub enum VerifyError {
     },
     /// A timestamp is missing, or does not verify.
     #[error("no acceptable timestamp: {detail}")]
-    Timestamp {
+    KeylessTimestamp {
         /// What is wrong with it.
         detail: String,
     },
@@ -232,15 +232,15 @@ impl VerifyError {
             Self::Signature { .. } => "E-SIGNATURE-INVALID",
             Self::SignatureTooLarge { .. } => "E-LIMIT",
             Self::SignatureUnreadable { .. } | Self::Unwatched { .. } => "E-UNREADABLE",
-            Self::CertificateUntrusted { .. } | Self::SignerUntrusted { .. } => "E-SIGNER-UNTRUSTED",
+            Self::KeylessUntrusted { .. } | Self::SignerUntrusted { .. } => "E-SIGNER-UNTRUSTED",
             Self::Store { .. } => "E-OUTPUT",
             Self::Unsupported { .. } | Self::UnsupportedEvidence { .. } => "E-UNSUPPORTED",
             Self::Version { .. } => "E-VERSION-MISMATCH",
-            Self::Certificate { .. } => "E-CERTIFICATE",
-            Self::CertificateExpired { .. } => "E-CERTIFICATE-EXPIRED",
+            Self::KeylessCertificate { .. } => "E-CERTIFICATE",
+            Self::KeylessExpired { .. } => "E-CERTIFICATE-EXPIRED",
             Self::IdentityMismatch { .. } => "E-IDENTITY-MISMATCH",
             Self::Log { .. } => "E-LOG",
-            Self::Timestamp { .. } => "E-TIMESTAMP",
+            Self::KeylessTimestamp { .. } => "E-TIMESTAMP",
             Self::TrustRoot { .. } => "E-TRUST-ROOT",
         }
     }

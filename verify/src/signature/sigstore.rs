@@ -262,7 +262,7 @@ fn certified(
     let (identity, identity_kind) = leaf::check(leaf)?;
     let (certified, vouched) = adapter::keyless(pieces, evidence, root)?;
     not_after(&vouched, now)?;
-    let issuer = certified.issuer.ok_or_else(|| VerifyError::Certificate {
+    let issuer = certified.issuer.ok_or_else(|| VerifyError::KeylessCertificate {
         detail: "it does not say who vouched for the name".to_owned(),
     })?;
     let ci: BTreeMap<String, String> = certified
@@ -304,7 +304,7 @@ fn not_after(vouched: &Vouched, now: SystemTime) -> Result<(), VerifyError> {
     match vouched.signed_at.iter().find(|signed| signed.time > now) {
         None => Ok(()),
         Some(SignedTime { source: TimeSource::Authority(name), .. }) => {
-            Err(VerifyError::Timestamp { detail: format!("that of {name} lies in the future") })
+            Err(VerifyError::KeylessTimestamp { detail: format!("that of {name} lies in the future") })
         }
         Some(SignedTime { source: TimeSource::Log(name), .. }) => {
             Err(VerifyError::Log { detail: format!("the time of {name} lies in the future") })

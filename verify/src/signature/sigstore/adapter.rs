@@ -156,7 +156,7 @@ pub(super) fn keyless(
     let certificate = result
         .certificate()
         .filter(|_| result.certificate_verified() && result.sct_verified() && result.tlog_verified())
-        .ok_or_else(|| VerifyError::Certificate { detail: "not all of it was verified".to_owned() })?;
+        .ok_or_else(|| VerifyError::KeylessCertificate { detail: "not all of it was verified".to_owned() })?;
     let claims = &certificate.ci_claims;
     let github = &claims.deprecated_github;
     let certified = Certified {
@@ -245,7 +245,9 @@ fn vouched(pieces: &Pieces<'_>, evidence: &Evidence, root: &TrustedRoot) -> Resu
                 let time = verify_timestamp_for_authority(&token, &signature, authority).ok()?;
                 Some((Sha256Digest::of(authority.leaf.as_bytes()), time))
             })
-            .ok_or_else(|| VerifyError::Timestamp { detail: "no authority vouches for it".to_owned() })?;
+            .ok_or_else(|| VerifyError::KeylessTimestamp {
+                detail: "no authority vouches for it".to_owned(),
+            })?;
         let name = root
             .held
             .root

@@ -75,7 +75,7 @@ pub(super) fn check_above(above: &[Vec<u8>]) -> Result<(), VerifyError> {
 }
 
 fn unacceptable(detail: impl Into<String>) -> VerifyError {
-    VerifyError::Certificate { detail: detail.into() }
+    VerifyError::KeylessCertificate { detail: detail.into() }
 }
 
 #[cfg(test)]

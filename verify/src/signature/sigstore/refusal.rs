@@ -42,9 +42,9 @@ pub(super) fn refused(error: Error) -> VerifyError {
         }
         Error::TransparencyLog(_) => VerifyError::Log { detail },
         Error::Timestamp(TimestampError::NoVerifiedTimestamp(_)) => {
-            VerifyError::Timestamp { detail: "nothing proves when it was signed".to_owned() }
+            VerifyError::KeylessTimestamp { detail: "nothing proves when it was signed".to_owned() }
         }
-        Error::Timestamp(_) => VerifyError::Timestamp { detail },
+        Error::Timestamp(_) => VerifyError::KeylessTimestamp { detail },
         Error::InvalidBundle(_) | Error::Types(_) => malformed(detail),
         Error::Bundle(error) => structure(&error, detail),
         Error::InvalidTrustRoot(_) | Error::TrustRoot(_) | Error::TrustedCertificate(_) => {
@@ -65,18 +65,18 @@ fn certificate(error: &CertificateError, detail: String) -> VerifyError {
         CertificateError::ChainInvalid(why) => {
             let reason = why.strip_prefix(CHAIN).unwrap_or(why);
             match CHAIN_REASONS.iter().find(|(beginning, _)| reason.starts_with(beginning)) {
-                Some((_, Reason::Expired)) => VerifyError::CertificateExpired { detail },
-                Some((_, Reason::Untrusted)) => VerifyError::CertificateUntrusted { detail },
-                None => VerifyError::Certificate { detail },
+                Some((_, Reason::Expired)) => VerifyError::KeylessExpired { detail },
+                Some((_, Reason::Untrusted)) => VerifyError::KeylessUntrusted { detail },
+                None => VerifyError::KeylessCertificate { detail },
             }
         }
-        CertificateError::NoValidAuthority { .. } => VerifyError::CertificateUntrusted { detail },
+        CertificateError::NoValidAuthority { .. } => VerifyError::KeylessUntrusted { detail },
         CertificateError::NotYetValid { .. } | CertificateError::Expired { .. } => {
-            VerifyError::CertificateExpired { detail }
+            VerifyError::KeylessExpired { detail }
         }
         // The timestamp is the word of a log: that of certificates.
         CertificateError::Sct(_) => VerifyError::Log { detail },
-        _ => VerifyError::Certificate { detail },
+        _ => VerifyError::KeylessCertificate { detail },
     }
 }
 
@@ -89,7 +89,7 @@ fn structure(error: &sigstore_verify::bundle::Error, detail: String) -> VerifyEr
         | Structure::MissingCheckpoint
         | Structure::LogIndexOutOfRange { .. }
         | Structure::CheckpointRootMismatch => VerifyError::Log { detail },
-        Structure::MissingTimestamp => VerifyError::Timestamp { detail },
+        Structure::MissingTimestamp => VerifyError::KeylessTimestamp { detail },
         _ => malformed(detail),
     }
 }
@@ -100,7 +100,7 @@ fn cryptography(error: &sigstore_verify::crypto::Error, detail: String) -> Verif
         Cryptography::Verification(_) => invalid_signature(),
         Cryptography::Checkpoint(_) => VerifyError::Log { detail },
         Cryptography::InvalidCertificate(_) | Cryptography::InvalidKey(_) | Cryptography::Der(_) => {
-            VerifyError::Certificate { detail }
+            VerifyError::KeylessCertificate { detail }
         }
         _ => VerifyError::UnsupportedEvidence { detail },
     }
