@@ -48,5 +48,5 @@ pub use gauge::Gauge;
 pub use hint::KeyHint;
 pub use key::{KeyAlgorithm, PublicKey};
 pub use limits::Limits;
-pub use predicate::model::{MODEL_PREDICATE_TYPE, ModelClaim};
+pub use predicate::model::{Inspection, MODEL_PREDICATE_TYPE, ModelClaim};
 pub use statement::{STATEMENT_TYPE, Statement, Subject};

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use lacre_attest::{
-    AttestError, Bundle, CertificateForm, KeyHint, Limits, MODEL_PREDICATE_TYPE, Material, ModelClaim,
-    Statement, Subject,
+    AttestError, Bundle, CertificateForm, Inspection, KeyHint, Limits, MODEL_PREDICATE_TYPE, Material,
+    ModelClaim, Statement, Subject,
 };
 use lacre_manifest::{Digests, ShardDigests};
 use serde_json::{Value, json};
@@ -169,6 +169,9 @@ fn model_rows(claim: &ModelClaim, rows: &mut Vec<(&'static str, String)>) {
     rows.push(("identity", identity));
     rows.extend(manifest.entries().first().map(|entry| ("digests", entry.digests.to_string())));
     rows.push(("root", format!("sha256:{}", claim.root())));
+    if claim.inspection() == Inspection::NotInspected {
+        rows.push(("content", "not looked at by the signer (digests of a registry)".to_owned()));
+    }
     if !claim.ignore_paths().is_empty() {
         let paths: Vec<_> = claim.ignore_paths().iter().map(ToString::to_string).collect();
         rows.push(("left out", paths.join(", ")));
@@ -196,6 +199,7 @@ fn model_json(claim: &ModelClaim) -> Value {
         "files": files,
         "identity": claim.identity().map(ToString::to_string),
         "ignore_paths": claim.ignore_paths(),
+        "inspected": claim.inspection() == Inspection::Inspected,
         "name": claim.name(),
         "root": claim.root().to_string(),
         "version": claim.version(),

@@ -3,11 +3,19 @@
 use lacre_attest::AttestError;
 use lacre_manifest::{Diff, EntryPath, ManifestError};
 use lacre_registry_client::RegistryError;
+use lacre_sign::SignError;
 
-/// Every code that [`PublishError::code`] can return of its own; those of [`AttestError`], [`ManifestError`] and
-/// [`RegistryError`] pass through.
-pub const CODES: &[&str] =
-    &["E-FILE-CHANGED", "E-FILE-EXTRA", "E-FILE-MISSING", "E-FILE-RENAMED", "E-FILE-SIZE"];
+/// Every code that [`PublishError::code`] can return of its own; those of [`AttestError`], [`ManifestError`],
+/// [`RegistryError`] and [`SignError`] pass through.
+pub const CODES: &[&str] = &[
+    "E-CLAIMS-DIFFER",
+    "E-FILE-CHANGED",
+    "E-FILE-EXTRA",
+    "E-FILE-MISSING",
+    "E-FILE-RENAMED",
+    "E-FILE-SIZE",
+    "E-USAGE",
+];
 
 /// Why something was not published.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +46,18 @@ pub enum PublishError {
     /// The folder or a file could not be read.
     #[error(transparent)]
     Disk(#[from] ManifestError),
+    /// What is to be signed where it lies is not named by its digest.
+    #[error("not a reference by digest: a tag leads wherever the store leads it")]
+    NotPinned,
+    /// Two bundles are not about the same.
+    #[error("a bundle beside the model is not about the same name, version and files as the first one")]
+    OtherClaim,
     /// The place to publish to could not be used.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The signature could not be made.
+    #[error(transparent)]
+    Sign(#[from] SignError),
     /// The claim's two digests of one file belong to two contents.
     #[error("{path}: the signed BLAKE3 digest is not that of the file with the signed SHA-256 digest")]
     TwoContents {
@@ -59,7 +76,10 @@ impl PublishError {
             Self::Differs(diff) if !diff.added.is_empty() => "E-FILE-EXTRA",
             Self::Changed { .. } | Self::Differs(_) | Self::TwoContents { .. } => "E-FILE-CHANGED",
             Self::Disk(error) => error.code(),
+            Self::NotPinned => "E-USAGE",
+            Self::OtherClaim => "E-CLAIMS-DIFFER",
             Self::Registry(error) => error.code(),
+            Self::Sign(error) => error.code(),
             Self::Size { .. } => "E-FILE-SIZE",
         }
     }

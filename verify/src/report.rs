@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use lacre_attest::ModelClaim;
+use lacre_attest::{Inspection, ModelClaim};
 use lacre_hash::{DigestSet, ShardAlgorithm};
 use lacre_manifest::{EntryPath, Excluded, FollowedLink, Manifest};
 use serde::Serialize;
@@ -18,8 +18,10 @@ use crate::signature::Signer;
 pub struct Report {
     /// What was signed.
     pub model: Option<ReportedModel>,
-    /// Who signed it.
+    /// Who signed it; of several, the first one.
     pub signer: Option<Signer>,
+    /// Everybody who was counted, once there were enough.
+    pub signers: Vec<Signer>,
     /// When it was signed, as far as that can be known.
     pub signed_at: SignedAt,
     /// Which digests proved the files, once they did.
@@ -51,6 +53,8 @@ pub struct ReportedModel {
     pub files: usize,
     /// Sum of their sizes in bytes; known once every size is.
     pub bytes: Option<u64>,
+    /// Whether the signer had looked at the content, as far as the claim says.
+    pub inspected: bool,
 }
 
 impl ReportedModel {
@@ -64,6 +68,7 @@ impl ReportedModel {
             root: claim.root().to_string(),
             files: manifest.len(),
             bytes: manifest.total_size(),
+            inspected: claim.inspection() == Inspection::Inspected,
         }
     }
 

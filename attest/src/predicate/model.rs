@@ -29,6 +29,12 @@ const IDENTITY_DIGEST: &str = "lacre";
 const VERSION_ANNOTATION: &str = "version";
 /// Bytes of a resource beside its name, about: two digests, a size, and what stands around them.
 const BESIDE_NAME: usize = 240;
+/// What the subject's annotations say of a content that the signer did not look at.
+const CONTENT_ANNOTATION: &str = "content";
+const NOT_INSPECTED: &str = "not-inspected";
+/// And of the digest that is missing for that reason.
+const BLAKE3_ANNOTATION: &str = "blake3";
+const ABSENT: &str = "absent";
 /// The longest name or version of a model, in bytes.
 const TEXT_LIMIT: usize = 4096;
 
@@ -44,6 +50,16 @@ pub struct ModelClaim {
     root: Sha256Digest,
     identity: Option<ModelIdentity>,
     single_file: bool,
+    inspection: Inspection,
+}
+
+/// Whether whoever signed had looked at the content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inspection {
+    /// As far as the statement says: the signer hashed the files.
+    Inspected,
+    /// The digests were taken from a manifest in a registry, and the statement says so.
+    NotInspected,
 }
 
 impl ModelClaim {
@@ -77,7 +93,20 @@ impl ModelClaim {
             None
         };
         let root = manifest.oms_root();
-        Ok(Self { name, version, manifest, ignore_paths, root, identity, single_file: false })
+        let inspection = Inspection::Inspected;
+        Ok(Self { name, version, manifest, ignore_paths, root, identity, single_file: false, inspection })
+    }
+
+    /// The same claim, with the signed facts that nobody looked at the content, and that there are no BLAKE3 digests
+    /// therefore.
+    ///
+    /// # Errors
+    /// `E-PREDICATE` when there are BLAKE3 digests: somebody looked.
+    pub fn not_inspected(self) -> Result<Self, AttestError> {
+        if self.manifest.entries().iter().any(|entry| entry.blake3().is_some()) {
+            return Err(malformed("blake3 digests of a content that nobody looked at"));
+        }
+        Ok(Self { inspection: Inspection::NotInspected, ..self })
     }
 
     /// Reads a claim from a statement.
@@ -108,7 +137,17 @@ impl ModelClaim {
         let ignore_paths = hiding_nothing(ignored, &manifest)?;
         signed_root(subject, &root)?;
         let identity = signed_identity(subject, &manifest)?;
-        Ok(Self { name, version, manifest, ignore_paths, root, identity, single_file: model_itself })
+        let inspection = signed_inspection(subject, &manifest)?;
+        Ok(Self {
+            name,
+            version,
+            manifest,
+            ignore_paths,
+            root,
+            identity,
+            single_file: model_itself,
+            inspection,
+        })
     }
 
     /// The payload to sign: compact JSON, keys in code-point order, resources in code-point order, so that equal
@@ -135,7 +174,7 @@ impl ModelClaim {
             },
             predicate_type: MODEL_PREDICATE_TYPE,
             subject: [WrittenSubject {
-                annotations: self.version.as_deref().map(|version| WrittenAnnotations { version }),
+                annotations: WrittenAnnotations::of(self),
                 digest: WrittenDigest { lacre: self.identity.as_ref(), sha256: self.manifest.oms_root() },
                 name: &self.name,
             }],
@@ -190,6 +229,11 @@ impl ModelClaim {
         self.identity.as_ref()
     }
 
+    /// Whether the signer had looked at the content.
+    pub fn inspection(&self) -> Inspection {
+        self.inspection
+    }
+
     /// Whether the statement is of the old form in which a model that is one file lists itself as `.`: the one entry
     /// then has the name of the subject, and the file on disk may have any.
     pub fn single_file(&self) -> bool {
@@ -222,6 +266,24 @@ fn signed_version(subject: &Subject) -> Result<Option<String>, AttestError> {
             Err(AttestError::Statement { detail: "the version of the model is not a text".to_owned() })
         }
     }
+}
+
+fn signed_inspection(subject: &Subject, manifest: &Manifest) -> Result<Inspection, AttestError> {
+    let annotated = |name: &str, only: &str| match subject.annotations.get(name) {
+        None => Ok(false),
+        Some(Value::String(text)) if text == only => Ok(true),
+        // Whatever it is meant to say, it restricts what the signature is good for.
+        Some(_) => Err(AttestError::Statement { detail: format!("the annotation {name} is not \"{only}\"") }),
+    };
+    let no_blake3 = annotated(BLAKE3_ANNOTATION, ABSENT)?;
+    let uninspected = annotated(CONTENT_ANNOTATION, NOT_INSPECTED)?;
+    let inspection = if uninspected { Inspection::NotInspected } else { Inspection::Inspected };
+    let contradicted = no_blake3 || uninspected;
+    if contradicted && manifest.entries().iter().any(|entry| entry.blake3().is_some()) {
+        let detail = "blake3 digests beside the annotation that there are none".to_owned();
+        return Err(AttestError::Statement { detail });
+    }
+    Ok(inspection)
 }
 
 fn signed_root(subject: &Subject, computed: &Sha256Digest) -> Result<(), AttestError> {
@@ -337,7 +399,24 @@ struct WrittenSubject<'a> {
 
 #[derive(Debug, Serialize)]
 struct WrittenAnnotations<'a> {
-    version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blake3: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
+}
+
+impl<'a> WrittenAnnotations<'a> {
+    /// Nothing when there is nothing to say.
+    fn of(claim: &'a ModelClaim) -> Option<Self> {
+        let uninspected = claim.inspection == Inspection::NotInspected;
+        (uninspected || claim.version.is_some()).then(|| Self {
+            blake3: uninspected.then_some(ABSENT),
+            content: uninspected.then_some(NOT_INSPECTED),
+            version: claim.version.as_deref(),
+        })
+    }
 }
 
 #[derive(Debug, Serialize)]

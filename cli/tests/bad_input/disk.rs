@@ -76,6 +76,43 @@ fn an_unreadable_file() {
 }
 
 #[test]
+fn one_unreadable_file_among_ten_thousand() {
+    let commoner = Commoner::new(Place::signed(ModelDir::many(10_000, 16)));
+    assert_eq!(commoner.run("verify model --key release.pub").exit, Some(0));
+    let names = commoner.place.model().names();
+    let forbidden = &names[7777];
+    forbid(&commoner.place.entry(forbidden), 0o000);
+    fs::copy(commoner.place.beside("release.key"), commoner.place.beside("copy.key")).unwrap();
+    forbid(&commoner.place.beside("copy.key"), 0o644);
+    for line in ["verify model --key release.pub", "sign model --key copy.key --name m --signature other.sig"]
+    {
+        let said = commoner.refuses(line, "E-UNREADABLE");
+        assert!(said.contains(forbidden.as_str()), "{said}");
+    }
+    // The others were read, and nothing says that they are proven.
+    let said = commoner.run("verify model --key release.pub --json");
+    assert!(said.stdout.contains("\"result\":null") && !said.stdout.contains("proven_by"), "{said:?}");
+    assert!(!commoner.place.beside("other.sig").exists());
+}
+
+#[test]
+fn a_sparse_file_is_its_zeros() {
+    let place = Place::sample();
+    let file = fs::File::options().write(true).open(place.entry("blob.bin")).unwrap();
+    file.set_len(64 << 20).unwrap();
+    place.accepts("sign model --key release.key --name m --force");
+    place.accepts("verify model --key release.pub --digest both");
+    // The same bytes, with no hole.
+    let bytes = fs::read(place.entry("blob.bin")).unwrap();
+    assert_eq!(bytes.len(), 64 << 20);
+    fs::remove_file(place.entry("blob.bin")).unwrap();
+    fs::write(place.entry("blob.bin"), bytes).unwrap();
+    place.accepts("verify model --key release.pub --digest both");
+    lacre_testkit::tamper::flip(&place.entry("blob.bin"), (64 << 20) - 1);
+    place.refuses("verify model --key release.pub", 1, "E-FILE-CHANGED");
+}
+
+#[test]
 fn an_unreadable_folder() {
     let commoner = Commoner::new(Place::sample());
     let folder = commoner.place.entry("tokenizer");

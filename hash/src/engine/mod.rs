@@ -1,10 +1,13 @@
 //! Many sources over all cores, whatever their sizes.
 //!
-//! Four rooms, by what limits a file: `serial` (SHA-256 wanted: one chain of blocks a file, several files a core),
+//! Four rooms, by what limits a file: `serial` (SHA-256 wanted: one chain of blocks a file, several files a core; `paired`
+//! is its way with two cores for some files),
 //! `pieces` (digests of other tools: one chain of blocks for each shard or file, several a core), `spread` (BLAKE3 alone: any
 //! core takes any stretch of any file), `small` (the cost is in opening: many at a time). Every thread goes through the
 //! rooms in that order, so that the longest chains begin first and small files fill the end.
 
+mod lane;
+mod paired;
 mod pieces;
 mod serial;
 mod small;

@@ -1,58 +1,119 @@
 //! Large files whose SHA-256 is wanted: a chain of blocks each, so a core takes several files at once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
 
-use super::{Found, Job};
-use crate::blake3_tree::{ChunkList, GROUP, GroupHasher, GroupValue};
+use super::lane::{Lane, PIECE, Tree};
+use super::{Found, Job, paired};
 use crate::opened::Opened;
-use crate::sha256_lanes::{Sha256, finalize_each, messages_wanted, update_each};
-use crate::{Blake3Digest, FileDigests, HashError, Progress, Sha256Digest, Source};
+use crate::sha256_lanes::{Sha256, finalize_each, messages_wanted, nanoseconds_a_byte, update_each};
+use crate::{DigestSet, FileDigests, HashError, Progress, Sha256Digest, Source};
 
-/// Bytes of one read: with some files at once, all of them lie in the second cache; and what goes to a second thread does
-/// not push out what it works on (1 MiB cost a fifth of the time).
-const PIECE: u64 = 128 << 10;
+/// How files are shared out among threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Deal {
+    /// Threads that take files.
+    pub(super) workers: usize,
+    /// Files that each of them advances at once.
+    pub(super) lanes: usize,
+    pub(super) manner: Manner,
+}
 
-/// Pieces on their way from one thread to the other.
-const IN_FLIGHT: usize = 3;
+/// What a worker does itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Everything.
+    Alone,
+    /// It reads and makes BLAKE3; a thread beside it makes SHA-256.
+    Paired,
+}
+
+impl Deal {
+    /// The deal of so many files, of which BLAKE3 is wanted too.
+    fn of(files: usize, threads: usize) -> Self {
+        let fair = files.div_ceil(threads);
+        // The measurement behind the answers is worth its time only where there is a choice.
+        if fair > 1 {
+            Self::weighed(files, threads, messages_wanted(), nanoseconds_a_byte)
+        } else {
+            Self::plain(files, threads, 1)
+        }
+    }
+
+    /// Each thread for itself; where there are fewer files than threads, an idle one helps.
+    fn plain(files: usize, threads: usize, wanted: usize) -> Self {
+        let lanes = files.div_ceil(threads).min(wanted).max(1);
+        if files < threads {
+            Self { workers: files, lanes: 1, manner: Manner::Paired }
+        } else {
+            Self { workers: threads, lanes, manner: Manner::Alone }
+        }
+    }
+
+    /// The quicker of two ways, where a byte costs `sha256(n)` while `n` files are advanced at once.
+    fn weighed(files: usize, threads: usize, wanted: usize, sha256: impl Fn(usize) -> f64) -> Self {
+        /// Nanoseconds to read a byte from the page cache and to put it through BLAKE3, on the machines at hand.
+        const BESIDE: f64 = 0.3;
+        /// How much quicker the pairs must be to be worth their hand-over.
+        const CLEARLY: f64 = 1.03;
+        let plain = Self::plain(files, threads, wanted);
+        let pairs = threads / 2;
+        if plain.manner == Manner::Paired || pairs == 0 {
+            return plain;
+        }
+        let paired =
+            Self { workers: pairs, lanes: files.div_ceil(pairs).min(wanted).max(1), manner: Manner::Paired };
+        let share = |workers: usize| 1.0 / f64::from(u32::try_from(workers).unwrap_or(u32::MAX));
+        let alone = (sha256(plain.lanes) + BESIDE) * share(plain.workers);
+        let together = sha256(paired.lanes).max(BESIDE) * share(paired.workers);
+        if together * CLEARLY < alone { paired } else { plain }
+    }
+}
 
 /// The files, largest first, and how they are dealt out.
 pub(super) struct Serial<'a, S> {
     job: &'a Job<'a, S>,
     order: Vec<usize>,
-    /// Files that a thread advances at once.
-    lanes: usize,
+    deal: Deal,
     next: AtomicUsize,
 }
 
 impl<'a, S: Source> Serial<'a, S> {
     pub(super) fn new(job: &'a Job<'a, S>, order: Vec<usize>) -> Self {
-        let fair = order.len().div_ceil(job.threads);
-        // The measurement behind the answer is worth its time only where there is a choice.
-        let lanes = if fair > 1 { fair.min(messages_wanted()).max(1) } else { 1 };
-        // The first deal is made by each thread itself, card by card, so that each gets large and small ones.
-        let next = AtomicUsize::new(order.len().min(lanes * job.threads));
-        Self { job, order, lanes, next }
+        let both = order.iter().all(|&index| job.sources[index].digests() == DigestSet::Both);
+        let deal = match order.len() {
+            0 => Deal { workers: 0, lanes: 0, manner: Manner::Alone },
+            files if both => Deal::of(files, job.threads),
+            files if files <= job.threads => Deal::plain(files, job.threads, 1),
+            files => Deal::plain(files, job.threads, messages_wanted()),
+        };
+        Self::dealt(job, order, deal)
+    }
+
+    /// The files by this deal.
+    pub(super) fn dealt(job: &'a Job<'a, S>, order: Vec<usize>, deal: Deal) -> Self {
+        // The first files are taken by each worker itself, card by card, so that each gets large and small ones.
+        let next = AtomicUsize::new(order.len().min(deal.lanes * deal.workers));
+        Self { job, order, deal, next }
     }
 
     /// Works as the thread `number` (from 0) until no file is left.
     pub(super) fn work(&self, number: usize, found: &mut Found) -> Result<(), HashError> {
-        let threads = self.job.threads;
-        let mut dealt = (0..self.lanes).map(|card| number + card * threads);
+        let Deal { workers, lanes: slots, manner } = self.deal;
+        if number >= workers {
+            return Ok(());
+        }
+        let mut dealt = (0..slots).map(|card| number + card * workers);
         let mut take = || {
             let place = dealt.next().filter(|place| *place < self.order.len());
             let place = place.unwrap_or_else(|| self.next.fetch_add(1, Ordering::Relaxed));
             self.order.get(place).copied()
         };
-        if self.order.len() < threads {
-            while let Some(index) = take() {
-                self.alone(index, found)?;
-            }
-            return Ok(());
+        if manner == Manner::Paired {
+            return paired::work(self.job, slots, &mut take, found);
         }
-        let mut lanes: Vec<Lane<'_, S>> = Vec::with_capacity(self.lanes);
+        let mut lanes: Vec<Lane<'_, S>> = Vec::with_capacity(slots);
         loop {
-            while lanes.len() < self.lanes {
+            while lanes.len() < slots {
                 let Some(index) = take() else { break };
                 lanes.push(Lane::open(self.job, index)?);
             }
@@ -63,44 +124,6 @@ impl<'a, S: Source> Serial<'a, S> {
             finish(&mut lanes, found)?;
             self.job.check()?;
         }
-    }
-
-    /// A file that has a core to itself, with another one idle: the second digest is made there.
-    fn alone(&self, index: usize, found: &mut Found) -> Result<(), HashError> {
-        let mut lane = Lane::open(self.job, index)?;
-        if lane.tree.is_none() {
-            return whole(self.job, &lane.opened, found);
-        }
-        let mut sha256 = std::mem::take(&mut lane.sha256);
-        let sha256 = std::thread::scope(|scope| {
-            let (full, filled) = mpsc::sync_channel::<(Vec<u8>, usize)>(IN_FLIGHT);
-            let (give_back, empty) = mpsc::channel::<Vec<u8>>();
-            let second = scope.spawn(move || {
-                for (piece, length) in filled {
-                    sha256.update(&piece[..length]);
-                    // The reader may have stopped on an error; then nobody wants the buffer back.
-                    let _ = give_back.send(piece);
-                }
-                sha256.finalize()
-            });
-            let mut made = 0;
-            while lane.left() > 0 {
-                let mut piece =
-                    if made < IN_FLIGHT + 2 { Vec::new() } else { empty.recv().unwrap_or_default() };
-                made += 1;
-                let length = lane.read(&mut piece, PIECE, self.job.progress)?;
-                // Sending fails only when the second thread has panicked; joining it says so.
-                if full.send((piece, length)).is_err() {
-                    break;
-                }
-                self.job.check()?;
-            }
-            drop(full);
-            second.join().map_err(|panic| std::panic::resume_unwind(panic))
-        })?;
-        lane.opened.finish()?;
-        found.push((index, lane.digests(sha256)?));
-        Ok(())
     }
 }
 
@@ -136,49 +159,6 @@ pub(super) fn whole<S: Source>(
     Ok(())
 }
 
-/// A file that is advanced.
-struct Lane<'a, S> {
-    opened: Opened<'a, S>,
-    offset: u64,
-    buffer: Vec<u8>,
-    filled: usize,
-    sha256: Sha256,
-    tree: Option<Tree>,
-}
-
-impl<'a, S: Source> Lane<'a, S> {
-    fn open(job: &Job<'a, S>, index: usize) -> Result<Self, HashError> {
-        let opened = job.open(index)?;
-        let wants_tree = opened.source().digests().has_blake3();
-        let tree = wants_tree.then(|| Tree::new(opened.size()));
-        Ok(Self { opened, offset: 0, buffer: Vec::new(), filled: 0, sha256: Sha256::new(), tree })
-    }
-
-    const fn left(&self) -> u64 {
-        self.opened.size() - self.offset
-    }
-
-    /// Reads the next piece into `buffer` and makes its part of the tree.
-    fn read(&mut self, buffer: &mut Vec<u8>, most: u64, progress: &dyn Progress) -> Result<usize, HashError> {
-        let length = usize::try_from(self.left().min(most)).unwrap_or(usize::MAX);
-        if buffer.len() < length {
-            buffer.resize(length, 0);
-        }
-        self.opened.read(self.offset, &mut buffer[..length], progress)?;
-        self.offset += length as u64;
-        if let Some(tree) = &mut self.tree {
-            tree.update(&buffer[..length]);
-        }
-        Ok(length)
-    }
-
-    fn digests(&mut self, sha256: [u8; 32]) -> Result<FileDigests, HashError> {
-        let (blake3, chunks) = self.tree.take().map(Tree::finish).transpose()?.unzip();
-        let sha256 = Some(Sha256Digest::from_bytes(sha256));
-        Ok(FileDigests { size: self.offset, sha256, blake3, foreign: None, chunks })
-    }
-}
-
 /// Advances every lane by a piece: read and BLAKE3 one after the other, SHA-256 all at once.
 fn step<S: Source>(lanes: &mut [Lane<'_, S>], progress: &dyn Progress) -> Result<(), HashError> {
     for lane in &mut *lanes {
@@ -207,53 +187,32 @@ fn finish<S: Source>(lanes: &mut Vec<Lane<'_, S>>, found: &mut Found) -> Result<
     Ok(())
 }
 
-/// The BLAKE3 digest and chunk list of a file that is read in order.
-enum Tree {
-    /// At most one group: the digest is the only node.
-    Leaf { size: u64, hasher: Box<blake3::Hasher> },
-    /// Several groups.
-    Groups { size: u64, group: Box<GroupHasher>, done: Vec<GroupValue> },
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Tree {
-    fn new(size: u64) -> Self {
-        if size <= GROUP {
-            Self::Leaf { size, hasher: Box::new(blake3::Hasher::new()) }
-        } else {
-            Self::Groups { size, group: Box::new(GroupHasher::new(0)), done: Vec::new() }
-        }
+    /// A kernel that is as quick for any number of messages, and one that is quicker with more of them.
+    const FLAT: fn(usize) -> f64 = |_| 0.3;
+    const STEEP: fn(usize) -> f64 = |messages| if messages >= 8 { 0.3 } else { 0.44 };
+
+    fn deal(workers: usize, lanes: usize, manner: Manner) -> Deal {
+        Deal { workers, lanes, manner }
     }
 
-    fn update(&mut self, mut bytes: &[u8]) {
-        match self {
-            Self::Leaf { hasher, .. } => {
-                hasher.update(bytes);
-            }
-            Self::Groups { group, done, .. } => {
-                while !bytes.is_empty() {
-                    if group.room() == 0 {
-                        done.push(group.finish());
-                        **group = GroupHasher::new(done.len() as u64);
-                    }
-                    let room = usize::try_from(group.room()).unwrap_or(usize::MAX);
-                    let (now, later) = bytes.split_at(room.min(bytes.len()));
-                    group.update(now);
-                    bytes = later;
-                }
-            }
-        }
+    #[test]
+    fn an_idle_thread_helps_where_there_are_fewer_files() {
+        assert_eq!(Deal::of(1, 2), deal(1, 1, Manner::Paired));
+        assert_eq!(Deal::of(3, 4), deal(3, 1, Manner::Paired));
+        assert_eq!(Deal::of(2, 2), deal(2, 1, Manner::Alone));
+        assert_eq!(Deal::of(1, 1), deal(1, 1, Manner::Alone));
     }
 
-    fn finish(self) -> Result<(Blake3Digest, ChunkList), HashError> {
-        match self {
-            Self::Leaf { size, hasher } => {
-                let digest = Blake3Digest::from_bytes(*hasher.finalize().as_bytes());
-                Ok((digest, ChunkList::new(size, Vec::new())?))
-            }
-            Self::Groups { size, group, mut done } => {
-                done.push(group.finish());
-                super::rooted(size, done)
-            }
-        }
+    #[test]
+    fn threads_pair_where_more_messages_at_once_are_quicker() {
+        assert_eq!(Deal::weighed(8, 2, 16, STEEP), deal(1, 8, Manner::Paired));
+        assert_eq!(Deal::weighed(8, 2, 16, FLAT), deal(2, 4, Manner::Alone));
+        assert_eq!(Deal::weighed(4, 2, 16, STEEP), deal(2, 2, Manner::Alone), "four are too few");
+        assert_eq!(Deal::weighed(8, 1, 16, STEEP), deal(1, 8, Manner::Alone), "there is nobody to pair with");
+        assert_eq!(Deal::weighed(64, 4, 16, STEEP), deal(4, 16, Manner::Alone), "there are enough for all");
     }
 }

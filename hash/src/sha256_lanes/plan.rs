@@ -14,6 +14,9 @@ pub(super) const WIDEST: usize = 16;
 /// The blocks of each message in one measurement: 2 KiB, so that the messages stay in the nearest cache.
 const SAMPLE: usize = 32;
 
+/// The same in bytes.
+const SAMPLE_BYTES: f64 = 2048.0;
+
 /// The measurements of each kernel, the best of which counts: the others met an interrupt, or a core that was waking up.
 const ROUNDS: usize = 6;
 
@@ -22,6 +25,8 @@ const ROUNDS: usize = 6;
 pub(super) struct Plan {
     /// For one message at index 0, up to `WIDEST`.
     best: [Kernel; WIDEST],
+    /// What a byte costs with it, in nanoseconds.
+    cost: [f64; WIDEST],
 }
 
 impl Plan {
@@ -33,6 +38,7 @@ impl Plan {
 
     /// The plan for kernels that take so long for the same number of blocks in each of their lanes.
     pub(super) fn new(times: &[(Kernel, Duration)]) -> Self {
+        let mut cost = [0.0; WIDEST];
         let best = std::array::from_fn(|at| {
             let messages = at + 1;
             let mut best = Kernel::SINGLE;
@@ -45,9 +51,10 @@ impl Plan {
                     (best, most) = (kernel, rate);
                 }
             }
+            cost[at] = 1e9 / (most * SAMPLE_BYTES);
             best
         });
-        Self { best }
+        Self { best, cost }
     }
 
     /// The best kernel for so many messages.
@@ -65,6 +72,11 @@ pub fn kernel_for(messages: usize) -> &'static str {
 /// [`update_each`](super::update_each) at once.
 pub fn messages_wanted() -> usize {
     Plan::get().best(WIDEST).width()
+}
+
+/// What a byte costs while so many messages are advanced together, in nanoseconds of one core.
+pub(crate) fn nanoseconds_a_byte(messages: usize) -> f64 {
+    Plan::get().cost[messages.clamp(1, WIDEST) - 1]
 }
 
 /// How long each kernel takes for `SAMPLE` blocks in all its lanes.

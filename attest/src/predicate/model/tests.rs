@@ -483,3 +483,34 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_content_that_nobody_looked_at_is_a_signed_fact() {
+    let listed = |blake3| {
+        let sha256 = A.parse().unwrap();
+        let entry = Entry { path: path("a"), size: Some(1), digests: Digests::Sha256 { sha256, blake3 } };
+        ModelClaim::new("m", None, Manifest::new(vec![entry]).unwrap(), Vec::new()).unwrap()
+    };
+    let claim = listed(None).not_inspected().unwrap();
+    let written: Value = serde_json::from_slice(&claim.to_statement().unwrap()).unwrap();
+    assert_eq!(written["subject"][0]["annotations"], json!({"blake3": "absent", "content": "not-inspected"}));
+    assert_eq!(read(&written).unwrap().inspection(), Inspection::NotInspected);
+    assert_eq!(listed(None).inspection(), Inspection::Inspected);
+    assert_eq!(listed(Some(A_BLAKE3.parse().unwrap())).not_inspected().unwrap_err().code(), "E-PREDICATE");
+    for (annotation, value) in [
+        ("content", json!("inspected")),
+        ("content", json!(true)),
+        ("content", json!(null)),
+        ("blake3", json!("")),
+    ] {
+        let pointer = format!("/subject/0/annotations/{annotation}");
+        assert_eq!(
+            code(&with(written.clone(), &pointer, value.clone())),
+            "E-STATEMENT",
+            "{annotation} = {value}"
+        );
+    }
+    // A digest that cannot have been made without looking.
+    let looked = with(written, "/predicate/resources/0/blake3", json!(A_BLAKE3));
+    assert_eq!(code(&looked), "E-STATEMENT");
+}

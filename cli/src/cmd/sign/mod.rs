@@ -1,14 +1,16 @@
 //! `lacre sign`: a model becomes a signed bundle.
 
+mod append;
+mod from_manifest;
 mod reuse;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lacre_attest::{Bundle, ModelClaim};
+use lacre_attest::{Bundle, Inspection, ModelClaim};
 use lacre_manifest::{DEFAULT_IGNORES, EntryPath, Exclusions, Root, Survey, Tree};
 use lacre_sign::FileKey;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::{EntryPathParser, LinkMode, signed_text};
 use crate::claims::digest_words;
@@ -25,11 +27,19 @@ use reuse::{Account, ReuseArgs};
 #[command(after_help = "\
 Examples:
   lacre sign MODEL --key release.key --name org/mini-lm --version 1.0.0
-  lacre sign model.gguf --key release.key --passphrase-file pass.txt
-  lacre sign MODEL --key release.key --ignore notes --signature -")]
+  lacre sign model.gguf --key release.key --passphrase-file pass.txt")]
 pub(crate) struct SignArgs {
     /// Folder or file to sign
-    pub(crate) model: PathBuf,
+    #[arg(required_unless_present = "digests_from")]
+    model: Option<PathBuf>,
+    /// Sign what is there (oci:DIR@sha256:DIGEST), unread
+    #[arg(
+        long,
+        value_name = "REF",
+        requires = "name",
+        conflicts_with_all = ["model", "ignore", "no_default_ignores", "links", "reuse"]
+    )]
+    digests_from: Option<String>,
     /// Private key to sign with
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
@@ -42,17 +52,21 @@ pub(crate) struct SignArgs {
     /// Where to write the signature (- is stdout)
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
+    /// Add a signer: write to MODEL.signatures/
+    #[arg(long, conflicts_with_all = ["signature", "digests_from"])]
+    append: bool,
     /// Leave this path out, and sign that (repeatable)
     #[arg(long, value_name = "PATH", value_parser = EntryPathParser)]
     ignore: Vec<EntryPath>,
     /// Sign .git* and .github at the root too
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     no_default_ignores: bool,
     /// Links to follow: refuse (default) or hf-cache
     #[arg(
         long,
         value_name = "MODE",
         default_value = "refuse",
+        hide_short_help = true,
         hide_default_value = true,
         hide_possible_values = true
     )]
@@ -64,22 +78,39 @@ pub(crate) struct SignArgs {
     reuse: ReuseArgs,
 }
 
+impl SignArgs {
+    /// What is signed, for messages.
+    pub(crate) fn what(&self) -> String {
+        let model = self.model.as_deref().map(text::path);
+        model.or_else(|| self.digests_from.clone()).unwrap_or_default()
+    }
+}
+
 pub(crate) fn run(args: &SignArgs, session: &Session) -> Result<Done, CliError> {
-    let root = Root::open(&args.model, args.links.into())?;
-    let signature = args.signature.clone().unwrap_or_else(|| place::default_signature(&args.model));
-    let to_stdout = signature == Path::new("-");
+    match (&args.model, &args.digests_from) {
+        (Some(model), None) => sign(args, model, session),
+        (None, Some(reference)) => from_manifest::run(args, reference, session),
+        _ => Err(CliError::usage("want either a model or --digests-from")),
+    }
+}
+
+fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliError> {
+    let root = Root::open(model, args.links.into())?;
+    let usual = args.signature.clone().unwrap_or_else(|| place::default_signature(model));
+    let to_stdout = usual == Path::new("-");
     if to_stdout && session.globals.json {
         return Err(CliError::usage("--signature - and --json cannot both have stdout"));
     }
     if args.reuse.takes_stdin() && args.passphrase_file.as_deref() == Some(Path::new("-")) {
         return Err(CliError::usage("--reuse - and --passphrase-file - cannot both have stdin"));
     }
+    let key = open_key(args, session)?;
+    let signature = if args.append { append::destination(&root, &key) } else { usual.clone() };
     if !to_stdout {
         // Before anything is hashed for nothing.
         save::check(&signature, session.existing())?;
     }
-    let key = open_key(args, session)?;
-    let exclusions = exclusions(args, &root, &signature)?;
+    let exclusions = exclusions(args, &root, &usual)?;
     let old = args.reuse.read(&key, session.limits())?;
     let (survey, account) = {
         let meter = session.meter("signing");
@@ -96,6 +127,10 @@ pub(crate) fn run(args: &SignArgs, session: &Session) -> Result<Done, CliError> 
     });
     let Survey { manifest, tree, stamps, chunks, .. } = survey;
     let claim = ModelClaim::new(name, args.model_version.clone(), manifest, exclusions.ignore)?;
+    if args.append {
+        append::agrees(model, &claim, session)?;
+        append::make_folder(&signature, session)?;
+    }
     let bundle = lacre_sign::seal(&claim, &key, &session.limits())?;
     interrupt::check()?;
     let told =
@@ -180,6 +215,36 @@ fn finish(told: &Told<'_>, bundle: &Bundle, session: &Session) -> Result<Done, C
     if !dry_run && !to_stdout {
         save::write(signature, &bytes, session.existing())?;
     }
+    let (mut result, mut lines) = summarize(&Summary { claim, key }, session);
+    result["excluded"] = json!(tree.excluded);
+    result["links"] =
+        tree.links.iter().map(|link| json!({ "path": link.path, "target": link.target })).collect();
+    result["reuse"] = json!(account.map(Account::to_json));
+    result["signature"] = json!(text::path(signature));
+    lines.push(Line::row("signature", text::path(signature)));
+    lines.extend(account.map(Account::row));
+    lines
+        .extend(tree.excluded.iter().map(|it| Line::row("left out", format!("{} ({})", it.path, it.reason))));
+    lines.extend(tree.links.iter().map(|it| Line::row("followed", format!("{} -> {}", it.path, it.target))));
+    if session.printer.is_verbose() {
+        let entries = claim.manifest().entries().iter();
+        lines.extend(
+            entries.map(|entry| Line::plain(format!("  {}  {}", digest_words(&entry.digests), entry.path))),
+        );
+    }
+    let data = (to_stdout && !dry_run).then_some(bytes);
+    Ok(Done { data, ..Done::new(result, lines) })
+}
+
+/// What is said of every signature: what was signed, and with which key.
+struct Summary<'a> {
+    claim: &'a ModelClaim,
+    key: &'a FileKey,
+}
+
+fn summarize(summary: &Summary<'_>, session: &Session) -> (Value, Vec<Line>) {
+    let Summary { claim, key } = *summary;
+    let dry_run = session.globals.dry_run;
     let manifest = claim.manifest();
     let size = manifest.total_size();
     let identity = manifest.identity().map(|identity| identity.to_string());
@@ -187,39 +252,22 @@ fn finish(told: &Told<'_>, bundle: &Bundle, session: &Session) -> Result<Done, C
     let result = json!({
         "bytes": size,
         "dry_run": dry_run,
-        "excluded": tree.excluded,
         "files": manifest.len(),
         "identity": identity,
         "ignore_paths": claim.ignore_paths(),
+        "inspected": claim.inspection() == Inspection::Inspected,
         "key": { "algorithm": public.algorithm().as_str(), "hint": public.hint() },
-        "links": tree.links.iter().map(|link| json!({ "path": link.path, "target": link.target })).collect::<Vec<_>>(),
         "name": claim.name(),
-        "reuse": account.map(Account::to_json),
         "root": claim.root().to_string(),
-        "signature": text::path(signature),
         "version": claim.version(),
     });
     let verb = if dry_run { "would sign" } else { "signed" };
     let version = claim.version().map(|version| format!(" {version}")).unwrap_or_default();
-    let mut lines = vec![
+    let lines = vec![
         Line::new(Tone::Good, verb).then(Tone::Strong, format!(" {}{version}", claim.name())),
         Line::row("files", format!("{}, {}", manifest.len(), size.map(text::size).unwrap_or_default())),
         Line::row("identity", identity.unwrap_or_default()),
         Line::row("key", format!("{} sha256:{}", public.algorithm().as_str(), public.hint())),
-        Line::row("signature", text::path(signature)),
     ];
-    lines.extend(account.map(Account::row));
-    lines
-        .extend(tree.excluded.iter().map(|it| Line::row("left out", format!("{} ({})", it.path, it.reason))));
-    lines.extend(tree.links.iter().map(|it| Line::row("followed", format!("{} -> {}", it.path, it.target))));
-    if session.printer.is_verbose() {
-        lines.extend(
-            manifest
-                .entries()
-                .iter()
-                .map(|entry| Line::plain(format!("  {}  {}", digest_words(&entry.digests), entry.path))),
-        );
-    }
-    let data = (to_stdout && !dry_run).then_some(bytes);
-    Ok(Done { data, ..Done::new(result, lines) })
+    (result, lines)
 }

@@ -241,3 +241,51 @@ fn a_kept_copy_that_cannot_be_stored_is_an_error() {
     let error = Engine::new().run(&[Full(Disk::new(&folder, "a", b"x"))], &NoProgress).unwrap_err();
     assert_eq!(error.code(), "E-OUTPUT");
 }
+
+/// Whatever the deal, every file gets its digests: also with more slots than files, and with files that end at once.
+#[test]
+fn every_deal_of_large_files_gives_the_same_digests() {
+    use super::serial::{Deal, Manner};
+
+    let folder = tempfile::tempdir().unwrap();
+    let lengths = [PIECE, PIECE + 1, 2 * PIECE - 1, 3 * PIECE + 7, 5 * PIECE, PIECE];
+    let sets = [DigestSet::Both, DigestSet::Sha256];
+    let disks: Vec<_> =
+        lengths.iter().enumerate().map(|(at, &n)| Disk::new(&folder, &at.to_string(), &noise(n))).collect();
+    for (workers, lanes) in [(1, 1), (1, 3), (1, 6), (1, 16), (2, 1), (2, 3), (2, 8), (6, 1)] {
+        for manner in [Manner::Alone, Manner::Paired] {
+            let sources: Vec<_> =
+                disks.iter().zip(sets.iter().cycle()).map(|(disk, set)| Only(disk, *set)).collect();
+            for disk in &disks {
+                disk.kept.lock().unwrap().clear();
+            }
+            let job = Job {
+                sources: &sources,
+                threads: workers,
+                progress: &NoProgress,
+                room: Room::Ample,
+                stop: AtomicBool::new(false),
+            };
+            let order = (0..sources.len()).collect();
+            let serial = Serial::dealt(&job, order, Deal { workers, lanes, manner });
+            let mut found: Found = std::thread::scope(|scope| {
+                let work = |number| {
+                    let mut found = Found::new();
+                    serial.work(number, &mut found).unwrap();
+                    found
+                };
+                let threads: Vec<_> = (0..workers).map(|number| scope.spawn(move || work(number))).collect();
+                threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+            });
+            found.sort_unstable_by_key(|&(index, _)| index);
+            assert_eq!(found.len(), sources.len(), "{workers} {lanes} {manner:?}");
+            for ((index, digests), &length) in found.iter().zip(&lengths) {
+                let bytes = noise(length);
+                assert_eq!(digests.sha256, Some(Sha256Digest::of(&bytes)), "{workers} {lanes} {manner:?}");
+                let blake3 = (sources[*index].1 == DigestSet::Both).then(|| Blake3Digest::of(&bytes));
+                assert_eq!(digests.blake3, blake3, "{workers} {lanes} {manner:?}");
+                assert!(*disks[*index].kept.lock().unwrap() == bytes, "{workers} {lanes} {manner:?}");
+            }
+        }
+    }
+}
