@@ -43,7 +43,7 @@ pub(crate) const TABLE: &[Row] = &[
     Row {
         exit: 3,
         meaning: "the signature is invalid",
-        codes: &["E-CERTIFICATE", "E-SIGNATURE-INVALID", "E-TIMESTAMP"],
+        codes: &["E-CERTIFICATE", "E-LOG", "E-SIGNATURE-INVALID", "E-TIMESTAMP"],
     },
     Row { exit: 4, meaning: "no signature or attestation", codes: &["E-NO-SIGNATURE"] },
     Row {
@@ -119,6 +119,7 @@ pub(crate) const TABLE: &[Row] = &[
             "E-STATEMENT",
             "E-STATEMENT-TYPE",
             "E-TRUST-FILE",
+            "E-TRUST-ROOT",
             "E-UNSUPPORTED",
         ],
     },
