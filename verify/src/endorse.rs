@@ -19,8 +19,13 @@ impl Unverified<Endorsement> {
     pub fn verify(self, requirements: &Requirements) -> Result<Verified<Endorsement>, Box<Failure>> {
         let mut report = Report::default();
         report.pass(Step::Bundle, "well-formed");
-        let (signer, mut report) =
-            signature::verify(&self.input, requirements.trust(), requirements.now(), report)?;
+        let (signer, mut report) = signature::verify(
+            &self.input,
+            requirements.trust(),
+            requirements.reading_limits(),
+            requirements.now(),
+            report,
+        )?;
         let claim = match read_claim(&self.input, requirements.reading_limits()) {
             Ok(claim) => claim,
             Err(error) => return Err(report.fail(Step::Claim, error)),

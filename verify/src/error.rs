@@ -143,6 +143,9 @@ pub enum VerifyError {
     /// No time was given at which a certificate is to be valid.
     #[error("no time is given at which the certificate is to be valid")]
     NoTime,
+    /// A certificate signed, and nobody is trusted to vouch for certificates like it.
+    #[error("signed with a certificate, and no authority is trusted that could vouch for it")]
+    NoAuthority,
     /// No key is trusted.
     #[error("no key is trusted: nothing could be accepted")]
     NoTrust,
@@ -365,8 +368,8 @@ impl VerifyError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Anchor { .. } => "E-ANCHOR",
-            Self::Certificate { .. } => "E-CERTIFICATE",
-            Self::CertificateExpired { .. } => "E-CERTIFICATE-EXPIRED",
+            Self::Certificate { .. } | Self::KeylessCertificate { .. } => "E-CERTIFICATE",
+            Self::CertificateExpired { .. } | Self::KeylessExpired { .. } => "E-CERTIFICATE-EXPIRED",
             Self::CertificateKey { .. } | Self::Unsupported { .. } | Self::UnsupportedEvidence { .. } => {
                 "E-UNSUPPORTED"
             }
@@ -379,7 +382,7 @@ impl VerifyError {
             Self::KeyExpired { .. } => "E-KEY-EXPIRED",
             Self::KeyRetired { .. } => "E-KEY-RETIRED",
             Self::KeyRevoked { .. } => "E-KEY-REVOKED",
-            Self::Identity { .. } => "E-IDENTITY-MISMATCH",
+            Self::Identity { .. } | Self::IdentityMismatch { .. } => "E-IDENTITY-MISMATCH",
             Self::Name { .. } => "E-NAME-MISMATCH",
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
             Self::IdentityUnusable { .. } | Self::NoTime | Self::NoTrust | Self::TwoTerms { .. } => "E-USAGE",
@@ -396,13 +399,11 @@ impl VerifyError {
             }
             Self::CertificateUntrusted { .. }
             | Self::KeylessUntrusted { .. }
+            | Self::NoAuthority
             | Self::SignerUntrusted { .. } => "E-SIGNER-UNTRUSTED",
             Self::Store { .. } => "E-OUTPUT",
             Self::Timestamp { .. } | Self::KeylessTimestamp { .. } => "E-TIMESTAMP",
             Self::Version { .. } => "E-VERSION-MISMATCH",
-            Self::KeylessCertificate { .. } => "E-CERTIFICATE",
-            Self::KeylessExpired { .. } => "E-CERTIFICATE-EXPIRED",
-            Self::IdentityMismatch { .. } => "E-IDENTITY-MISMATCH",
             Self::Log { .. } => "E-LOG",
             Self::TrustRoot { .. } => "E-TRUST-ROOT",
         }

@@ -58,14 +58,16 @@ pub use proof::{Claim, Endorsement, Model, Unverified, Verified};
 pub use prove::Prove;
 pub use report::{Check, Outcome, ProvenBy, Report, ReportedModel, SignedAt, Step};
 pub use requirements::Requirements;
-pub use signature::Signer;
 #[cfg(feature = "x509")]
 pub use signature::certificate::{
     Anchors, ChainInput, Crls, San, SanKind, TimeSource, TrustedTime, VerifiedLeaf, verify_chain,
 };
 pub use signature::certificate::{CertificateProblem, TimestampProblem};
+#[cfg(feature = "sigstore")]
+pub use signature::sigstore::TrustedRoot;
 #[cfg(feature = "x509")]
 pub use signature::timestamp::{TimestampAuthorities, verify_token};
+pub use signature::{Signer, SignerKind};
 pub use trust::{KeyStatus, Trust, TrustedKey};
 pub use watch::{Watch, Woken};
 

@@ -127,13 +127,23 @@ impl fmt::Display for ProvenBy {
 }
 
 /// When something was signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SignedAt {
     /// Nothing proves a time.
     #[default]
     Unproven,
+    /// Trusted timestamps or logs prove that it was signed at the latest then (RFC 3339).
+    Proven(String),
+}
+
+impl SignedAt {
+    /// What these proven times say: the earliest of them.
+    pub(crate) fn proven(times: impl IntoIterator<Item = std::time::SystemTime>) -> Self {
+        let earliest = times.into_iter().min().and_then(|time| jiff::Timestamp::try_from(time).ok());
+        earliest.map_or(Self::Unproven, |time| Self::Proven(time.to_string()))
+    }
 }
 
 /// One step of verification.

@@ -6,12 +6,47 @@ use std::time::SystemTime;
 use lacre_attest::PublicKey;
 
 use crate::VerifyError;
+#[cfg(feature = "x509")]
+use crate::identity::CertificateIdentity;
+#[cfg(feature = "sigstore")]
+use crate::identity::KeylessIdentity;
+#[cfg(feature = "x509")]
+use crate::signature::certificate::{Anchors, Crls};
+#[cfg(feature = "sigstore")]
+use crate::signature::sigstore::TrustedRoot;
+#[cfg(feature = "x509")]
+use crate::signature::timestamp::TimestampAuthorities;
 
 /// Whose signatures count, and how many of them are wanted. There is no default: trust is always said.
 #[derive(Debug, Clone)]
 pub struct Trust {
     keys: Vec<TrustedKey>,
+    #[cfg(feature = "x509")]
+    authorities: Vec<Authority>,
+    #[cfg(feature = "x509")]
+    timestamps: TimestampAuthorities,
+    #[cfg(feature = "sigstore")]
+    keyless: Option<Keyless>,
     signers: NonZeroUsize,
+}
+
+/// Certificate authorities, and for whom they are trusted to vouch.
+#[cfg(feature = "x509")]
+#[derive(Debug, Clone)]
+pub(crate) struct Authority {
+    pub(crate) anchors: Anchors,
+    pub(crate) crls: Option<Crls>,
+    /// At least one.
+    pub(crate) identities: Vec<CertificateIdentity>,
+}
+
+/// A Sigstore, and whom it is trusted to name.
+#[cfg(feature = "sigstore")]
+#[derive(Debug, Clone)]
+pub(crate) struct Keyless {
+    pub(crate) root: TrustedRoot,
+    /// At least one.
+    pub(crate) identities: Vec<KeylessIdentity>,
 }
 
 /// A public key that is trusted by itself, and for how long.
@@ -109,7 +144,85 @@ impl Trust {
         if trusted.is_empty() {
             return Err(VerifyError::NoTrust);
         }
-        Ok(Self { keys: trusted, signers: NonZeroUsize::MIN })
+        Ok(Self { keys: trusted, ..Self::nobody() })
+    }
+
+    /// Trusts nobody: where more is added.
+    fn nobody() -> Self {
+        Self {
+            keys: Vec::new(),
+            #[cfg(feature = "x509")]
+            authorities: Vec::new(),
+            #[cfg(feature = "x509")]
+            timestamps: TimestampAuthorities::new(),
+            #[cfg(feature = "sigstore")]
+            keyless: None,
+            signers: NonZeroUsize::MIN,
+        }
+    }
+
+    /// Trusts these authorities to vouch for these identities, and for nobody else.
+    ///
+    /// # Errors
+    /// `E-USAGE` when no identity is given: an authority alone would let every holder of any of its certificates sign.
+    #[cfg(feature = "x509")]
+    pub fn authority(
+        anchors: Anchors,
+        crls: Option<Crls>,
+        identities: Vec<CertificateIdentity>,
+    ) -> Result<Self, VerifyError> {
+        Self::nobody().and_authority(anchors, crls, identities)
+    }
+
+    /// The same, beside whom is trusted already.
+    ///
+    /// # Errors
+    /// `E-USAGE` when no identity is given.
+    #[cfg(feature = "x509")]
+    pub fn and_authority(
+        mut self,
+        anchors: Anchors,
+        crls: Option<Crls>,
+        identities: Vec<CertificateIdentity>,
+    ) -> Result<Self, VerifyError> {
+        if identities.is_empty() {
+            return Err(VerifyError::NoTrust);
+        }
+        self.authorities.push(Authority { anchors, crls, identities });
+        Ok(self)
+    }
+
+    /// Trusts these authorities to tell when something was signed.
+    #[cfg(feature = "x509")]
+    pub fn and_timestamps(mut self, authorities: TimestampAuthorities) -> Self {
+        self.timestamps = authorities;
+        self
+    }
+
+    /// Trusts a Sigstore to name these identities, and nobody else.
+    ///
+    /// # Errors
+    /// `E-USAGE` when no identity is given.
+    #[cfg(feature = "sigstore")]
+    pub fn keyless(root: TrustedRoot, identities: Vec<KeylessIdentity>) -> Result<Self, VerifyError> {
+        Self::nobody().and_keyless(root, identities)
+    }
+
+    /// The same, beside whom is trusted already.
+    ///
+    /// # Errors
+    /// `E-USAGE` when no identity is given.
+    #[cfg(feature = "sigstore")]
+    pub fn and_keyless(
+        mut self,
+        root: TrustedRoot,
+        identities: Vec<KeylessIdentity>,
+    ) -> Result<Self, VerifyError> {
+        if identities.is_empty() {
+            return Err(VerifyError::NoTrust);
+        }
+        self.keyless = Some(Keyless { root, identities });
+        Ok(self)
     }
 
     /// Trusts these keys as well, without terms.
@@ -117,8 +230,12 @@ impl Trust {
     /// # Errors
     /// `E-USAGE` when one of them is trusted on other terms already.
     pub fn and_keys(self, keys: impl IntoIterator<Item = PublicKey>) -> Result<Self, VerifyError> {
-        let Self { keys: known, signers } = self;
-        Ok(Self::keys(known.into_iter().chain(keys.into_iter().map(TrustedKey::new)))?.signers(signers))
+        let mut keys = keys.into_iter().map(TrustedKey::new).peekable();
+        if keys.peek().is_none() {
+            return Ok(self);
+        }
+        let keys = Self::keys(self.keys.iter().cloned().chain(keys))?.keys;
+        Ok(Self { keys, ..self })
     }
 
     /// Demands the signatures of so many distinct signers.
@@ -130,6 +247,21 @@ impl Trust {
     /// How many distinct signers are demanded.
     pub fn wanted_signers(&self) -> NonZeroUsize {
         self.signers
+    }
+
+    #[cfg(feature = "x509")]
+    pub(crate) fn authorities(&self) -> &[Authority] {
+        &self.authorities
+    }
+
+    #[cfg(feature = "x509")]
+    pub(crate) fn timestamp_authorities(&self) -> &TimestampAuthorities {
+        &self.timestamps
+    }
+
+    #[cfg(feature = "sigstore")]
+    pub(crate) fn keyless_signers(&self) -> Option<&Keyless> {
+        self.keyless.as_ref()
     }
 
     pub(crate) fn trusted_keys(&self) -> &[TrustedKey] {

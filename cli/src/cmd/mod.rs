@@ -1,5 +1,6 @@
 //! The verbs: a file each, with its arguments and its run.
 
+mod demands;
 pub(crate) mod diff;
 mod drift;
 pub(crate) mod inspect;

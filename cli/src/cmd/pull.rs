@@ -9,7 +9,8 @@ use lacre_registry_client::{Descriptor, Reference};
 use lacre_verify::Report;
 use serde_json::json;
 
-use super::verify::{Demands, report_json, report_lines};
+use super::demands::Demands;
+use super::verify::{report_json, report_lines};
 use crate::error::CliError;
 use crate::keys::KeyRing;
 use crate::printer::{Done, Line};

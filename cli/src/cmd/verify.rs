@@ -1,19 +1,19 @@
 //! `lacre verify`: whether a model is what a trusted key signed.
 
 use std::num::NonZeroU64;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{Args, ValueEnum};
 use lacre_manifest::EntryPath;
 use lacre_verify::{
-    Hold, Model, Outcome, Paced, Prove, Report, Requirements, SignedAt, Trust, Unverified, Verified,
+    Hold, Model, Outcome, Paced, Prove, Report, SignedAt, Unverified, Verified,
 };
 use serde_json::{Value, json};
 
+use super::demands::Demands;
 use super::drift;
-use crate::args::{EntryPathParser, LinkMode, signed_text};
+use crate::args::{EntryPathParser, LinkMode};
 use crate::error::CliError;
 use crate::keys::KeyRing;
 use crate::printer::{Done, Line, Tone};
@@ -80,52 +80,6 @@ impl From<Digest> for Prove {
     }
 }
 
-/// What a signature must satisfy: `verify` and `pull` demand it alike.
-#[derive(Debug, Args)]
-#[command(group = ArgGroup::new("anchor").required(true).multiple(true).args(["key", "trust"]))]
-pub(super) struct Demands {
-    /// Public key to trust (repeatable)
-    #[arg(long, value_name = "FILE")]
-    key: Vec<PathBuf>,
-    /// Trust file: keys with their terms
-    #[arg(long, value_name = "FILE")]
-    trust: Option<PathBuf>,
-    /// Demand so many distinct signers
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(NonZeroUsize))]
-    signers: Option<NonZeroUsize>,
-    /// Demand this signed name
-    #[arg(long, value_name = "NAME", value_parser = signed_text)]
-    expect_name: Option<String>,
-    /// Demand this signed version
-    #[arg(long, value_name = "V", value_parser = signed_text)]
-    expect_version: Option<String>,
-}
-
-impl Demands {
-    /// The same for the verifier, and the keys with the files they came from.
-    pub(super) fn read(&self, session: &Session) -> Result<(Requirements, KeyRing), CliError> {
-        let ring = KeyRing::read(&self.key)?;
-        let written = self.trust.as_deref().map(Trust::read).transpose().map_err(CliError::Trust)?;
-        let named = ring.keys();
-        let trust = match written {
-            None => Trust::keys(named),
-            Some(written) => written.and_keys(named),
-        };
-        let trust = trust.map_err(CliError::Trust)?;
-        // The command line can demand more than the file, never less.
-        let signers = self.signers.unwrap_or(NonZeroUsize::MIN).max(trust.wanted_signers());
-        let trust = trust.signers(signers);
-        let mut requirements = Requirements::new(trust).limits(session.limits());
-        if let Some(name) = &self.expect_name {
-            requirements = requirements.expect_name(name);
-        }
-        if let Some(version) = &self.expect_version {
-            requirements = requirements.expect_version(version);
-        }
-        Ok((requirements, ring))
-    }
-}
-
 impl VerifyArgs {
     /// Verifies once: keys, signature and model are opened anew. Gives the keys with the files they came from, too.
     pub(super) fn prove(&self, session: &Session) -> Result<(Verified<Model>, KeyRing), CliError> {
@@ -178,14 +132,20 @@ pub(super) fn report_lines(done: &str, report: &Report, ring: &KeyRing, session:
     for signer in &report.signers {
         let file = ring.file_of(signer.key()).map(|path| format!(" ({})", text::path(path)));
         let (algorithm, key) = (signer.algorithm().as_str(), signer.key());
-        let words = format!("{algorithm} sha256:{key}{}", file.unwrap_or_default());
+        let key = format!("{algorithm} sha256:{key}{}", file.unwrap_or_default());
+        let words = match (signer.identity(), signer.issuer()) {
+            (Some(identity), Some(issuer)) => format!("{identity}, as {issuer} knows them ({algorithm})"),
+            (Some(identity), None) => format!("{identity} ({key})"),
+            (None, _) => key,
+        };
         lines.push(Line::row("signed by", words));
     }
     lines.push(Line::row(
         "signed at",
-        match report.signed_at {
-            SignedAt::Unproven => "time unproven",
-            _ => "a time that this version cannot show",
+        match &report.signed_at {
+            SignedAt::Unproven => "time unproven".to_owned(),
+            SignedAt::Proven(time) => format!("{time}, or before"),
+            _ => "a time that this version cannot show".to_owned(),
         },
     ));
     if let Some(model) = &report.model {

@@ -2,22 +2,23 @@
 
 use std::time::SystemTime;
 
-use lacre_attest::{Envelope, KeyHint};
+use lacre_attest::{Bundle, KeyHint};
 
 use super::{NamedBy, Signer};
-use crate::report::{Report, Step};
+use crate::report::{Report, SignedAt, Step};
 use crate::trust::TrustedKey;
 use crate::{Failure, Trust, VerifyError};
 
 /// Checks the signature with the trusted key that the hint names, or with each trusted key when there is no hint.
 /// The hint is not signed: it can only choose among trusted keys, and a wrong one can only make things fail.
 pub(super) fn verify(
-    envelope: &Envelope,
+    bundle: &Bundle,
     hint: &KeyHint,
     trust: &Trust,
     now: SystemTime,
     mut report: Report,
 ) -> Result<(Signer, Report), Box<Failure>> {
+    let envelope = bundle.envelope();
     let candidates: Vec<&TrustedKey> =
         trust.trusted_keys().iter().filter(|trusted| hint.names(trusted.key()) != Some(false)).collect();
     if candidates.is_empty() {
@@ -25,17 +26,14 @@ pub(super) fn verify(
         return Err(report.fail(Step::Signer, VerifyError::SignerUntrusted { hint }));
     }
     let named_by = if *hint == KeyHint::Missing { NamedBy::Nothing } else { NamedBy::Hint };
-    match named_by {
-        NamedBy::Hint => report.pass(Step::Signer, "the bundle names a trusted key"),
-        NamedBy::Nothing => {
-            report.pass(
-                Step::Signer,
-                format!("the bundle names no key; {} trusted keys tried", candidates.len()),
-            );
-            report
-                .warnings
-                .push("the bundle does not say which key signed it; every trusted key was tried".to_owned());
-        }
+    if named_by == NamedBy::Hint {
+        report.pass(Step::Signer, "the bundle names a trusted key");
+    } else {
+        let tried = candidates.len();
+        report.pass(Step::Signer, format!("the bundle names no key; {tried} trusted keys tried"));
+        report
+            .warnings
+            .push("the bundle does not say which key signed it; every trusted key was tried".to_owned());
     }
     let Some(trusted) = candidates.iter().find(|trusted| envelope.verify(trusted.key()).is_ok()) else {
         let tried = match candidates.as_slice() {
@@ -48,9 +46,29 @@ pub(super) fn verify(
     let signer = Signer::of(key, named_by);
     report.pass(Step::Signature, format!("{} by the key {}", key.algorithm(), key.hint()));
     // Said of the signature, not before: a key that somebody only names is not looked at for its terms.
-    if let Err(error) = trusted.counts(None, now) {
+    let proven = match proven_times(bundle, trust) {
+        Ok(proven) => proven,
+        Err(error) => return Err(report.fail(Step::Signer, error)),
+    };
+    // The earliest: at each of them the signature existed already.
+    if let Err(error) = trusted.counts(proven.iter().min().copied(), now) {
         return Err(report.fail(Step::Signer, error));
     }
+    report.signed_at = SignedAt::proven(proven);
     report.signer = Some(signer.clone());
     Ok((signer, report))
+}
+
+/// The times that trusted timestamps prove.
+#[cfg(feature = "x509")]
+fn proven_times(bundle: &Bundle, trust: &Trust) -> Result<Vec<SystemTime>, VerifyError> {
+    let times = super::stamped::times(bundle, trust.timestamp_authorities())?;
+    Ok(times.into_iter().map(|time| time.time).collect())
+}
+
+/// Nobody is trusted to tell the time.
+#[cfg(not(feature = "x509"))]
+#[expect(clippy::unnecessary_wraps, reason = "with certificates it can fail")]
+fn proven_times(_: &Bundle, _: &Trust) -> Result<Vec<SystemTime>, VerifyError> {
+    Ok(Vec::new())
 }

@@ -1,15 +1,23 @@
 //! Signature and signer: a room for each kind of signer.
 
 pub(crate) mod certificate;
+#[cfg(feature = "x509")]
+mod chained;
 mod key;
 #[cfg(feature = "sigstore")]
+mod keyless;
+#[cfg(feature = "sigstore")]
 pub(crate) mod sigstore;
+#[cfg(feature = "x509")]
+mod stamped;
 #[cfg(feature = "x509")]
 pub(crate) mod timestamp;
 
 use std::time::SystemTime;
 
-use lacre_attest::{Bundle, KeyAlgorithm, Material, PublicKey};
+#[cfg(feature = "sigstore")]
+use lacre_attest::CertificateForm;
+use lacre_attest::{Bundle, CertificateMaterial, KeyAlgorithm, Limits, Material, PublicKey};
 use serde::{Serialize, Serializer};
 
 use crate::report::{Report, Step};
@@ -18,28 +26,67 @@ use crate::{Failure, Trust, VerifyError};
 /// Who signed, proven.
 #[derive(Debug, Clone, Serialize)]
 pub struct Signer {
+    kind: SignerKind,
     #[serde(serialize_with = "algorithm_name")]
     algorithm: KeyAlgorithm,
     key: String,
     named_by: NamedBy,
+    identity: Option<String>,
+    issuer: Option<String>,
+}
+
+/// By what a signer is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SignerKind {
+    /// A key that is trusted by itself.
+    Key,
+    /// A certificate that a trusted authority vouches for.
+    Certificate,
+    /// A certificate of minutes, for somebody whom an identity provider knows.
+    Keyless,
 }
 
 /// How the bundle named the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum NamedBy {
+    #[cfg_attr(
+        not(any(feature = "x509", feature = "sigstore")),
+        expect(dead_code, reason = "there are none without")
+    )]
+    Certificate,
     Hint,
     Nothing,
 }
 
 impl Signer {
     fn of(key: &PublicKey, named_by: NamedBy) -> Self {
-        Self { algorithm: key.algorithm(), key: key.hint(), named_by }
+        let (algorithm, key) = (key.algorithm(), key.hint());
+        Self { kind: SignerKind::Key, algorithm, key, named_by, identity: None, issuer: None }
     }
 
-    /// Whether both are one signer: the same key under whatever name.
+    /// Whether both are one signer: the same key under whatever name, or the same name with whatever key.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        self.key == other.key
+        let same_name =
+            self.identity.is_some() && (&self.identity, &self.issuer) == (&other.identity, &other.issuer);
+        self.key == other.key || same_name
+    }
+
+    /// By what the signer is known.
+    pub fn kind(&self) -> SignerKind {
+        self.kind
+    }
+
+    /// Whom the certificate names: a subject alternative name, or else the subject. Not yet safe for a terminal.
+    pub fn identity(&self) -> Option<&str> {
+        self.identity.as_deref()
+    }
+
+    /// The URL of the identity provider that knows a keyless signer. Not yet safe for a terminal.
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 
     /// The algorithm of the key.
@@ -47,7 +94,8 @@ impl Signer {
         self.algorithm
     }
 
-    /// The key: hex SHA-256 of the PEM text of its public half (the hint of OMS v1.0).
+    /// The key: hex SHA-256 of the PEM text of its public half (the hint of OMS v1.0); of a keyless signer, whose key is
+    /// used once, of its DER.
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -62,14 +110,34 @@ fn algorithm_name<S: Serializer>(algorithm: &KeyAlgorithm, serializer: S) -> Res
 pub(crate) fn verify(
     bundle: &Bundle,
     trust: &Trust,
+    limits: &Limits,
     now: SystemTime,
     report: Report,
 ) -> Result<(Signer, Report), Box<Failure>> {
     match bundle.material() {
-        Material::PublicKey(hint) => key::verify(bundle.envelope(), hint, trust, now, report),
-        Material::Certificates(_) => {
-            Err(report.fail(Step::Signer, VerifyError::Unsupported { what: "a certificate" }))
-        }
+        Material::PublicKey(hint) => key::verify(bundle, hint, trust, now, report),
+        Material::Certificates(held) => certified(bundle, held, trust, limits, now, report),
         _ => Err(report.fail(Step::Signer, VerifyError::Unsupported { what: "unknown material" })),
     }
+}
+
+/// A chain is for the trusted authorities, a certificate alone for Sigstore, where that is trusted.
+fn certified(
+    bundle: &Bundle,
+    held: &CertificateMaterial,
+    trust: &Trust,
+    limits: &Limits,
+    now: SystemTime,
+    report: Report,
+) -> Result<(Signer, Report), Box<Failure>> {
+    #[cfg(feature = "sigstore")]
+    if let (CertificateForm::Leaf, Some(keyless)) = (held.form(), trust.keyless_signers()) {
+        return keyless::verify(bundle, keyless, limits, now, report);
+    }
+    #[cfg(feature = "x509")]
+    if !trust.authorities().is_empty() {
+        return chained::verify(bundle, held, trust, now, report);
+    }
+    let _ = (bundle, held, trust, limits, now);
+    Err(report.fail(Step::Signer, VerifyError::NoAuthority))
 }

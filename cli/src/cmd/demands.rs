@@ -1,0 +1,217 @@
+//! What a signature must satisfy: `verify` and `pull` demand it alike.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use clap::{ArgGroup, Args};
+use lacre_hash::Sha256Digest;
+use lacre_verify::{
+    Anchors, CertificateIdentity, Crls, KeylessIdentity, Requirements, SubjectMatch, TimestampAuthorities,
+    Trust, TrustedRoot, VerifyError,
+};
+
+use crate::args::signed_text;
+use crate::error::CliError;
+use crate::keys::KeyRing;
+use crate::session::Session;
+use crate::text;
+
+/// The longest file of certificates, lists or roots, in bytes.
+const FILE_LIMIT: u64 = 16 << 20;
+
+/// What a signature must satisfy.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("anchor").required(true).multiple(true).args(["key", "trust", "ca", "issuer"]))]
+pub(super) struct Demands {
+    /// Public key to trust (repeatable)
+    #[arg(long, value_name = "FILE")]
+    key: Vec<PathBuf>,
+    /// Trust file: keys with their terms
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+    /// Certificate authority (repeatable); needs --identity
+    #[arg(long, value_name = "FILE")]
+    ca: Vec<PathBuf>,
+    /// Keyless: the provider's URL; needs --identity
+    #[arg(long, value_name = "URL", value_parser = signed_text)]
+    issuer: Option<String>,
+    /// Who must have signed (subject:…, spki:… for --ca)
+    #[arg(long, value_name = "ID", value_parser = signed_text)]
+    identity: Vec<String>,
+    /// Keyless: a pattern that must match the whole identity
+    #[arg(long, value_name = "RE", requires = "issuer", hide_short_help = true)]
+    identity_regex: Vec<String>,
+    /// Keyless: demand this of the CI run, as repository=https://… (repeatable)
+    #[arg(long, value_name = "CLAIM=VALUE", requires = "issuer", hide_short_help = true)]
+    ci: Vec<String>,
+    /// Keyless: the keys of the Sigstore [default: the public good one]
+    #[arg(long, value_name = "FILE", requires = "issuer", hide_short_help = true)]
+    trusted_root: Option<PathBuf>,
+    /// Revocation list (repeatable); with any, every certificate needs a current one
+    #[arg(long, value_name = "FILE", requires = "ca", hide_short_help = true)]
+    crl: Vec<PathBuf>,
+    /// Chain of an authority that is trusted to tell when something was signed (repeatable)
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    tsa_chain: Vec<PathBuf>,
+    /// Accept whoever an authority vouches for: any holder of any of its certificates
+    #[arg(long, hide_short_help = true, conflicts_with_all = ["identity", "identity_regex"])]
+    any_identity_danger: bool,
+    /// Demand so many distinct signers
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(NonZeroUsize))]
+    signers: Option<NonZeroUsize>,
+    /// Demand this signed name
+    #[arg(long, value_name = "NAME", value_parser = signed_text)]
+    expect_name: Option<String>,
+    /// Demand this signed version
+    #[arg(long, value_name = "V", value_parser = signed_text)]
+    expect_version: Option<String>,
+}
+
+impl Demands {
+    /// The same for the verifier, and the keys with the files they came from.
+    pub(super) fn read(&self, session: &Session) -> Result<(Requirements, KeyRing), CliError> {
+        let ring = KeyRing::read(&self.key)?;
+        let trust = self.trust(&ring, session)?;
+        // The command line can demand more than the file, never less.
+        let signers = self.signers.unwrap_or(NonZeroUsize::MIN).max(trust.wanted_signers());
+        let trust = trust.signers(signers);
+        let mut requirements = Requirements::new(trust).limits(session.limits());
+        if let Some(name) = &self.expect_name {
+            requirements = requirements.expect_name(name);
+        }
+        if let Some(version) = &self.expect_version {
+            requirements = requirements.expect_version(version);
+        }
+        Ok((requirements, ring))
+    }
+
+    fn trust(&self, ring: &KeyRing, session: &Session) -> Result<Trust, CliError> {
+        let mut trust = self.trust.as_deref().map(Trust::read).transpose().map_err(CliError::Trust)?;
+        let keys = ring.keys();
+        if !keys.is_empty() {
+            let with = match trust {
+                None => Trust::keys(keys),
+                Some(known) => known.and_keys(keys),
+            };
+            trust = Some(with.map_err(CliError::Trust)?);
+        }
+        if !self.ca.is_empty() {
+            trust = Some(self.authorities(trust)?);
+        }
+        if let Some(issuer) = &self.issuer {
+            trust = Some(self.keyless(trust, issuer, session)?);
+        }
+        let nobody = || CliError::usage("nobody is trusted: give --key, --trust, --ca or --issuer");
+        let mut trust = trust.ok_or_else(nobody)?;
+        let certified = !self.ca.is_empty() || self.issuer.is_some();
+        if self.any_identity_danger {
+            session.warn("--any-identity-danger: whoever an authority vouches for is accepted");
+        }
+        if !certified && (self.any_identity_danger || !self.identity.is_empty()) {
+            return Err(CliError::usage("--identity is for certificates: it needs --ca or --issuer"));
+        }
+        let mut authorities = TimestampAuthorities::new();
+        for path in &self.tsa_chain {
+            authorities = authorities.and_pem(&read_text(path)?).map_err(CliError::Trust)?;
+        }
+        if !authorities.is_empty() {
+            trust = trust.and_timestamps(authorities);
+        }
+        Ok(trust)
+    }
+
+    fn authorities(&self, trust: Option<Trust>) -> Result<Trust, CliError> {
+        let identities: Vec<CertificateIdentity> = if self.any_identity_danger {
+            vec![CertificateIdentity::AnyDanger]
+        } else {
+            self.identity.iter().map(|text| certificate_identity(text)).collect::<Result<_, _>>()?
+        };
+        if identities.is_empty() {
+            return Err(CliError::usage("--ca wants --identity: an authority vouches for many"));
+        }
+        let mut anchors: Option<Anchors> = None;
+        for path in &self.ca {
+            let more = Anchors::from_pem(&read_text(path)?).map_err(CliError::Trust)?;
+            anchors = Some(match anchors {
+                None => more,
+                Some(known) => known.and(more),
+            });
+        }
+        let mut crls: Option<Crls> = None;
+        for path in &self.crl {
+            let more = Crls::from_pem(&read_text(path)?).map_err(CliError::Trust)?;
+            crls = Some(match crls {
+                None => more,
+                Some(known) => known.and(more),
+            });
+        }
+        let Some(anchors) = anchors else { return Err(CliError::usage("--ca names no certificate")) };
+        let with = match trust {
+            None => Trust::authority(anchors, crls, identities),
+            Some(known) => known.and_authority(anchors, crls, identities),
+        };
+        with.map_err(CliError::Trust)
+    }
+
+    fn keyless(&self, trust: Option<Trust>, issuer: &str, session: &Session) -> Result<Trust, CliError> {
+        let root = match &self.trusted_root {
+            None => TrustedRoot::public_good(),
+            Some(path) => TrustedRoot::from_json(read_text(path)?.as_bytes(), &session.limits()),
+        };
+        let root = root.map_err(CliError::Trust)?;
+        let mut subjects: Vec<SubjectMatch> =
+            self.identity.iter().map(|text| SubjectMatch::Exact(text.clone())).collect();
+        for pattern in &self.identity_regex {
+            subjects.push(SubjectMatch::pattern(pattern).map_err(CliError::Trust)?);
+        }
+        if self.any_identity_danger {
+            subjects.push(SubjectMatch::AnyDanger);
+        }
+        if subjects.is_empty() {
+            return Err(CliError::usage("--issuer wants --identity: a provider knows many"));
+        }
+        let identities: Result<Vec<KeylessIdentity>, VerifyError> = subjects
+            .into_iter()
+            .map(|subject| {
+                let mut identity = KeylessIdentity::new(subject, issuer)?;
+                for claim in &self.ci {
+                    let (name, value) = claim.split_once('=').unwrap_or((claim, ""));
+                    identity = identity.with_ci(name, value)?;
+                }
+                Ok(identity)
+            })
+            .collect();
+        let identities = identities.map_err(CliError::Trust)?;
+        let with = match trust {
+            None => Trust::keyless(root, identities),
+            Some(known) => known.and_keyless(root, identities),
+        };
+        with.map_err(CliError::Trust)
+    }
+}
+
+/// `subject:CN=…` (RFC 4514), `spki:HEX` (SHA-256 of the public key in DER), else a subject alternative name.
+fn certificate_identity(text: &str) -> Result<CertificateIdentity, CliError> {
+    if let Some(subject) = text.strip_prefix("subject:") {
+        return Ok(CertificateIdentity::Subject(subject.to_owned()));
+    }
+    let Some(hex) = text.strip_prefix("spki:") else {
+        return Ok(CertificateIdentity::San(text.to_owned()));
+    };
+    Sha256Digest::from_hex(hex)
+        .map(CertificateIdentity::Spki)
+        .map_err(|_| CliError::usage("--identity spki: wants the 64 hexadecimal digits of a SHA-256"))
+}
+
+fn read_text(path: &Path) -> Result<String, CliError> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|source| CliError::read(path, source))?;
+    file.take(FILE_LIMIT + 1).read_to_end(&mut bytes).map_err(|source| CliError::read(path, source))?;
+    if bytes.len() as u64 > FILE_LIMIT {
+        return Err(CliError::TooLarge { path: text::path(path), limit: FILE_LIMIT });
+    }
+    // What is not text is not PEM or JSON either, and is refused as such.
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
