@@ -29,6 +29,7 @@ pub(crate) const TABLE: &[Row] = &[
         codes: &[
             "E-ARTIFACT-MISMATCH",
             "E-BLOB-DIGEST",
+            "E-CLAIMS-DIFFER",
             "E-FILE-CHANGED",
             "E-FILE-EXTRA",
             "E-FILE-MISSING",
@@ -48,12 +49,18 @@ pub(crate) const TABLE: &[Row] = &[
     Row {
         exit: 5,
         meaning: "the signer is not trusted",
-        codes: &["E-IDENTITY-MISMATCH", "E-SIGNER-UNTRUSTED"],
+        codes: &["E-IDENTITY-MISMATCH", "E-SIGNER-UNTRUSTED", "E-TOO-FEW-SIGNERS"],
     },
     Row {
         exit: 6,
         meaning: "expired, revoked or not yet valid",
-        codes: &["E-CERTIFICATE-EXPIRED", "E-CERTIFICATE-REVOKED"],
+        codes: &[
+            "E-CERTIFICATE-EXPIRED",
+            "E-CERTIFICATE-REVOKED",
+            "E-KEY-EXPIRED",
+            "E-KEY-RETIRED",
+            "E-KEY-REVOKED",
+        ],
     },
     Row { exit: 7, meaning: "rollback, or below the floor", codes: &[] },
     Row {
@@ -111,6 +118,7 @@ pub(crate) const TABLE: &[Row] = &[
             "E-SIGNATURE-COUNT",
             "E-STATEMENT",
             "E-STATEMENT-TYPE",
+            "E-TRUST-FILE",
             "E-UNSUPPORTED",
         ],
     },
@@ -135,6 +143,7 @@ pub(crate) fn listing() -> String {
     }
     text.push_str(
         "\nEnvironment:\n  LACRE_PASSPHRASE  the passphrase of a private key\n  \
+         LACRE_NEW_PASSPHRASE  the new one, for key import\n  \
          NO_COLOR, CLICOLOR_FORCE, TERM  obeyed by --color auto\n  \
          XDG_CACHE_HOME  where sign keeps what sign --reuse looks up [default: ~/.cache]",
     );

@@ -90,27 +90,31 @@ pub(crate) fn read_signature(
 
 /// Reads a bundle of at most the size that `limits` allow; `-` is stdin.
 pub(crate) fn read_bundle(path: &Path, limits: &Limits) -> Result<Vec<u8>, CliError> {
-    let limit = u64::try_from(limits.bundle()).unwrap_or(u64::MAX);
-    let too_large = || CliError::TooLarge { path: text::path(path), limit };
-    let mut said = 0;
-    let source: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        let file = File::open(path).map_err(|source| CliError::read(path, source))?;
-        said = file.metadata().map_or(0, |metadata| metadata.len());
-        Box::new(file)
-    };
-    // What is said to be too long is not read; a pipe says nothing.
-    if said > limit {
-        return Err(too_large());
+    if path == Path::new("-") {
+        return read_to_limit(io::stdin().lock(), path, limits);
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(said).unwrap_or(0));
+    read_opened(File::open(path).map_err(|source| CliError::read(path, source))?, path, limits)
+}
+
+/// Reads a bundle that is open.
+pub(crate) fn read_opened(file: File, path: &Path, limits: &Limits) -> Result<Vec<u8>, CliError> {
+    let limit = u64::try_from(limits.bundle()).unwrap_or(u64::MAX);
+    // What is said to be too long is not read; a pipe says nothing.
+    if file.metadata().is_ok_and(|metadata| metadata.len() > limit) {
+        return Err(CliError::TooLarge { path: text::path(path), limit });
+    }
+    read_to_limit(file, path, limits)
+}
+
+fn read_to_limit(source: impl Read, path: &Path, limits: &Limits) -> Result<Vec<u8>, CliError> {
+    let limit = u64::try_from(limits.bundle()).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
     source
         .take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(|source| CliError::read(path, source))?;
     if bytes.len() as u64 > limit {
-        return Err(too_large());
+        return Err(CliError::TooLarge { path: text::path(path), limit });
     }
     Ok(bytes)
 }

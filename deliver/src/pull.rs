@@ -1,17 +1,18 @@
 //! Pulling a signed model.
 
 use std::collections::HashMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use lacre_attest::{Limits, MODEL_PREDICATE_TYPE};
-use lacre_hash::{HashError, Progress};
-use lacre_manifest::{Manifest, diff};
+use lacre_hash::{HashError, Progress, Sha256Digest};
+use lacre_manifest::{Manifest, diff, escape_os};
 use lacre_registry_client::{
     BUNDLE_ARTIFACT_TYPE, Descriptor, ModelArtifact, RegistryError, SignatureReferrer, Store, Target,
 };
 use lacre_verify::{
-    Claim, Failure, Model, Outcome, Prove, Requirements, Step, Unverified, Verified, VerifyError,
+    Claim, Endorsement, Failure, Model, Prove, Requirements, Step, Unverified, Verified, VerifyError,
 };
 
 use crate::DeliverError;
@@ -96,18 +97,41 @@ impl Offer<'_> {
             blob.into_file().map_err(|_| io::Error::other("the blob is no file"))
         };
         let model = accepted.claim.receive(staging.path(), prove, fetch, progress).map_err(from_refusal)?;
-        staging.write(SIGNATURE, &accepted.bundle)?;
+        let mut bundles = accepted.bundles.iter();
+        if let Some(first) = bundles.next() {
+            staging.write(SIGNATURE, first)?;
+        }
         staging.expose()?;
+        write_others(into, bundles)?;
         Ok(Pulled { manifest, model })
     }
 }
 
-struct Accepted {
-    claim: Verified<Claim>,
-    bundle: Vec<u8>,
+/// Puts the bundles of further signers where verification looks for them: in `NAME.signatures` beside the folder.
+fn write_others<'a>(into: &Path, bundles: impl Iterator<Item = &'a Vec<u8>>) -> Result<(), DeliverError> {
+    let mut folder = into.as_os_str().to_owned();
+    folder.push(".signatures");
+    let folder = Path::new(&folder);
+    for bundle in bundles {
+        let path = folder.join(format!("{}.sig", Sha256Digest::of(bundle)));
+        let written = std::fs::create_dir_all(folder).and_then(|()| match File::create_new(&path) {
+            Ok(mut file) => file.write_all(bundle),
+            // Of this digest, so with these bytes.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        });
+        written.map_err(|source| DeliverError::Output { path: escape_os(path.as_os_str()), source })?;
+    }
+    Ok(())
 }
 
-/// Finds a signature over exactly the artifact's files that meets the requirements.
+struct Accepted {
+    claim: Verified<Claim>,
+    /// The bundles behind the claim, at least one.
+    bundles: Vec<Vec<u8>>,
+}
+
+/// Finds signatures over exactly the artifact's files that meet the requirements.
 fn accept(
     store: &dyn Store,
     manifest: &Descriptor,
@@ -120,10 +144,18 @@ fn accept(
         return Err(DeliverError::TooManyBundles { found: referrers.len(), limit: MOST_BUNDLES });
     }
     let files = artifact.files()?;
+    let wanted = requirements.wanted_signers().get();
     let mut refusal: Option<DeliverError> = None;
+    let (mut endorsements, mut bundles) = (Vec::new(), Vec::new());
     for referrer in referrers {
         match candidate(store, &referrer, &files, requirements, limits) {
-            Ok(Some(accepted)) => return Ok(accepted),
+            Ok(Some(Candidate { endorsement, bundle })) => {
+                endorsements.push(Ok(endorsement));
+                bundles.push(bundle);
+                if wanted == 1 {
+                    break;
+                }
+            }
             Ok(None) => {}
             Err(error) => {
                 if refusal.as_ref().is_none_or(|old| how_far(&error) > how_far(old)) {
@@ -132,7 +164,17 @@ fn accept(
             }
         }
     }
-    Err(refusal.unwrap_or(DeliverError::NoSignature { manifest: manifest.digest }))
+    if endorsements.is_empty() {
+        return Err(refusal.unwrap_or(DeliverError::NoSignature { manifest: manifest.digest }));
+    }
+    let claim = Verified::unite(endorsements, requirements).map_err(DeliverError::Refused)?;
+    Ok(Accepted { claim, bundles })
+}
+
+/// A bundle that meets the requirements, as far as one can.
+struct Candidate {
+    endorsement: Verified<Endorsement>,
+    bundle: Vec<u8>,
 }
 
 /// One bundle; nothing when it is said to hold something else than a model signature.
@@ -142,23 +184,23 @@ fn candidate(
     files: &Manifest,
     requirements: &Requirements,
     limits: &Limits,
-) -> Result<Option<Accepted>, DeliverError> {
+) -> Result<Option<Candidate>, DeliverError> {
     let signature = SignatureReferrer::parse(&store.manifest(referrer)?)?;
     if signature.predicate_type.is_some_and(|predicate| predicate != MODEL_PREDICATE_TYPE) {
         return Ok(None);
     }
     let bundle = store.small_blob(&signature.bundle, limits.bundle() as u64)?;
-    let claim = Unverified::<Claim>::parse(&bundle, limits)
-        .and_then(|claim| claim.verify(requirements))
+    let endorsement = Unverified::<Endorsement>::parse(&bundle, limits)
+        .and_then(|one| one.verify(requirements))
         .map_err(DeliverError::Refused)?;
-    one_to_one(files, signed_digests(&claim)?)?;
-    Ok(Some(Accepted { claim, bundle }))
+    one_to_one(files, signed_digests(&endorsement)?)?;
+    Ok(Some(Candidate { endorsement, bundle }))
 }
 
 /// Layers are known by SHA-256: nothing else can be compared with them before they are fetched.
-fn signed_digests(claim: &Verified<Claim>) -> Result<&Manifest, DeliverError> {
-    claim.claim().sha256_manifest().map_err(|error| {
-        let report = claim.report().clone();
+fn signed_digests(one: &Verified<Endorsement>) -> Result<&Manifest, DeliverError> {
+    one.claim().sha256_manifest().map_err(|error| {
+        let report = one.report().clone();
         DeliverError::Refused(Box::new(Failure { error: error.into(), report }))
     })
 }
@@ -192,10 +234,7 @@ fn one_to_one(files: &Manifest, signed: &Manifest) -> Result<(), DeliverError> {
 fn how_far(error: &DeliverError) -> (u8, Option<Step>) {
     match error {
         DeliverError::Mismatch { .. } => (2, None),
-        DeliverError::Refused(failure) => {
-            let failed = failure.report.checks.iter().rfind(|check| check.outcome == Outcome::Failed);
-            (1, failed.map(|check| check.step))
-        }
+        DeliverError::Refused(failure) => (1, failure.how_far()),
         _ => (0, None),
     }
 }

@@ -69,7 +69,7 @@ fn an_offer_says_who_claims_what_before_a_byte_is_fetched() {
         examine(&store, &v1(), &requirements, &Limits::default()).map_err(|error| error.code()).unwrap();
     assert_eq!(offer.manifest().digest, pushed.manifest.digest);
     assert_eq!(offer.claim().claim().name(), "org/mini-lm");
-    assert_eq!(offer.claim().signer().key(), sealed.public_key().hint());
+    assert_eq!(offer.claim().signers()[0].key(), sealed.public_key().hint());
 }
 
 #[test]

@@ -16,6 +16,7 @@
 //! attacker does to the path afterwards leads nowhere. A [`Manifest`] cannot hold two names that some file system
 //! would take for one.
 
+mod beside;
 mod compare;
 mod digests;
 mod entry;
@@ -26,6 +27,7 @@ mod stamps;
 mod survey;
 mod walk;
 
+pub use beside::Beside;
 pub use compare::{Diff, Renamed, diff};
 pub use digests::{Digests, ShardDigests, Shards};
 pub use entry::{Entry, Manifest, ModelIdentity, component_order};

@@ -141,6 +141,13 @@ impl Root {
             .and_then(|blob| EntryPath::parse(&format!("blobs/{blob}")).ok()))
     }
 
+    /// The path of what lies beside the model under its name with `suffix` behind it: `/models/mini-lm.signatures`.
+    pub fn beside(&self, suffix: &str) -> PathBuf {
+        let mut name = self.located.clone().into_os_string();
+        name.push(suffix);
+        name.into()
+    }
+
     pub(crate) fn cache(&self) -> Option<BorrowedFd<'_>> {
         self.cache.as_ref().map(AsFd::as_fd)
     }

@@ -7,8 +7,15 @@ use lacre_sign::SignError;
 
 /// Every code that [`PublishError::code`] can return of its own; those of [`AttestError`], [`ManifestError`],
 /// [`RegistryError`] and [`SignError`] pass through.
-pub const CODES: &[&str] =
-    &["E-FILE-CHANGED", "E-FILE-EXTRA", "E-FILE-MISSING", "E-FILE-RENAMED", "E-FILE-SIZE", "E-USAGE"];
+pub const CODES: &[&str] = &[
+    "E-CLAIMS-DIFFER",
+    "E-FILE-CHANGED",
+    "E-FILE-EXTRA",
+    "E-FILE-MISSING",
+    "E-FILE-RENAMED",
+    "E-FILE-SIZE",
+    "E-USAGE",
+];
 
 /// Why something was not published.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +49,9 @@ pub enum PublishError {
     /// What is to be signed where it lies is not named by its digest.
     #[error("not a reference by digest: a tag leads wherever the store leads it")]
     NotPinned,
+    /// Two bundles are not about the same.
+    #[error("a bundle beside the model is not about the same name, version and files as the first one")]
+    OtherClaim,
     /// The place to publish to could not be used.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -67,6 +77,7 @@ impl PublishError {
             Self::Changed { .. } | Self::Differs(_) | Self::TwoContents { .. } => "E-FILE-CHANGED",
             Self::Disk(error) => error.code(),
             Self::NotPinned => "E-USAGE",
+            Self::OtherClaim => "E-CLAIMS-DIFFER",
             Self::Registry(error) => error.code(),
             Self::Sign(error) => error.code(),
             Self::Size { .. } => "E-FILE-SIZE",

@@ -24,6 +24,8 @@ pub struct Signed<'a> {
     pub root: &'a Root,
     /// The bytes of the bundle; they travel as they are.
     pub bundle: &'a [u8],
+    /// The bundles of further signers of the same claim.
+    pub others: &'a [Vec<u8>],
     /// Where the bundle lies, if it lies in the model.
     pub signature: Option<EntryPath>,
 }
@@ -66,6 +68,16 @@ pub fn prepare<'a>(
     let bundle = Bundle::parse(model.bundle, limits)?;
     let claim = ModelClaim::from_statement(&Statement::parse(bundle.envelope().payload(), limits)?)?;
     claim.sha256_manifest()?;
+    for other in model.others {
+        let bundle = Bundle::parse(other, limits)?;
+        let other = ModelClaim::from_statement(&Statement::parse(bundle.envelope().payload(), limits)?)?;
+        if other.name() != claim.name()
+            || other.version() != claim.version()
+            || other.manifest() != claim.manifest()
+        {
+            return Err(PublishError::OtherClaim);
+        }
+    }
     let files = as_signed(model, &claim, progress)?;
     let built = build(&files, claim.name(), claim.version())?;
     Ok(Prepared { model, claim, built })
@@ -97,6 +109,9 @@ impl Prepared<'_> {
         let manifest = store.put_manifest(IMAGE_MANIFEST, &built.manifest, None)?;
         let (signature, put) =
             attach_signature(store, &manifest, model.bundle, MODEL_PREDICATE_TYPE, &now())?;
+        for bundle in model.others {
+            attach_signature(store, &manifest, bundle, MODEL_PREDICATE_TYPE, &now())?;
+        }
         if let Some(tag) = tag {
             store.tag(&manifest, tag)?;
         }

@@ -144,7 +144,7 @@ fn limits_are_the_callers() {
     let sealed = Sealed::sample();
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let signature = root.locate(&sealed.signature_path());
-    let model = Signed { root: &root, bundle: sealed.bundle(), signature };
+    let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
     prepare(&model, &Limits::default(), &NoProgress).unwrap();
     let small = Limits { statement: 100, ..Limits::default() };
     assert_eq!(prepare(&model, &small, &NoProgress).unwrap_err().code(), "E-LIMIT");
@@ -154,7 +154,7 @@ fn limits_are_the_callers() {
 fn a_signature_that_is_not_said_to_lie_in_the_model_is_an_extra_file() {
     let sealed = Sealed::sample();
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
-    let model = Signed { root: &root, bundle: sealed.bundle(), signature: None };
+    let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature: None };
     assert_eq!(prepare(&model, &Limits::default(), &NoProgress).unwrap_err().code(), "E-FILE-EXTRA");
 }
 
@@ -164,7 +164,7 @@ fn meddled(meddle: fn(&Path)) -> &'static str {
     let store = store(&sealed);
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let signature = root.locate(&sealed.signature_path());
-    let model = Signed { root: &root, bundle: sealed.bundle(), signature };
+    let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
     let prepared = prepare(&model, &Limits::default(), &NoProgress).unwrap();
     meddle(&sealed.model().entry("blob.bin"));
     let error = prepared.push(&store, Some(&tag("v1")), &NoProgress).unwrap_err();
@@ -214,7 +214,7 @@ fn an_interrupted_push_is_not_visible() {
     let store = store(&sealed);
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let signature = root.locate(&sealed.signature_path());
-    let model = Signed { root: &root, bundle: sealed.bundle(), signature };
+    let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
     assert_eq!(prepare(&model, &Limits::default(), &Stop::default()).unwrap_err().code(), "E-INTERRUPTED");
     let prepared = prepare(&model, &Limits::default(), &NoProgress).unwrap();
     let error = prepared.push(&store, Some(&tag("v1")), &Stop::default()).unwrap_err();

@@ -25,6 +25,9 @@ pub const CODES: &[&str] = &[
     "E-FILE-SIZE",
     "E-FILE-TYPE",
     "E-IDENTITY-MISMATCH",
+    "E-KEY-EXPIRED",
+    "E-KEY-RETIRED",
+    "E-KEY-REVOKED",
     "E-LIMIT",
     "E-NAME-MISMATCH",
     "E-NO-SIGNATURE",
@@ -35,6 +38,8 @@ pub const CODES: &[&str] = &[
     "E-SIGNATURE-INVALID",
     "E-SIGNER-UNTRUSTED",
     "E-TIMESTAMP",
+    "E-TOO-FEW-SIGNERS",
+    "E-TRUST-FILE",
     "E-UNREADABLE",
     "E-UNSUPPORTED",
     "E-USAGE",
@@ -65,6 +70,26 @@ pub enum VerifyError {
     /// A file could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// The signature is of a time at which its key does not count.
+    #[error("the key {key} signed {when}")]
+    KeyExpired {
+        /// The key, by its hint.
+        key: String,
+        /// "before it is valid" or "after its time".
+        when: &'static str,
+    },
+    /// The key signs no more, and nothing proves that it signed while it did.
+    #[error("the key {key} is retired, and no trusted timestamp proves when it signed")]
+    KeyRetired {
+        /// The key, by its hint.
+        key: String,
+    },
+    /// Nothing that the key signed counts.
+    #[error("the key {key} is revoked")]
+    KeyRevoked {
+        /// The key, by its hint.
+        key: String,
+    },
     /// The signed name is not the one that is wanted.
     #[error("the signature is for {}, not for {}", escape(.signed), escape(.expected))]
     Name {
@@ -82,6 +107,40 @@ pub enum VerifyError {
     /// No time was given at which a certificate is to be valid.
     #[error("no time is given at which the certificate is to be valid")]
     NoTime,
+    /// Fewer distinct signers than are demanded signed this.
+    #[error("{found} of {wanted} distinct signers signed this{}", .why.as_ref().map_or(String::new(), |why| format!("; another bundle: {why}")))]
+    TooFewSigners {
+        /// The signers that were found.
+        found: usize,
+        /// The signers that are demanded.
+        wanted: usize,
+        /// Why another bundle did not count, if there is one.
+        why: Option<String>,
+    },
+    /// A trust file cannot be used.
+    #[error("{path}{}: {detail}", .line.map_or(String::new(), |line| format!(", line {line}")))]
+    TrustFile {
+        /// Its path, safe for a terminal.
+        path: String,
+        /// The line, from 1, where it can be told.
+        line: Option<usize>,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A trust file, or a key that it names, cannot be read.
+    #[error("cannot read {path}")]
+    TrustUnreadable {
+        /// Its path, safe for a terminal.
+        path: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// One key is trusted on two sets of terms.
+    #[error("the key {key} is trusted twice, on different terms")]
+    TwoTerms {
+        /// The key, by its hint.
+        key: String,
+    },
     /// No key is trusted.
     #[error("no key is trusted: nothing could be accepted")]
     NoTrust,
@@ -256,15 +315,23 @@ impl VerifyError {
             Self::Disk(error) => error.code(),
             Self::Hash(error) => error.code(),
             Self::Identity { .. } => "E-IDENTITY-MISMATCH",
+            Self::KeyExpired { .. } => "E-KEY-EXPIRED",
+            Self::KeyRetired { .. } => "E-KEY-RETIRED",
+            Self::KeyRevoked { .. } => "E-KEY-REVOKED",
             Self::Name { .. } => "E-NAME-MISMATCH",
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
-            Self::NoTime | Self::NoTrust => "E-USAGE",
+            Self::NoTime | Self::NoTrust | Self::TwoTerms { .. } => "E-USAGE",
+            Self::TrustFile { .. } => "E-TRUST-FILE",
+            Self::TrustUnreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => "E-NOT-FOUND",
+            Self::TooFewSigners { .. } => "E-TOO-FEW-SIGNERS",
             Self::NotSigned { .. } => "E-NOT-FOUND",
             Self::RevocationUnknown { .. } => "E-REVOCATION-UNKNOWN",
             Self::Safetensors { .. } => "E-SAFETENSORS",
             Self::Signature { .. } => "E-SIGNATURE-INVALID",
             Self::SignatureTooLarge { .. } => "E-LIMIT",
-            Self::SignatureUnreadable { .. } | Self::Unwatched { .. } => "E-UNREADABLE",
+            Self::SignatureUnreadable { .. } | Self::TrustUnreadable { .. } | Self::Unwatched { .. } => {
+                "E-UNREADABLE"
+            }
             Self::CertificateUntrusted { .. } | Self::SignerUntrusted { .. } => "E-SIGNER-UNTRUSTED",
             Self::Store { .. } => "E-OUTPUT",
             Self::Timestamp { .. } => "E-TIMESTAMP",

@@ -3,7 +3,8 @@
 //! The walk of the data:
 //!
 //! ```text
-//! bundle ─► Unverified<Claim> ─ signature, signer, name ─► Verified<Claim>   (who says what; no byte of content yet)
+//! bundle ─► Unverified<Endorsement> ─ signature, signer, name ─► Verified<Endorsement>  (what one signer says)
+//!           enough distinct signers say the same ─ unite ──────► Verified<Claim>   (no byte of content yet)
 //! folder ─► Unverified<Model> ─ the same, then content ──► Verified<Model> ─► read, safetensors
 //!           Verified<Claim> ── receive (bytes from afar) ─► Verified<Model>
 //! ```
@@ -30,6 +31,7 @@
 //! ```
 
 mod content;
+mod endorse;
 mod error;
 mod identity;
 mod load;
@@ -42,6 +44,7 @@ mod report;
 mod requirements;
 mod signature;
 mod trust;
+mod trust_file;
 mod watch;
 
 pub use content::Hold;
@@ -49,7 +52,7 @@ pub use error::{CODES, Failure, VerifyError};
 pub use identity::CertificateIdentity;
 pub use load::{ProvenBytes, ProvenTensors};
 pub use mismatch::{ContentMismatch, WrongSize};
-pub use proof::{Claim, Model, Unverified, Verified};
+pub use proof::{Claim, Endorsement, Model, Unverified, Verified};
 pub use prove::Prove;
 pub use report::{Check, Outcome, ProvenBy, Report, ReportedModel, SignedAt, Step};
 pub use requirements::Requirements;
@@ -61,7 +64,7 @@ pub use signature::certificate::{
 pub use signature::certificate::{CertificateProblem, TimestampProblem};
 #[cfg(feature = "x509")]
 pub use signature::timestamp::{TimestampAuthorities, verify_token};
-pub use trust::Trust;
+pub use trust::{KeyStatus, Trust, TrustedKey};
 pub use watch::{Watch, Woken};
 
 pub use lacre_attest::{Limits, ModelClaim, PublicKey};

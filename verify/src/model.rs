@@ -1,63 +1,22 @@
-//! The pipeline: signature, signer, claim, expectations, and then the content.
+//! The pipeline: bundles to a claim, and then the content.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use lacre_attest::{Bundle, Inspection, Limits, ModelClaim, Statement};
+use lacre_attest::Limits;
 use lacre_hash::{Engine, Progress};
-use lacre_manifest::{EntryPath, Links, ManifestError, Root, escape_os};
+use lacre_manifest::{Beside, EntryPath, Links, ManifestError, Root, escape_os};
 
 use crate::content::{self, Hold};
-use crate::proof::{Claim, Model, ModelInput, Unverified, Verified};
-use crate::report::{Report, ReportedModel, Step};
-use crate::{Failure, Requirements, VerifyError, signature};
-
-impl Unverified<Claim> {
-    /// Reads a bundle. Nothing in it is believed.
-    pub fn parse(bundle: &[u8], limits: &Limits) -> Result<Self, Box<Failure>> {
-        match Bundle::parse(bundle, limits) {
-            Ok(input) => Ok(Self { input }),
-            Err(error) => Err(Report::default().fail(Step::Bundle, error.into())),
-        }
-    }
-
-    /// Checks the signature, then the signer, then what is claimed.
-    pub fn verify(self, requirements: &Requirements) -> Result<Verified<Claim>, Box<Failure>> {
-        let mut report = Report::default();
-        report.pass(Step::Bundle, "well-formed");
-        let (signer, mut report) = signature::verify(&self.input, requirements.trust(), report)?;
-        let claim = match read_claim(&self.input, requirements.reading_limits()) {
-            Ok(claim) => claim,
-            Err(error) => return Err(report.fail(Step::Claim, error)),
-        };
-        report.pass(Step::Claim, format!("{} files", claim.manifest().len()));
-        report.model = Some(ReportedModel::of(&claim));
-        if claim.inspection() == Inspection::NotInspected {
-            report.warnings.push(
-                "the signer did not look at the content: the digests were taken from a registry".to_owned(),
-            );
-        }
-        match requirements.met_by(&claim) {
-            Ok(demanded) if demanded.is_empty() => {
-                report.pass(Step::Expectations, "none given: any model that a trusted key signed would pass");
-            }
-            Ok(demanded) => report.pass(Step::Expectations, demanded.join(", ")),
-            Err(error) => return Err(report.fail(Step::Expectations, error)),
-        }
-        Ok(Verified { proven: Claim { signed: claim, signer, report } })
-    }
-}
-
-/// Called only after the signature was found good: no byte of the payload is interpreted before.
-fn read_claim(bundle: &Bundle, limits: &Limits) -> Result<ModelClaim, VerifyError> {
-    let statement = Statement::parse(bundle.envelope().payload(), limits)?;
-    Ok(ModelClaim::from_statement(&statement)?)
-}
+use crate::proof::{Claim, Endorsement, Model, ModelInput, Unverified, Verified};
+use crate::report::{Report, Step};
+use crate::{Failure, Requirements, VerifyError};
 
 impl Unverified<Model> {
     /// Opens the model at `path` (a folder or a file) and reads the bundle at `signature`, or where it lies by
-    /// default: `model.sig` in a folder, `NAME.sig` beside a file. Nothing is believed yet.
+    /// default: `model.sig` in a folder, `NAME.sig` beside a file; and then looks for others in the folder
+    /// `NAME.signatures` beside the model. Nothing is believed yet.
     ///
     /// # Errors
     /// `E-NOT-FOUND`, `E-UNREADABLE` or `E-INPUT-TYPE` for the model; `E-NO-SIGNATURE`, `E-LIMIT` or a code of the
@@ -70,15 +29,24 @@ impl Unverified<Model> {
     ) -> Result<Self, Box<Failure>> {
         let failed = |error: VerifyError| Report::default().fail(Step::Bundle, error);
         let root = Root::open(path, links).map_err(|error| failed(error.into()))?;
-        let (at, inside) = match signature {
-            Some(named) => (named.to_path_buf(), root.locate(named)),
-            None => default_signature(path, &root).map_err(failed)?,
-        };
         let limits = requirements.reading_limits();
-        let bundle = read_signature(&root, &at, inside.as_ref(), limits).map_err(failed)?;
-        Ok(Self {
-            input: ModelInput { bundle: Unverified::parse(&bundle, limits)?, root, signature: inside },
-        })
+        let (at, inside, others) = if let Some(named) = signature {
+            (named.to_path_buf(), root.locate(named), Vec::new())
+        } else {
+            let (at, inside) = default_signature(path, &root).map_err(failed)?;
+            (at, inside, Beside::of(&root).bundles().map_err(|error| failed(error.into()))?)
+        };
+        let first = match read_signature(&root, &at, inside.as_ref(), limits) {
+            Err(VerifyError::NoSignature { .. }) if !others.is_empty() => None,
+            Err(error) => return Err(failed(error)),
+            Ok(bundle) => match Unverified::<Endorsement>::parse(&bundle, limits) {
+                Ok(bundle) => Some(Ok(bundle)),
+                // Another bundle may be a good one.
+                Err(failure) if !others.is_empty() => Some(Err(failure)),
+                Err(failure) => return Err(failure),
+            },
+        };
+        Ok(Self { input: ModelInput { first, others, root, signature: inside } })
     }
 
     /// Verifies the claim, and then that the files are exactly the signed ones. Files named by `hold` are kept in
@@ -89,8 +57,12 @@ impl Unverified<Model> {
         hold: &Hold,
         progress: &dyn Progress,
     ) -> Result<Verified<Model>, Box<Failure>> {
-        let ModelInput { bundle, root, signature } = self.input;
-        let Claim { signed: claim, signer, mut report } = bundle.verify(requirements)?.proven;
+        let ModelInput { first, others, root, signature } = self.input;
+        let first = first.into_iter().map(|bundle| bundle.and_then(|bundle| bundle.verify(requirements)));
+        // One at a time: as many as are demanded are read, and no more.
+        let others = others.iter().map(|at| read_other(at, requirements)?.verify(requirements));
+        let Claim { signed: claim, signers, mut report } =
+            Verified::unite(first.chain(others), requirements)?.proven;
         let engine = Engine::new();
         let found = content::prove(
             &content::Scene { root: &root, claim: &claim, signature, requirements, engine: &engine },
@@ -102,7 +74,7 @@ impl Unverified<Model> {
             Ok(content::Proven { manifest, held, chunks }) => Ok(Verified {
                 proven: Model {
                     signed: claim,
-                    signer,
+                    signers,
                     report,
                     root,
                     manifest,
@@ -129,6 +101,16 @@ fn default_signature(path: &Path, root: &Root) -> Result<(PathBuf, Option<EntryP
     Ok((path, Some(EntryPath::parse(&place).map_err(ManifestError::from)?)))
 }
 
+/// One of the bundles beside the model.
+fn read_other(at: &Path, requirements: &Requirements) -> Result<Unverified<Endorsement>, Box<Failure>> {
+    let limits = requirements.reading_limits();
+    let bundle = Beside::open(at)
+        .map_err(VerifyError::from)
+        .and_then(|file| read_limited(file, at, limits))
+        .map_err(|error| Report::default().fail(Step::Bundle, error))?;
+    Unverified::<Endorsement>::parse(&bundle, limits)
+}
+
 fn read_signature(
     root: &Root,
     at: &Path,
@@ -149,6 +131,12 @@ fn read_signature(
         io::ErrorKind::NotFound => VerifyError::NoSignature { path: path() },
         _ => VerifyError::SignatureUnreadable { path: path(), source },
     })?;
+    read_limited(file, at, limits)
+}
+
+/// Reads all of a bundle, if it is not too long.
+fn read_limited(file: File, at: &Path, limits: &Limits) -> Result<Vec<u8>, VerifyError> {
+    let path = || escape_os(at.as_os_str());
     let limit = limits.bundle();
     let too_large = || VerifyError::SignatureTooLarge { path: path(), limit };
     // What is said to be too long is not read; a pipe says nothing.

@@ -1,11 +1,13 @@
 //! The types that say what has been proven.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use lacre_attest::{Bundle, ModelClaim};
 use lacre_hash::{Blake3Digest, ChunkList};
 use lacre_manifest::{EntryPath, Manifest, Root};
 
+use crate::Failure;
 use crate::load::ProvenBytes;
 use crate::prove::Prove;
 use crate::report::Report;
@@ -69,15 +71,25 @@ pub trait Subject: sealed::Sealed {
 
 mod sealed {
     pub trait Sealed {}
+    impl Sealed for super::Endorsement {}
     impl Sealed for super::Claim {}
     impl Sealed for super::Model {}
 }
 
-/// What a signer claims: which files, under which name. It says nothing about any bytes at hand.
+/// What one trusted signer claims. Whether one is enough has not been asked: see [`Verified::unite`].
+#[derive(Debug)]
+pub struct Endorsement {
+    pub(crate) signed: ModelClaim,
+    pub(crate) signer: Signer,
+    pub(crate) report: Report,
+}
+
+/// What as many signers claim as are demanded: which files, under which name. It says nothing about any bytes at hand.
 #[derive(Debug)]
 pub struct Claim {
     pub(crate) signed: ModelClaim,
-    pub(crate) signer: Signer,
+    /// At least one; distinct.
+    pub(crate) signers: Vec<Signer>,
     pub(crate) report: Report,
 }
 
@@ -85,7 +97,7 @@ pub struct Claim {
 #[derive(Debug)]
 pub struct Model {
     pub(crate) signed: ModelClaim,
-    pub(crate) signer: Signer,
+    pub(crate) signers: Vec<Signer>,
     pub(crate) report: Report,
     pub(crate) root: Root,
     /// The signed entries, with the sizes that were seen.
@@ -100,9 +112,16 @@ pub struct Model {
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct ModelInput {
-    pub(crate) bundle: Unverified<Claim>,
+    /// The bundle in its usual place, or the named one.
+    pub(crate) first: Option<Result<Unverified<Endorsement>, Box<Failure>>>,
+    /// Where others are.
+    pub(crate) others: Vec<PathBuf>,
     pub(crate) root: Root,
     pub(crate) signature: Option<EntryPath>,
+}
+
+impl Subject for Endorsement {
+    type Input = Bundle;
 }
 
 impl Subject for Claim {
@@ -113,7 +132,7 @@ impl Subject for Model {
     type Input = ModelInput;
 }
 
-impl Verified<Claim> {
+impl Verified<Endorsement> {
     /// What is claimed.
     pub fn claim(&self) -> &ModelClaim {
         &self.proven.signed
@@ -130,15 +149,32 @@ impl Verified<Claim> {
     }
 }
 
+impl Verified<Claim> {
+    /// What is claimed.
+    pub fn claim(&self) -> &ModelClaim {
+        &self.proven.signed
+    }
+
+    /// Who claims it: as many distinct signers as were demanded, or more.
+    pub fn signers(&self) -> &[Signer] {
+        &self.proven.signers
+    }
+
+    /// What was checked.
+    pub fn report(&self) -> &Report {
+        &self.proven.report
+    }
+}
+
 impl Verified<Model> {
     /// What was claimed, and found to be so.
     pub fn claim(&self) -> &ModelClaim {
         &self.proven.signed
     }
 
-    /// Who signed it.
-    pub fn signer(&self) -> &Signer {
-        &self.proven.signer
+    /// Who signed it: as many distinct signers as were demanded, or more.
+    pub fn signers(&self) -> &[Signer] {
+        &self.proven.signers
     }
 
     /// The signed files, with their sizes.

@@ -30,7 +30,7 @@ impl Verified<Claim> {
     where
         F: Fn(&Entry) -> io::Result<File> + Sync,
     {
-        let Claim { signed: claim, signer, mut report } = self.proven;
+        let Claim { signed: claim, signers, mut report } = self.proven;
         let received = (|| {
             let root = Root::open(into, Links::Refuse)?;
             let sources = prepare(claim.manifest().entries(), into, prove, &fetch)?;
@@ -45,7 +45,7 @@ impl Verified<Claim> {
                 report.prove(&manifest, proven_by, ", proven while written");
                 let held = std::collections::BTreeMap::new();
                 Ok(Verified {
-                    proven: Model { signed: claim, signer, report, root, manifest, prove, held, chunks },
+                    proven: Model { signed: claim, signers, report, root, manifest, prove, held, chunks },
                 })
             }
             Err(error) => Err(report.fail(Step::Content, error)),

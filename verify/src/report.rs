@@ -18,8 +18,10 @@ use crate::signature::Signer;
 pub struct Report {
     /// What was signed.
     pub model: Option<ReportedModel>,
-    /// Who signed it.
+    /// Who signed it; of several, the first one.
     pub signer: Option<Signer>,
+    /// Everybody who was counted, once there were enough.
+    pub signers: Vec<Signer>,
     /// When it was signed, as far as that can be known.
     pub signed_at: SignedAt,
     /// Which digests proved the files, once they did.

@@ -1,5 +1,7 @@
 //! What must hold before anything is believed.
 
+use std::time::SystemTime;
+
 use lacre_attest::{Limits, ModelClaim};
 use lacre_manifest::EntryPath;
 
@@ -15,6 +17,7 @@ pub struct Requirements {
     allow_unsigned: Vec<EntryPath>,
     limits: Limits,
     prove: Prove,
+    now: Option<SystemTime>,
 }
 
 impl Requirements {
@@ -27,6 +30,7 @@ impl Requirements {
             allow_unsigned: Vec::new(),
             limits: Limits::default(),
             prove: Prove::default(),
+            now: None,
         }
     }
 
@@ -62,9 +66,25 @@ impl Requirements {
         self
     }
 
+    /// Takes this for the current time, against which keys and certificates are held. Whoever gives a time of the past
+    /// makes what has expired since then count again.
+    pub fn assume_now_danger(mut self, time: SystemTime) -> Self {
+        self.now = Some(time);
+        self
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.now.unwrap_or_else(SystemTime::now)
+    }
+
     /// Which of the signed digests are demanded as the proof of the content.
     pub fn proof(&self) -> Prove {
         self.prove
+    }
+
+    /// How many distinct signers are demanded.
+    pub fn wanted_signers(&self) -> std::num::NonZeroUsize {
+        self.trust.wanted_signers()
     }
 
     pub(crate) fn trust(&self) -> &Trust {

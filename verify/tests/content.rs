@@ -62,7 +62,7 @@ fn an_honest_model_passes_every_step() {
     let order = [Step::Bundle, Step::Signer, Step::Signature, Step::Claim, Step::Expectations, Step::Content];
     assert_eq!(steps, order.map(|step| (step, Outcome::Passed)));
     assert_eq!(model.manifest().len(), 8);
-    assert_eq!(model.signer().key(), sealed.public_key().hint());
+    assert_eq!(model.signers()[0].key(), sealed.public_key().hint());
     let reported = model.report().model.as_ref().unwrap();
     assert_eq!((reported.name.as_str(), reported.version.as_deref()), ("org/mini-lm", Some("1.0.0")));
     assert_eq!(reported.identity, model.claim().identity().map(ToString::to_string));

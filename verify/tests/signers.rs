@@ -12,7 +12,8 @@ mod verifying;
 use lacre_attest::KeyAlgorithm;
 use lacre_testkit::{Forge, ModelDir, Seal, Sealed, edit_bundle, tamper};
 use lacre_verify::{
-    Claim, Hold, Limits, Links, NoProgress, Outcome, Requirements, Step, Trust, Unverified, VerifyError,
+    Claim, Hold, Limits, Links, NoProgress, Outcome, PublicKey, Requirements, Step, Trust, Unverified,
+    VerifyError,
 };
 use serde_json::{Value, json};
 
@@ -119,7 +120,7 @@ fn no_hint_is_tried_with_every_trusted_key_and_reported() {
     let both =
         Requirements::new(Trust::keys([stranger.public_key().clone(), sealed.public_key().clone()]).unwrap());
     let model = verify_with(&sealed, &both, &Hold::Nothing, &NoProgress).unwrap();
-    assert_eq!(model.signer().key(), sealed.public_key().hint());
+    assert_eq!(model.signers()[0].key(), sealed.public_key().hint());
     let wrong = trusting(stranger.public_key());
     assert_eq!(code(verify_with(&sealed, &wrong, &Hold::Nothing, &NoProgress)), "E-SIGNATURE-INVALID");
     sealed.write_bundle(&Forge::new(payload(&sealed), sealed.key()).hint("").to_json());
@@ -141,7 +142,7 @@ fn cosigns_hint_names_the_key_too() {
 fn every_algorithm_signs_and_no_signature_passes_for_another() {
     for algorithm in KeyAlgorithm::ALL {
         let sealed = Seal::of(ModelDir::sample()).algorithm(algorithm).sign();
-        assert_eq!(verify(&sealed).unwrap().signer().algorithm(), algorithm);
+        assert_eq!(verify(&sealed).unwrap().signers()[0].algorithm(), algorithm);
         let earlier = Seal::of(ModelDir::sample()).name("org/other").key(sealed.key()).sign();
         let other = edit_bundle(sealed.bundle(), |bundle| {
             let signature: Value = serde_json::from_slice(earlier.bundle()).unwrap();
@@ -173,7 +174,7 @@ fn certificates_are_not_supported_and_never_taken_for_keys() {
 
 #[test]
 fn trust_in_nobody_is_refused() {
-    assert_eq!(Trust::keys([]).unwrap_err().code(), "E-USAGE");
+    assert_eq!(Trust::keys(Vec::<PublicKey>::new()).unwrap_err().code(), "E-USAGE");
 }
 
 /// A tampered model, whose files would betray being opened: one is a FIFO, another is gone.

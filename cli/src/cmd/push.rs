@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lacre_manifest::Root;
+use lacre_attest::Limits;
+use lacre_manifest::{Beside, Root};
 use lacre_publish::{Prepared, Pushed, Signed};
 use lacre_registry_client::{Descriptor, Layout, Reference, RegistryError, Store, Tag, Target};
 use serde_json::json;
@@ -50,7 +51,8 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
     let root = Root::open(&args.model, args.links.into())?;
     let bundle = place::read_signature(&args.model, args.signature.as_deref(), &limits)?;
     let at = args.signature.clone().unwrap_or_else(|| place::default_signature(&args.model));
-    let model = Signed { root: &root, bundle: &bundle, signature: root.locate(&at) };
+    let others = others(args, &root, &limits)?;
+    let model = Signed { root: &root, bundle: &bundle, others: &others, signature: root.locate(&at) };
     let meter = session.meter("pushing");
     let prepared = lacre_publish::prepare(&model, &limits, &meter)?;
     if let (Some(tag), true) = (tag, dir.exists()) {
@@ -62,6 +64,15 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
     let pushed = prepared.push(&Layout::create(dir)?, tag, &meter)?;
     drop(meter);
     Ok(told(&reference, &prepared, Some(&pushed)))
+}
+
+/// The bundles of further signers, which travel along unless one signature is named.
+fn others(args: &PushArgs, root: &Root, limits: &Limits) -> Result<Vec<Vec<u8>>, CliError> {
+    if args.signature.is_some() {
+        return Ok(Vec::new());
+    }
+    let bundles = Beside::of(root).bundles()?;
+    bundles.iter().map(|path| place::read_opened(Beside::open(path)?, path, limits)).collect()
 }
 
 fn destination(reference: &Reference) -> Result<(&std::path::Path, Option<&Tag>), CliError> {

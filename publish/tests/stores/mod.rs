@@ -30,7 +30,7 @@ pub(crate) fn store(sealed: &Sealed) -> Layout {
 pub(crate) fn push_with(sealed: &Sealed, bundle: &[u8], store: &Layout) -> Result<Pushed, PublishError> {
     let root = Root::open(&sealed.path(), Links::Refuse)?;
     let signature = Some(EntryPath::parse(Sealed::SIGNATURE).unwrap());
-    let model = Signed { root: &root, bundle, signature };
+    let model = Signed { root: &root, bundle, others: &[], signature };
     prepare(&model, &Limits::default(), &NoProgress)?.push(store, Some(&tag("v1")), &NoProgress)
 }
 

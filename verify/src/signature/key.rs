@@ -1,9 +1,12 @@
 //! Bundles signed with a key that is trusted by itself.
 
-use lacre_attest::{Envelope, KeyHint, PublicKey};
+use std::time::SystemTime;
+
+use lacre_attest::{Envelope, KeyHint};
 
 use super::{NamedBy, Signer};
 use crate::report::{Report, Step};
+use crate::trust::TrustedKey;
 use crate::{Failure, Trust, VerifyError};
 
 /// Checks the signature with the trusted key that the hint names, or with each trusted key when there is no hint.
@@ -12,10 +15,11 @@ pub(super) fn verify(
     envelope: &Envelope,
     hint: &KeyHint,
     trust: &Trust,
+    now: SystemTime,
     mut report: Report,
 ) -> Result<(Signer, Report), Box<Failure>> {
-    let candidates: Vec<&PublicKey> =
-        trust.trusted_keys().iter().filter(|key| hint.names(key) != Some(false)).collect();
+    let candidates: Vec<&TrustedKey> =
+        trust.trusted_keys().iter().filter(|trusted| hint.names(trusted.key()) != Some(false)).collect();
     if candidates.is_empty() {
         let hint = hint.text().unwrap_or_default();
         return Err(report.fail(Step::Signer, VerifyError::SignerUntrusted { hint }));
@@ -33,15 +37,20 @@ pub(super) fn verify(
                 .push("the bundle does not say which key signed it; every trusted key was tried".to_owned());
         }
     }
-    let Some(key) = candidates.iter().find(|key| envelope.verify(key).is_ok()) else {
+    let Some(trusted) = candidates.iter().find(|trusted| envelope.verify(trusted.key()).is_ok()) else {
         let tried = match candidates.as_slice() {
-            [key] => format!("the trusted key {}", key.hint()),
+            [trusted] => format!("the trusted key {}", trusted.key().hint()),
             several => format!("any of {} trusted keys", several.len()),
         };
         return Err(report.fail(Step::Signature, VerifyError::Signature { tried }));
     };
+    let key = trusted.key();
     let signer = Signer::of(key, named_by);
     report.pass(Step::Signature, format!("{} by the key {}", key.algorithm(), key.hint()));
+    // Said of the signature, not before: a key that somebody only names is not looked at for its terms.
+    if let Err(error) = trusted.counts(None, now) {
+        return Err(report.fail(Step::Signer, error));
+    }
     report.signer = Some(signer.clone());
     Ok((signer, report))
 }

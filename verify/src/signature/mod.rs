@@ -5,6 +5,8 @@ mod key;
 #[cfg(feature = "x509")]
 pub(crate) mod timestamp;
 
+use std::time::SystemTime;
+
 use lacre_attest::{Bundle, KeyAlgorithm, Material, PublicKey};
 use serde::{Serialize, Serializer};
 
@@ -33,6 +35,11 @@ impl Signer {
         Self { algorithm: key.algorithm(), key: key.hint(), named_by }
     }
 
+    /// Whether both are one signer: the same key under whatever name.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+
     /// The algorithm of the key.
     pub fn algorithm(&self) -> KeyAlgorithm {
         self.algorithm
@@ -53,10 +60,11 @@ fn algorithm_name<S: Serializer>(algorithm: &KeyAlgorithm, serializer: S) -> Res
 pub(crate) fn verify(
     bundle: &Bundle,
     trust: &Trust,
+    now: SystemTime,
     report: Report,
 ) -> Result<(Signer, Report), Box<Failure>> {
     match bundle.material() {
-        Material::PublicKey(hint) => key::verify(bundle.envelope(), hint, trust, report),
+        Material::PublicKey(hint) => key::verify(bundle.envelope(), hint, trust, now, report),
         Material::Certificates(_) => {
             Err(report.fail(Step::Signer, VerifyError::Unsupported { what: "a certificate" }))
         }

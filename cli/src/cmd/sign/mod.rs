@@ -1,5 +1,6 @@
 //! `lacre sign`: a model becomes a signed bundle.
 
+mod append;
 mod from_manifest;
 mod reuse;
 
@@ -51,17 +52,21 @@ pub(crate) struct SignArgs {
     /// Where to write the signature (- is stdout)
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
+    /// Add a signer: write to MODEL.signatures/
+    #[arg(long, conflicts_with_all = ["signature", "digests_from"])]
+    append: bool,
     /// Leave this path out, and sign that (repeatable)
     #[arg(long, value_name = "PATH", value_parser = EntryPathParser)]
     ignore: Vec<EntryPath>,
     /// Sign .git* and .github at the root too
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     no_default_ignores: bool,
     /// Links to follow: refuse (default) or hf-cache
     #[arg(
         long,
         value_name = "MODE",
         default_value = "refuse",
+        hide_short_help = true,
         hide_default_value = true,
         hide_possible_values = true
     )]
@@ -91,20 +96,21 @@ pub(crate) fn run(args: &SignArgs, session: &Session) -> Result<Done, CliError> 
 
 fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliError> {
     let root = Root::open(model, args.links.into())?;
-    let signature = args.signature.clone().unwrap_or_else(|| place::default_signature(model));
-    let to_stdout = signature == Path::new("-");
+    let usual = args.signature.clone().unwrap_or_else(|| place::default_signature(model));
+    let to_stdout = usual == Path::new("-");
     if to_stdout && session.globals.json {
         return Err(CliError::usage("--signature - and --json cannot both have stdout"));
     }
     if args.reuse.takes_stdin() && args.passphrase_file.as_deref() == Some(Path::new("-")) {
         return Err(CliError::usage("--reuse - and --passphrase-file - cannot both have stdin"));
     }
+    let key = open_key(args, session)?;
+    let signature = if args.append { append::destination(&root, &key) } else { usual.clone() };
     if !to_stdout {
         // Before anything is hashed for nothing.
         save::check(&signature, session.existing())?;
     }
-    let key = open_key(args, session)?;
-    let exclusions = exclusions(args, &root, &signature)?;
+    let exclusions = exclusions(args, &root, &usual)?;
     let old = args.reuse.read(&key, session.limits())?;
     let (survey, account) = {
         let meter = session.meter("signing");
@@ -121,6 +127,10 @@ fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliErr
     });
     let Survey { manifest, tree, stamps, chunks, .. } = survey;
     let claim = ModelClaim::new(name, args.model_version.clone(), manifest, exclusions.ignore)?;
+    if args.append {
+        append::agrees(model, &claim, session)?;
+        append::make_folder(&signature, session)?;
+    }
     let bundle = lacre_sign::seal(&claim, &key, &session.limits())?;
     interrupt::check()?;
     let told =

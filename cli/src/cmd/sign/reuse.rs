@@ -46,7 +46,7 @@ impl ReuseArgs {
         let trust =
             Trust::keys([key.public_key().clone()]).map_err(|error| CliError::usage(error.to_string()))?;
         let requirements = Requirements::new(trust).limits(limits);
-        let claim = Unverified::parse(&bundle, &limits)?.verify(&requirements)?;
+        let claim = Unverified::<Claim>::parse(&bundle, &limits)?.verify(&requirements)?;
         let stamps = if self.rehash { Wanted::No } else { Wanted::Yes };
         Ok(Some(Old { claim, stamps }))
     }
