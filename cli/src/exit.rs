@@ -84,10 +84,10 @@ pub(crate) const TABLE: &[Row] = &[
     },
     Row {
         exit: 11,
-        meaning: "the registry or the network",
-        codes: &["E-BLOB-MISSING", "E-REFERENCE-NOT-FOUND"],
+        meaning: "the registry, the network or the signer",
+        codes: &["E-BLOB-MISSING", "E-REFERENCE-NOT-FOUND", "E-SIGNER"],
     },
-    Row { exit: 12, meaning: "authentication, passphrase", codes: &["E-PASSPHRASE"] },
+    Row { exit: 12, meaning: "authentication, passphrase, PIN", codes: &["E-PASSPHRASE", "E-PIN-LOCKED"] },
     Row {
         exit: 13,
         meaning: "malformed or unsupported",

@@ -1,6 +1,6 @@
 //! What to do about a failure: one remedy for each error code, in the words of the verb that failed.
 
-use lacre_sign::SignError;
+use lacre_sign::{SignError, SignerProblem};
 
 use crate::args::Verb;
 use crate::error::CliError;
@@ -39,12 +39,41 @@ pub(crate) fn own(error: &CliError) -> Option<String> {
         CliError::KeyIsCertificate { .. } => {
             Some("certificates of authorities are given with --ca; --key wants a public key".to_owned())
         }
+        CliError::Sign(SignError::SelfCheck) => Some(
+            "nothing was written: the signer signed something else, or with another key than it says"
+                .to_owned(),
+        ),
+        CliError::Sign(SignError::Outside { problem, .. }) => outside(problem),
         CliError::KeyIsPrivate { .. } => Some(
             "the public key is the NAME.pub beside the private one; `lacre key show` shows it, too"
                 .to_owned(),
         ),
         _ => None,
     }
+}
+
+/// What to do about a signer outside of this process.
+fn outside(problem: &SignerProblem) -> Option<String> {
+    let remedy = match problem {
+        SignerProblem::Absent { .. } => {
+            "check the name, and that the token is plugged in, or the agent running"
+        }
+        SignerProblem::Ambiguous { .. } => {
+            "name it more exactly: id= or serial= of a pkcs11: URI, SHA256:… of an agent's key"
+        }
+        SignerProblem::PinWrong { .. } => "a few wrong PINs lock the token: make sure before you try again",
+        SignerProblem::Key { .. } | SignerProblem::Unsupported { .. } => {
+            "a signer needs a key of ecdsa-p256, ecdsa-p384, ecdsa-p521 or ed25519 that may sign"
+        }
+        SignerProblem::TimedOut { .. } => {
+            "if it needs longer, or somebody has to confirm: --signer-timeout 5m"
+        }
+        SignerProblem::TooLong { .. } => {
+            "the statement lists every file of the model; a key file, a token or an exec: program takes it at any length"
+        }
+        _ => return None,
+    };
+    Some(remedy.to_owned())
 }
 
 /// What a verb was about, in words that can be pasted into a shell.
@@ -153,6 +182,9 @@ fn trust(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
             passphrase::VARIABLE,
             passphrase::NEW_VARIABLE
         ),
+        "E-PIN-LOCKED" => {
+            "who administers the token can unlock it; lacre sends it no PIN until then".to_owned()
+        }
         "E-PASSPHRASE" => format!(
             "give the passphrase with --passphrase-file FILE (- is stdin) or in {}, or run on a terminal{}",
             passphrase::VARIABLE,
@@ -215,6 +247,10 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
         }
         "E-REFERENCE" => "a reference is oci:DIR, oci:DIR:TAG or oci:DIR@sha256:DIGEST".to_owned(),
         "E-REFERENCE-NOT-FOUND" => "check the folder and the tag of the reference".to_owned(),
+        "E-SIGNER" => {
+            "nothing was written: try the signer by itself, and see docs/SIGNERS.md for what is expected of it"
+                .to_owned()
+        }
         "E-BLOB-MISSING" => "the store is incomplete: push the model again".to_owned(),
         "E-USAGE" => format!("lacre {verb} --help"),
         _ => return None,

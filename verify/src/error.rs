@@ -104,9 +104,6 @@ pub enum VerifyError {
         /// Where it was looked for, safe for a terminal.
         path: String,
     },
-    /// No time was given at which a certificate is to be valid.
-    #[error("no time is given at which the certificate is to be valid")]
-    NoTime,
     /// Fewer distinct signers than are demanded signed this.
     #[error("{found} of {wanted} distinct signers signed this{}", .why.as_ref().map_or(String::new(), |why| format!("; another bundle: {why}")))]
     TooFewSigners {
@@ -141,6 +138,9 @@ pub enum VerifyError {
         /// The key, by its hint.
         key: String,
     },
+    /// No time was given at which a certificate is to be valid.
+    #[error("no time is given at which the certificate is to be valid")]
+    NoTime,
     /// No key is trusted.
     #[error("no key is trusted: nothing could be accepted")]
     NoTrust,
@@ -314,10 +314,10 @@ impl VerifyError {
             Self::DigestNotSigned { .. } => "E-DIGEST-NOT-SIGNED",
             Self::Disk(error) => error.code(),
             Self::Hash(error) => error.code(),
-            Self::Identity { .. } => "E-IDENTITY-MISMATCH",
             Self::KeyExpired { .. } => "E-KEY-EXPIRED",
             Self::KeyRetired { .. } => "E-KEY-RETIRED",
             Self::KeyRevoked { .. } => "E-KEY-REVOKED",
+            Self::Identity { .. } => "E-IDENTITY-MISMATCH",
             Self::Name { .. } => "E-NAME-MISMATCH",
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
             Self::NoTime | Self::NoTrust | Self::TwoTerms { .. } => "E-USAGE",
