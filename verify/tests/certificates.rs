@@ -499,6 +499,29 @@ fn the_public_vectors_are_accepted_now_and_at_their_beginning() {
     assert_eq!(said(&check(&given, &wrong, assumed)).0, "E-SIGNER-UNTRUSTED");
 }
 
+/// Every byte of what is signed, of the signatures and of what is around them counts.
+#[test]
+fn no_byte_of_a_certificate_can_be_changed() {
+    let story = Story::new();
+    let (given, anchors) = (story.given(), Anchors::from_der(story.anchors()).unwrap());
+    for (number, certificate) in given.iter().enumerate() {
+        for at in 0..certificate.len() {
+            let mut changed = given.clone();
+            changed[number][at] ^= 0x04;
+            let input = ChainInput {
+                leaf_first: &changed,
+                anchors: &anchors,
+                crls: None,
+                at: &story.times,
+                now: der::moment(NOW),
+            };
+            let (code, text) = said(&verify_chain(input));
+            let refused = ["E-CERTIFICATE", "E-SIGNER-UNTRUSTED"].contains(&code.as_str());
+            assert!(refused, "byte {at} of certificate {number}: {code} {text}");
+        }
+    }
+}
+
 /// The inputs that the fuzz targets start from are good: what is found from there is behind every check.
 #[test]
 fn the_seeds_of_the_fuzz_targets_are_accepted() {

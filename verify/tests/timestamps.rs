@@ -364,6 +364,30 @@ fn tob_sigstore_11() {
     assert_eq!(said(&verify_token(&story.token(), OVER, &TimestampAuthorities::new())).0, "E-TIMESTAMP");
 }
 
+/// Not every byte of a token is signed (the list of algorithms is not), but none can be changed so that another time comes
+/// out, or that it is of something else.
+#[test]
+fn no_byte_of_a_token_changes_what_it_says() {
+    let mut story = Story::new();
+    story.pinned = true;
+    let authorities = TimestampAuthorities::new().and_pem(&story.chain()).unwrap();
+    let (token, good) = (story.token(), story.verify().unwrap());
+    let mut accepted = 0;
+    for at in 0..token.len() {
+        let mut changed = token.clone();
+        changed[at] ^= 0x04;
+        match verify_token(&changed, OVER, &authorities) {
+            Ok(time) => {
+                assert_eq!(time, good, "byte {at}");
+                accepted += 1;
+            }
+            Err(error) => assert_eq!(error.code(), "E-TIMESTAMP", "byte {at}"),
+        }
+        assert!(verify_token(&changed, b"other", &authorities).is_err(), "byte {at}");
+    }
+    assert!(accepted < token.len() / 2, "{accepted} of {}", token.len());
+}
+
 #[test]
 fn fractions_of_a_second_are_read() {
     type Edit = fn(&mut TimestampDraft);
