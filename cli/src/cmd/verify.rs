@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use lacre_manifest::EntryPath;
-use lacre_verify::{
-    Hold, Model, Outcome, Paced, Prove, Report, SignedAt, Unverified, Verified,
-};
+use lacre_verify::{Hold, Model, Outcome, Paced, Prove, Report, SignedAt, Unverified, Verified};
 use serde_json::{Value, json};
 
 use super::demands::Demands;
