@@ -40,7 +40,7 @@ pub(crate) const TABLE: &[Row] = &[
         ],
     },
     Row { exit: 2, meaning: "wrong usage", codes: &["E-REFERENCE", "E-USAGE"] },
-    Row { exit: 3, meaning: "the signature is invalid", codes: &["E-SIGNATURE-INVALID"] },
+    Row { exit: 3, meaning: "the signature is invalid", codes: &["E-CERTIFICATE", "E-SIGNATURE-INVALID"] },
     Row { exit: 4, meaning: "no signature or attestation", codes: &["E-NO-SIGNATURE"] },
     Row {
         exit: 5,
@@ -50,7 +50,7 @@ pub(crate) const TABLE: &[Row] = &[
     Row {
         exit: 6,
         meaning: "expired, revoked or not yet valid",
-        codes: &["E-KEY-EXPIRED", "E-KEY-RETIRED", "E-KEY-REVOKED"],
+        codes: &["E-CERTIFICATE-EXPIRED", "E-KEY-EXPIRED", "E-KEY-RETIRED", "E-KEY-REVOKED"],
     },
     Row { exit: 7, meaning: "rollback, or below the floor", codes: &[] },
     Row {
@@ -75,9 +75,9 @@ pub(crate) const TABLE: &[Row] = &[
     Row {
         exit: 11,
         meaning: "the registry or the network",
-        codes: &["E-BLOB-MISSING", "E-REFERENCE-NOT-FOUND"],
+        codes: &["E-BLOB-MISSING", "E-NETWORK", "E-REFERENCE-NOT-FOUND", "E-SERVICE"],
     },
-    Row { exit: 12, meaning: "authentication, passphrase", codes: &["E-PASSPHRASE"] },
+    Row { exit: 12, meaning: "authentication, passphrase, token", codes: &["E-PASSPHRASE", "E-TOKEN"] },
     Row {
         exit: 13,
         meaning: "malformed or unsupported",
@@ -106,11 +106,12 @@ pub(crate) const TABLE: &[Row] = &[
             "E-SIGNATURE-COUNT",
             "E-STATEMENT",
             "E-STATEMENT-TYPE",
+            "E-TRUST-CONFIG",
             "E-UNSUPPORTED",
         ],
     },
     Row { exit: BUG, meaning: "a bug in lacre", codes: &["E-BUG"] },
-    Row { exit: 130, meaning: "interrupted", codes: &["E-INTERRUPTED"] },
+    Row { exit: 130, meaning: "interrupted, or not confirmed", codes: &["E-DECLINED", "E-INTERRUPTED"] },
 ];
 
 /// The exit code of an error code. A code that the table lacks is our bug, and never a success.

@@ -14,20 +14,40 @@
 //! # Ok::<(), lacre_sign::SignError>(())
 //! ```
 //!
+//! # More than a key
+//!
+//! [`CertificateSigner`] lets any signer sign with an X.509 certificate. With the feature `timestamp`, `TimestampService`
+//! adds an RFC 3161 timestamp to a finished bundle. With the feature `keyless`, `seal_keyless` exchanges an identity
+//! token for a certificate that lives for minutes (Sigstore), after it has shown what becomes public.
+//!
 //! # Key files
 //!
 //! [`read_private_key`] reads PKCS#8 in PEM, plain or encrypted (RFC 5958, RFC 8018, RFC 7914), as OpenSSL writes
 //! it; [`write_key_pair`] writes what OpenSSL reads. Secrets are wiped from memory when they are dropped, and no
 //! `Debug` output shows one.
 
+mod certificate;
 mod error;
 mod file_key;
 mod key_file;
+#[cfg(feature = "keyless")]
+mod keyless;
 mod seal;
+#[cfg(feature = "timestamp")]
+mod service;
 mod signer;
+mod timestamp;
+#[cfg(feature = "timestamp")]
+mod timestamp_service;
 
+pub use certificate::{CertificateChain, CertificateSigner};
 pub use error::{CODES, SignError};
 pub use file_key::FileKey;
 pub use key_file::{OpenedKey, Passphrase, read_private_key, write_key_pair};
+#[cfg(feature = "keyless")]
+pub use keyless::{Decision, Identity, StatedBy, Token, TrustConfig, seal_keyless};
 pub use seal::seal;
 pub use signer::Signer;
+pub use timestamp::{Timestamp, TimestampQuery};
+#[cfg(feature = "timestamp")]
+pub use timestamp_service::TimestampService;
