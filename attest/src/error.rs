@@ -193,6 +193,9 @@ pub enum KeyProblem {
         /// The label of the block.
         label: String,
     },
+    /// The text is not exactly one public key as OpenSSH writes it: name, base64, and perhaps a comment.
+    #[error("not exactly one OpenSSH public key (name, base64, comment)")]
+    OpenSsh,
     /// The text is not exactly one PEM block (RFC 7468, strict form).
     #[error("not exactly one PEM block")]
     Pem,

@@ -1,5 +1,7 @@
 //! Public keys and the raw signature check. No trust: a key that verifies a signature may still be anybody's.
 
+mod openssh;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -105,6 +107,12 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
+    /// Reads a key in either form that programs write public keys in: PEM ([`PublicKey::from_pem`]) or a line of
+    /// OpenSSH ([`PublicKey::from_openssh`]). Which one it is shows in its beginning.
+    pub fn from_text(text: &str) -> Result<Self, AttestError> {
+        if openssh::is_line(text) { Self::from_openssh(text) } else { Self::from_pem(text) }
+    }
+
     /// Reads a PEM text that holds exactly one block, a `PUBLIC KEY` (`SubjectPublicKeyInfo`, RFC 7468 section 13).
     /// Text before the block is skipped, as tools print a description there; behind it only white space may stand.
     ///
@@ -131,6 +139,12 @@ impl PublicKey {
     pub fn from_der(bytes: &[u8]) -> Result<Self, AttestError> {
         within_limit(bytes.len())?;
         let info = SubjectPublicKeyInfoRef::try_from(bytes).map_err(|_| KeyProblem::Der)?;
+        let key = Self::from_info(info)?;
+        if key.der.as_bytes() == bytes { Ok(key) } else { Err(KeyProblem::NotCanonical.into()) }
+    }
+
+    /// The key that `info` describes, in whatever encoding of its point.
+    fn from_info(info: SubjectPublicKeyInfoRef<'_>) -> Result<Self, AttestError> {
         let (algorithm, curve) = info.algorithm.oids().map_err(|_| KeyProblem::Der)?;
         let point = match (algorithm, curve) {
             (EC_PUBLIC_KEY, Some(P256)) => p256::ecdsa::VerifyingKey::try_from(info).map(Point::P256),
@@ -144,8 +158,7 @@ impl PublicKey {
             (algorithm, _) => return Err(KeyProblem::Algorithm { name: algorithm.to_string() }.into()),
         }
         .map_err(|_| KeyProblem::Point)?;
-        let key = Self::from_point(point)?;
-        if key.der.as_bytes() == bytes { Ok(key) } else { Err(KeyProblem::NotCanonical.into()) }
+        Ok(Self::from_point(point)?)
     }
 
     /// The algorithm that signatures of this key have.

@@ -107,7 +107,7 @@ impl Verb {
     /// The verb's name, as JSON and hints give it.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Key(_) => "key new",
+            Self::Key(args) => args.verb(),
             Self::Sign(_) => "sign",
             Self::Verify(_) => "verify",
             Self::Inspect(_) => "inspect",
@@ -167,10 +167,15 @@ pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
         ("pull", "pull"),
         ("diff", "diff"),
     ];
-    argv.iter()
-        .skip(1)
-        .find_map(|arg| VERBS.iter().find(|(word, _)| *arg == *word))
-        .map_or("lacre", |(_, name)| name)
+    const KEY_VERBS: [(&str, &str); 3] = [("new", "key new"), ("import", "key import"), ("show", "key show")];
+    let mut words = argv.iter().skip(1);
+    let found = words.find_map(|arg| VERBS.iter().find(|(word, _)| *arg == *word));
+    match found.map_or("lacre", |(_, name)| name) {
+        "key new" => words
+            .find_map(|arg| KEY_VERBS.iter().find(|(word, _)| *arg == *word))
+            .map_or("key new", |(_, name)| name),
+        name => name,
+    }
 }
 
 /// Reads an argument that names an entry of a model: relative, with `/`, nothing above the model.
@@ -232,6 +237,7 @@ mod tests {
             assert!(name.starts_with(sub.get_name()), "{name}");
         }
         assert_eq!(guess_verb(&os(&["lacre", "--bogus"])), "lacre");
+        assert_eq!(guess_verb(&os(&["lacre", "key", "show", "--bogus", "new"])), "key show");
     }
 
     #[test]

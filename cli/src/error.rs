@@ -8,7 +8,7 @@ use lacre_manifest::ManifestError;
 use lacre_publish::PublishError;
 use lacre_registry_client::RegistryError;
 use lacre_sign::SignError;
-use lacre_verify::Report;
+use lacre_verify::{Report, VerifyError};
 
 /// Every code that the command line itself can end with, beside those of the crates below.
 #[cfg(test)]
@@ -48,6 +48,8 @@ pub(crate) enum CliError {
     Interrupted,
     #[error("{path} is not a usable key")]
     Key { path: String, source: AttestError },
+    #[error("{path} holds a certificate, not a public key")]
+    KeyIsCertificate { path: String },
     #[error("{path} holds a private key: give the public one")]
     KeyIsPrivate { path: String },
     #[error(transparent)]
@@ -78,6 +80,8 @@ pub(crate) enum CliError {
     #[error("{message}")]
     Usage { message: String, tip: Option<String> },
     #[error(transparent)]
+    Trust(VerifyError),
+    #[error(transparent)]
     Verify(#[from] Box<lacre_verify::Failure>),
 }
 
@@ -92,7 +96,7 @@ impl CliError {
             Self::Exists { .. } => "E-EXISTS",
             Self::InputType { .. } => "E-INPUT-TYPE",
             Self::Interrupted => "E-INTERRUPTED",
-            Self::Key { .. } | Self::KeyIsPrivate { .. } => "E-KEY",
+            Self::Key { .. } | Self::KeyIsCertificate { .. } | Self::KeyIsPrivate { .. } => "E-KEY",
             Self::Manifest(error) => error.code(),
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
             Self::NotFound { .. } => "E-NOT-FOUND",
@@ -105,6 +109,7 @@ impl CliError {
             Self::TooLarge { .. } => "E-LIMIT",
             Self::Unreadable { .. } => "E-UNREADABLE",
             Self::Usage { .. } => "E-USAGE",
+            Self::Trust(error) => error.code(),
             Self::Verify(error) => error.code(),
         }
     }

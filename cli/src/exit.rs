@@ -107,6 +107,7 @@ pub(crate) const TABLE: &[Row] = &[
             "E-STATEMENT",
             "E-STATEMENT-TYPE",
             "E-TRUST-CONFIG",
+            "E-TRUST-FILE",
             "E-UNSUPPORTED",
         ],
     },
@@ -131,6 +132,7 @@ pub(crate) fn listing() -> String {
     }
     text.push_str(
         "\nEnvironment:\n  LACRE_PASSPHRASE  the passphrase of a private key\n  \
+         LACRE_NEW_PASSPHRASE  the new one, for key import\n  \
          NO_COLOR, CLICOLOR_FORCE, TERM  obeyed by --color auto\n  \
          XDG_CACHE_HOME  where sign keeps what sign --reuse looks up [default: ~/.cache]",
     );

@@ -32,8 +32,19 @@ pub(crate) fn own(error: &CliError) -> Option<String> {
             "give the private key that this certificate was issued for, or the certificate of this key"
                 .to_owned(),
         ),
+        CliError::Sign(SignError::Convertible { path, command, .. }) => {
+            let command = command.replace("OLD", &text::shell(&text::path(path)));
+            Some(format!("this writes it anew, encrypted, in a form that is read: {command}"))
+        }
+        CliError::Sign(SignError::KdfLimit { .. }) => Some(
+            "no key needs that much work to open: if it is yours, have the program that wrote it write it anew"
+                .to_owned(),
+        ),
+        CliError::KeyIsCertificate { .. } => {
+            Some("certificates of authorities are given with --ca; --key wants a public key".to_owned())
+        }
         CliError::KeyIsPrivate { .. } => Some(
-            "the public key is the NAME.pub that `lacre key new NAME` wrote beside the private one"
+            "the public key is the NAME.pub beside the private one; `lacre key show` shows it, too"
                 .to_owned(),
         ),
         _ => None,
@@ -49,7 +60,7 @@ struct Subject {
 impl Subject {
     fn of(verb: &Verb) -> Self {
         let model = match verb {
-            Verb::Key(args) => text::path(args.name()),
+            Verb::Key(args) => text::path(args.subject()),
             Verb::Sign(args) => args.what(),
             Verb::Verify(args) => text::path(&args.model),
             Verb::Inspect(args) => args.what.to_string_lossy().into_owned(),
@@ -147,6 +158,12 @@ fn trust(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
                 "this is another version than you asked for; `lacre inspect {model}` shows the signed version"
             )
         }
+        "E-PASSPHRASE" if *verb == "key import" => format!(
+            "give the old passphrase with --passphrase-file FILE (- is stdin) or in {}, the new one with \
+             --new-passphrase-file FILE or in {}, or run on a terminal; --no-passphrase writes the key without one",
+            passphrase::VARIABLE,
+            passphrase::NEW_VARIABLE
+        ),
         "E-PASSPHRASE" => format!(
             "give the passphrase with --passphrase-file FILE (- is stdin) or in {}, or run on a terminal{}",
             passphrase::VARIABLE,
@@ -158,7 +175,7 @@ fn trust(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
 
 fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
     Some(match code {
-        "E-EXISTS" if *verb == "key new" => {
+        "E-EXISTS" if verb.starts_with("key ") => {
             "choose another name; a key is never overwritten, not even with --force: \
              without it, nothing new could be signed under the trust it has"
                 .to_owned()
@@ -205,18 +222,25 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
 
 fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
     Some(match code {
-        "E-KEY" if *verb == "sign" => {
-            "wanted: a PKCS#8 private key in PEM, as `lacre key new` writes it; \
-             `openssl pkcs8 -topk8 -in OLD -out NEW` converts others"
+        "E-KEY" if ["sign", "key import"].contains(verb) => {
+            "wanted: a private key in PEM, as `lacre key new`, openssl, ssh-keygen or cosign writes it, \
+             of ecdsa-p256, ecdsa-p384, ecdsa-p521 or ed25519"
                 .to_owned()
         }
-        "E-KEY" => "wanted: a public key in PEM (`-----BEGIN PUBLIC KEY-----`) of ecdsa-p256, ecdsa-p384, ecdsa-p521 \
-             or ed25519"
+        "E-KEY" => "wanted: a public key of ecdsa-p256, ecdsa-p384, ecdsa-p521 or ed25519, in PEM \
+             (`-----BEGIN PUBLIC KEY-----`) or as ssh-keygen writes it (`ssh-ed25519 AAAA…`)"
             .to_owned(),
         "E-NAME-COLLISION" | "E-DUPLICATE-NAME" if *verb == "sign" => {
             "rename one of them: on another file system both names are one file".to_owned()
         }
+        "E-UNSUPPORTED" if ["sign", "key import", "key show"].contains(verb) => {
+            "keys of ecdsa-p256, ecdsa-p384, ecdsa-p521 and ed25519 are read; `lacre key new` makes one".to_owned()
+        }
+        "E-LIMIT" if verb.starts_with("key ") => {
+            "no key is that long: it is not a key file, or made to exhaust".to_owned()
+        }
         "E-UNSUPPORTED" => "this version of lacre does not read this kind; look for a newer one".to_owned(),
+        "E-TRUST-FILE" => "a trust file that is not wholly understood trusts nobody: correct it".to_owned(),
         "E-SAFETENSORS" => "the file is no valid safetensors file; it was signed like this".to_owned(),
         "E-LIMIT" => {
             "more than is read from somebody who is not trusted yet; a genuine long statement: --max-statement 2GiB"
@@ -257,7 +281,8 @@ mod tests {
 
     #[test]
     fn every_code_has_a_remedy_in_every_verb() {
-        for verb in ["key new", "sign", "verify", "inspect", "push", "pull", "diff"] {
+        for verb in ["key new", "key import", "key show", "sign", "verify", "inspect", "push", "pull", "diff"]
+        {
             let subject = Subject { verb, model: "MODEL".to_owned() };
             for code in exit::TABLE.iter().flat_map(|row| row.codes) {
                 let hint = by_code(code, &subject);

@@ -1,16 +1,18 @@
-//! The public keys that `--key` names.
+//! The public keys that `--key` names, and what else a key file may hold.
 
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use lacre_attest::PublicKey;
+use zeroize::Zeroizing;
 
 use crate::error::CliError;
 use crate::text;
 
-/// A public key in PEM is a few hundred bytes.
+/// A key is a few hundred bytes, whatever its form.
 const FILE_LIMIT: u64 = 64 * 1024;
+const FILE_CAPACITY: usize = 64 * 1024 + 1;
 
 /// The keys of one call, each with the file that it came from.
 #[derive(Debug)]
@@ -37,17 +39,45 @@ impl KeyRing {
 }
 
 fn read_public_key(path: &Path) -> Result<PublicKey, CliError> {
-    let mut bytes = Vec::new();
-    let mut file = File::open(path).map_err(|source| CliError::read(path, source))?.take(FILE_LIMIT + 1);
-    file.read_to_end(&mut bytes).map_err(|source| CliError::read(path, source))?;
-    let name = text::path(path);
-    if bytes.len() as u64 > FILE_LIMIT {
-        return Err(CliError::TooLarge { path: name, limit: FILE_LIMIT });
+    match KeyText::read(path)? {
+        KeyText::Public { key, .. } => Ok(key),
+        KeyText::Private(_) => Err(CliError::KeyIsPrivate { path: text::path(path) }),
     }
-    // What is not text is not PEM either, and is refused as such.
-    let text = String::from_utf8_lossy(&bytes);
-    if text.contains("PRIVATE KEY-----") {
-        return Err(CliError::KeyIsPrivate { path: name });
+}
+
+/// The text of a key file, told apart by what it holds.
+pub(crate) enum KeyText {
+    /// A public key, and what its text is: `pem` or `openssh`.
+    Public { key: PublicKey, format: &'static str },
+    /// What may be a private key, not looked into.
+    Private(Zeroizing<Vec<u8>>),
+}
+
+impl KeyText {
+    /// Reads a file of at most 64 KiB.
+    pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
+        // The whole capacity at once: a buffer that grew would leave copies of a private key behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_CAPACITY));
+        let mut file = File::open(path).map_err(|source| CliError::read(path, source))?.take(FILE_LIMIT + 1);
+        file.read_to_end(&mut bytes).map_err(|source| CliError::read(path, source))?;
+        let name = text::path(path);
+        if bytes.len() as u64 > FILE_LIMIT {
+            return Err(CliError::TooLarge { path: name, limit: FILE_LIMIT });
+        }
+        if holds(&bytes, b"PRIVATE KEY-----") {
+            return Ok(Self::Private(bytes));
+        }
+        // What is not text is not a key either, and is refused as such.
+        let text = String::from_utf8_lossy(&bytes);
+        if text.contains("-----BEGIN CERTIFICATE-----") {
+            return Err(CliError::KeyIsCertificate { path: name });
+        }
+        let format = if text.contains("-----BEGIN ") { "pem" } else { "openssh" };
+        let key = PublicKey::from_text(&text).map_err(|source| CliError::Key { path: name, source })?;
+        Ok(Self::Public { key, format })
     }
-    PublicKey::from_pem(&text).map_err(|source| CliError::Key { path: name, source })
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }

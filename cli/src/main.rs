@@ -12,6 +12,7 @@ mod keys;
 mod passphrase;
 mod place;
 mod printer;
+mod private_key;
 mod progress;
 mod save;
 mod session;

@@ -16,6 +16,8 @@ use crate::{interrupt, text};
 
 /// The variable that may hold the passphrase.
 pub(crate) const VARIABLE: &str = "LACRE_PASSPHRASE";
+/// The variable that may hold the new passphrase of an imported key, beside the old one.
+pub(crate) const NEW_VARIABLE: &str = "LACRE_NEW_PASSPHRASE";
 
 /// A passphrase file is small; anything larger is a mistake.
 const FILE_LIMIT: u64 = 4096;
@@ -30,16 +32,29 @@ pub(crate) enum Ask<'a> {
     Open(&'a Path),
     /// Twice, for a new key: a slip of the finger would lock it for ever.
     New,
+    /// Twice, for the new file of a key that was imported.
+    Import,
 }
 
-/// Gets the passphrase: from `file` (`-` is stdin) if given, else from [`VARIABLE`], else by a prompt.
+impl Ask<'_> {
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Open(_) | Self::New => VARIABLE,
+            Self::Import => NEW_VARIABLE,
+        }
+    }
+}
+
+/// Gets the passphrase: from `file` (`-` is stdin) if given, else from [`VARIABLE`] (or [`NEW_VARIABLE`]), else by a
+/// prompt.
 pub(crate) fn get(file: Option<&Path>, ask: Ask<'_>) -> Result<Passphrase, CliError> {
     if let Some(path) = file {
         return from_file(path);
     }
-    if let Some(value) = std::env::var_os(VARIABLE) {
-        let text = value.into_string().map_err(|_| refusal(format!("{VARIABLE} is not UTF-8")))?;
-        return checked(text, VARIABLE);
+    let variable = ask.variable();
+    if let Some(value) = std::env::var_os(variable) {
+        let text = value.into_string().map_err(|_| refusal(format!("{variable} is not UTF-8")))?;
+        return checked(text, variable);
     }
     prompt(ask)
 }
@@ -74,7 +89,9 @@ fn prompt(ask: Ask<'_>) -> Result<Passphrase, CliError> {
                 "{} is encrypted, and there is no terminal to ask for its passphrase",
                 text::path(key)
             ),
-            Ask::New => "a new key needs a passphrase, and there is no terminal to ask for it".to_owned(),
+            Ask::New | Ask::Import => {
+                "a new key needs a passphrase, and there is no terminal to ask for it".to_owned()
+            }
         }));
     }
     match ask {
@@ -82,7 +99,7 @@ fn prompt(ask: Ask<'_>) -> Result<Passphrase, CliError> {
             let name = text::safe(&text::path(key));
             checked(read_hidden(&format!("Passphrase of {name}: "))?, "the passphrase")
         }
-        Ask::New => {
+        Ask::New | Ask::Import => {
             let first = Zeroizing::new(read_hidden("New passphrase: ")?);
             let again = Zeroizing::new(read_hidden("The same again: ")?);
             if *first != *again {

@@ -91,9 +91,21 @@ pub enum SignError {
         found: String,
     },
 
+    /// The file holds a key in a form that is not read, and that another program turns into one that is
+    /// (`E-UNSUPPORTED`).
+    #[error("the key file {} holds {found}, which is not supported; it can be converted", shown(path))]
+    Convertible {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What was found there.
+        found: &'static str,
+        /// A shell command that converts it: `OLD` stands for the file, `NEW` for one to be written.
+        command: &'static str,
+    },
+
     /// The passphrase does not open the key (`E-PASSPHRASE`).
     ///
-    /// AES-CBC carries no checksum: a file whose ciphertext was damaged looks the same.
+    /// A file whose ciphertext was damaged looks the same.
     #[error("the passphrase does not open the key file {}", shown(path))]
     Passphrase {
         /// The path as it was given.
@@ -253,7 +265,7 @@ impl SignError {
             Self::Unreadable { .. } | Self::Random { .. } => "E-UNREADABLE",
             Self::TooLarge { .. } | Self::KdfLimit { .. } => "E-LIMIT",
             Self::Key { .. } | Self::CertificateKey { .. } => "E-KEY",
-            Self::Unsupported { .. } => "E-UNSUPPORTED",
+            Self::Unsupported { .. } | Self::Convertible { .. } => "E-UNSUPPORTED",
             Self::Passphrase { .. }
             | Self::PassphraseMissing { .. }
             | Self::PassphraseEmpty

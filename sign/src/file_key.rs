@@ -4,7 +4,7 @@ use std::fmt;
 
 use getrandom::SysRng;
 use lacre_attest::{KeyAlgorithm, PublicKey};
-use p256::elliptic_curve::{ALGORITHM_OID as EC_OID, Generate};
+use p256::elliptic_curve::Generate;
 use p256::pkcs8::{AssociatedOid, EncodePrivateKey, EncodePublicKey};
 use p384::ecdsa::signature::Signer as _;
 use pkcs8::der::asn1::AnyRef;
@@ -12,6 +12,8 @@ use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef, SecretDocument};
 
 use crate::key_file::KeyFault;
 use crate::{SignError, Signer};
+
+pub(crate) use p256::elliptic_curve::ALGORITHM_OID as EC_OID;
 
 /// A private key in memory.
 ///
@@ -79,6 +81,29 @@ impl FileKey {
             other => return Err(KeyFault::Unsupported(algorithm_name(other))),
         };
         let secret = secret.map_err(|error| KeyFault::Malformed(error.to_string()))?;
+        Self::from_secret(secret).map_err(|error| KeyFault::Malformed(error.to_string()))
+    }
+
+    /// Takes over a secret as it is: the scalar of an elliptic curve, big-endian and as long as the curve's field, or the
+    /// seed of Ed25519.
+    pub(crate) fn from_scalar(algorithm: KeyAlgorithm, scalar: &[u8]) -> Result<Self, KeyFault> {
+        let secret = match algorithm {
+            KeyAlgorithm::EcdsaP256 => {
+                p256::SecretKey::from_slice(scalar).ok().map(|key| Secret::P256(key.into()))
+            }
+            KeyAlgorithm::EcdsaP384 => {
+                p384::SecretKey::from_slice(scalar).ok().map(|key| Secret::P384(key.into()))
+            }
+            KeyAlgorithm::EcdsaP521 => {
+                p521::SecretKey::from_slice(scalar).ok().map(|key| Secret::P521(key.into()))
+            }
+            KeyAlgorithm::Ed25519 => <&[u8; 32]>::try_from(scalar)
+                .ok()
+                .map(|seed| Secret::Ed25519(ed25519_dalek::SigningKey::from_bytes(seed))),
+            _ => None,
+        };
+        let secret =
+            secret.ok_or_else(|| KeyFault::Malformed("its secret is not one of its curve".to_owned()))?;
         Self::from_secret(secret).map_err(|error| KeyFault::Malformed(error.to_string()))
     }
 

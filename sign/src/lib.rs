@@ -22,9 +22,10 @@
 //!
 //! # Key files
 //!
-//! [`read_private_key`] reads PKCS#8 in PEM, plain or encrypted (RFC 5958, RFC 8018, RFC 7914), as OpenSSL writes
-//! it; [`write_key_pair`] writes what OpenSSL reads. Secrets are wiped from memory when they are dropped, and no
-//! `Debug` output shows one.
+//! [`read_private_key`] reads what `openssl`, `ssh-keygen` and `cosign` write (see [`KeyFormat`]), plain or encrypted;
+//! [`KeyFile`] does the same in two steps, so that a file can be looked at before its passphrase is asked for.
+//! [`write_key_pair`] writes what OpenSSL reads, [`write_cosign_key_pair`] what cosign reads. Secrets are wiped from memory
+//! when they are dropped, and no `Debug` output shows one.
 
 mod certificate;
 mod error;
@@ -43,7 +44,10 @@ mod timestamp_service;
 pub use certificate::{CertificateChain, CertificateSigner};
 pub use error::{CODES, SignError};
 pub use file_key::FileKey;
-pub use key_file::{OpenedKey, Passphrase, read_private_key, write_key_pair};
+pub use key_file::{
+    KeyFile, KeyFormat, OpenedKey, Passphrase, Protection, read_private_key, write_cosign_key_pair,
+    write_key_pair,
+};
 #[cfg(feature = "keyless")]
 pub use keyless::{Decision, Identity, StatedBy, Token, TrustConfig, seal_keyless};
 pub use seal::seal;

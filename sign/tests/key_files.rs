@@ -11,7 +11,8 @@ use std::process::Command;
 
 use lacre_attest::{KeyAlgorithm, PublicKey};
 use lacre_sign::{
-    CODES, FileKey, OpenedKey, Passphrase, SignError, Signer, read_private_key, write_key_pair,
+    CODES, FileKey, KeyFile, KeyFormat, OpenedKey, Passphrase, Protection, SignError, Signer,
+    read_private_key, write_key_pair,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -343,20 +344,78 @@ fn a_public_key_is_named_as_such() {
 }
 
 #[test]
-fn other_formats_are_named() {
+fn blocks_of_other_kinds_are_named() {
     let folder = Folder::new();
     for (label, code, shown) in [
-        ("EC PRIVATE KEY", "E-UNSUPPORTED", "SEC1"),
         ("RSA PRIVATE KEY", "E-UNSUPPORTED", "RSA"),
-        ("OPENSSH PRIVATE KEY", "E-UNSUPPORTED", "OpenSSH"),
-        ("ENCRYPTED SIGSTORE PRIVATE KEY", "E-UNSUPPORTED", "cosign"),
+        ("DSA PRIVATE KEY", "E-UNSUPPORTED", "DSA"),
         ("CERTIFICATE", "E-KEY", "certificate"),
+        ("EC PARAMETERS", "E-KEY", "EC PARAMETERS"),
+        ("SSH2 ENCRYPTED PRIVATE KEY", "E-KEY", "SSH2"),
         ("SOMETHING ELSE", "E-KEY", "SOMETHING ELSE"),
     ] {
         let text = format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
         let error = read(&folder.file("k.key", text)).unwrap_err();
         assert_eq!(error.code(), code, "{error}");
         assert!(error.to_string().contains(shown), "{error}");
+    }
+}
+
+#[test]
+fn a_label_over_something_else_is_malformed() {
+    let folder = Folder::new();
+    let ed25519 = der::ed25519_private_key(&[0x9d; 32]);
+    for label in [
+        "EC PRIVATE KEY",
+        "OPENSSH PRIVATE KEY",
+        "ENCRYPTED PRIVATE KEY",
+        "ENCRYPTED SIGSTORE PRIVATE KEY",
+        "ENCRYPTED COSIGN PRIVATE KEY",
+    ] {
+        assert_eq!(refused(read(&folder.file("k.key", der::pem(label, &ed25519)))), "E-KEY", "{label}");
+        let empty = format!("-----BEGIN {label}-----\n-----END {label}-----\n");
+        assert_eq!(refused(read(&folder.file("k.key", empty))), "E-KEY", "{label}");
+    }
+    assert!(read(&folder.file("k.key", der::pem("PRIVATE KEY", &ed25519))).is_ok());
+}
+
+#[test]
+fn a_block_that_some_programs_do_not_see_is_refused() {
+    let folder = Folder::new();
+    let one = written(&Folder::new(), &FileKey::generate(KeyAlgorithm::EcdsaP256).unwrap(), None);
+    let two = written(&Folder::new(), &FileKey::generate(KeyAlgorithm::EcdsaP256).unwrap(), None);
+    // In the middle of a line.
+    assert_eq!(refused(read(&folder.file("k.key", format!("Key: {one}{two}")))), "E-KEY");
+    assert_eq!(refused(read(&folder.file("k.key", format!("Key: {one}")))), "E-KEY");
+    assert!(read(&folder.file("k.key", format!("Key:\n{one}"))).is_ok());
+}
+
+#[test]
+fn der_is_named_and_the_command_that_converts_it() {
+    let folder = Folder::new();
+    let ed25519 = der::ed25519_private_key(&[0x9d; 32]);
+    let error = read(&folder.file("k.der", &ed25519)).unwrap_err();
+    assert_eq!(error.code(), "E-UNSUPPORTED", "{error}");
+    let SignError::Convertible { found, command, .. } = error else { panic!("{error:?}") };
+    assert!(found.contains("DER") && command.contains("-inform DER"), "{found}: {command}");
+    // Nearly DER is not.
+    assert_eq!(refused(read(&folder.file("k.der", &ed25519[..ed25519.len() - 1]))), "E-KEY");
+}
+
+#[test]
+fn a_file_is_looked_at_without_its_passphrase() {
+    let folder = Folder::new();
+    let key = FileKey::generate(KeyAlgorithm::EcdsaP384).unwrap();
+    for (name, secret) in [("plain", None), ("locked", Some("right"))] {
+        let file = folder.file(name, written(&Folder::new(), &key, secret));
+        let opened = KeyFile::read(&file).unwrap();
+        assert_eq!(opened.format(), KeyFormat::Pkcs8);
+        assert_eq!(opened.is_encrypted(), secret.is_some());
+        assert_eq!(opened.public_key(), secret.is_none().then(|| key.public_key()));
+        let opened = opened.unlock(&mut || Ok(secret.map(passphrase))).unwrap();
+        assert_eq!(opened.key.public_key(), key.public_key());
+        let expected = if secret.is_some() { Protection::Passphrase } else { Protection::None };
+        assert_eq!(opened.protection, expected);
     }
 }
 

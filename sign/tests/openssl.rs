@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+#[allow(dead_code, reason = "what it makes for other tests")]
+mod der;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lacre_attest::{KeyAlgorithm, PublicKey};
-use lacre_sign::{FileKey, Passphrase, SignError, Signer, read_private_key, write_key_pair};
+use lacre_sign::{FileKey, KeyFormat, Passphrase, SignError, Signer, read_private_key, write_key_pair};
 use tempfile::TempDir;
 
 const SECRET: &str = "a passphrase, with ünicode";
@@ -186,12 +189,97 @@ fn keys_of_other_kinds_are_named() {
         ),
         ("genpkey -algorithm ED448", "Ed448"),
         ("genpkey -algorithm X25519", "X25519"),
-        ("ecparam -name prime256v1 -genkey", "SEC1"),
+        ("ecparam -name prime256v1 -genkey", "EC PARAMETERS"),
+        ("ecparam -name secp256k1 -genkey -noout", "secp256k1"),
+        ("ecparam -name prime256v1 -param_enc explicit -genkey -noout", "explicit curve parameters"),
+        ("genrsa -traditional", "RSA"),
     ] {
         openssl.run(&format!("{line} -out k.key"));
         let error = read(&openssl.path("k.key")).unwrap_err();
         assert_eq!(error.code(), "E-UNSUPPORTED", "{line}: {error}");
         assert!(error.to_string().contains(shown), "{line}: {error}");
+    }
+}
+
+#[test]
+fn we_read_the_sec1_keys_of_openssl() {
+    let Some(openssl) = OpenSsl::find() else { return };
+    for algorithm in [KeyAlgorithm::EcdsaP256, KeyAlgorithm::EcdsaP384, KeyAlgorithm::EcdsaP521] {
+        openssl.run(&format!("{} -out pkcs8.key", generator(algorithm)));
+        openssl.run("pkey -in pkcs8.key -pubout -out pub.pem");
+        let public = PublicKey::from_pem(&openssl.text("pub.pem")).unwrap();
+        for options in ["", " -no_public", " -conv_form compressed", " -text"] {
+            openssl.run(&format!("ec -in pkcs8.key -out sec1.key{options}"));
+            assert!(openssl.text("sec1.key").contains("-----BEGIN EC PRIVATE KEY-----"));
+            let opened =
+                read_private_key(&openssl.path("sec1.key"), &mut || panic!("nothing to ask")).unwrap();
+            assert_eq!(opened.format, KeyFormat::Sec1);
+            assert_eq!(opened.key.public_key(), &public, "{algorithm}{options}");
+            openssl.verify(algorithm, b"a message", &opened.key.sign(b"a message").unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_damaged_sec1_key_is_refused() {
+    let Some(openssl) = OpenSsl::find() else { return };
+    openssl.run("ecparam -name secp384r1 -genkey -noout -out sec1.key");
+    let public = read(&openssl.path("sec1.key")).unwrap().public_key().clone();
+    let content = der::unpem(&openssl.text("sec1.key"));
+    let refused = |content: &[u8]| {
+        fs::write(openssl.path("changed.key"), der::pem("EC PRIVATE KEY", content)).unwrap();
+        read(&openssl.path("changed.key")).map(|key| key.public_key().clone())
+    };
+    for at in 0..content.len() {
+        for bit in [1, 0x80] {
+            let mut changed = content.clone();
+            changed[at] ^= bit;
+            // The public half that is written beside the scalar gives every change of one of them away.
+            match refused(&changed) {
+                Ok(read) => assert_eq!(read, public, "byte {at}"),
+                Err(error) => {
+                    assert!(["E-KEY", "E-UNSUPPORTED"].contains(&error.code()), "byte {at}: {error}");
+                }
+            }
+        }
+        assert_eq!(refused(&content[..at]).unwrap_err().code(), "E-KEY", "{at} bytes");
+    }
+    assert_eq!(refused(&[&content[..], &[0]].concat()).unwrap_err().code(), "E-KEY");
+    // Without the name of its curve, a scalar of 48 bytes could be of any of them.
+    let unnamed = der::sequence(&[vec![2, 1, 1], [&[4, 48][..], &content[8..56]].concat()]);
+    let error = refused(&unnamed).unwrap_err();
+    assert_eq!(error.code(), "E-KEY");
+    assert!(error.to_string().contains("names no curve"), "{error}");
+}
+
+#[test]
+fn what_can_be_converted_is_read_when_it_was() {
+    let Some(openssl) = OpenSsl::find() else { return };
+    openssl.keep_secret(SECRET);
+    fs::copy(openssl.path("secret"), openssl.path("again")).unwrap();
+    openssl.run("ecparam -name prime256v1 -genkey -out company.key");
+    openssl.run("ec -in company.key -pubout -out pub.pem");
+    openssl.run("ec -in company.key -aes256 -passout file:secret -out rfc1423.key");
+    openssl.run("ec -in company.key -outform DER -out sec1.der");
+    openssl.run("pkcs8 -topk8 -nocrypt -in company.key -outform DER -out pkcs8.der");
+    openssl.run("pkcs8 -topk8 -passout file:secret -in company.key -outform DER -out encrypted.der");
+    let public = PublicKey::from_pem(&openssl.text("pub.pem")).unwrap();
+    for (name, shown) in [
+        ("company.key", "EC PARAMETERS"),
+        ("rfc1423.key", "Proc-Type: 4,ENCRYPTED"),
+        ("sec1.der", "DER"),
+        ("pkcs8.der", "DER"),
+        ("encrypted.der", "DER"),
+    ] {
+        let error =
+            read_private_key(&openssl.path(name), &mut || panic!("refused before it asks")).unwrap_err();
+        assert_eq!(error.code(), "E-UNSUPPORTED", "{name}: {error}");
+        assert!(error.to_string().contains(shown), "{name}: {error}");
+        let SignError::Convertible { command, .. } = error else { panic!("{name}: {error:?}") };
+        let line = command.strip_prefix("openssl ").unwrap().replace("OLD", name).replace("NEW", "new.key");
+        // A file that is named twice is read on.
+        openssl.run(&format!("{line} -passin file:secret -passout file:again"));
+        assert_eq!(read(&openssl.path("new.key")).unwrap().public_key(), &public, "{name}");
     }
 }
 

@@ -32,6 +32,7 @@ pub const CODES: &[&str] = &[
     "E-SIGNATURE-INVALID",
     "E-SIGNER-UNTRUSTED",
     "E-TOO-FEW-SIGNERS",
+    "E-TRUST-FILE",
     "E-UNREADABLE",
     "E-UNSUPPORTED",
     "E-USAGE",
@@ -105,6 +106,24 @@ pub enum VerifyError {
         wanted: usize,
         /// Why another bundle did not count, if there is one.
         why: Option<String>,
+    },
+    /// A trust file cannot be used.
+    #[error("{path}{}: {detail}", .line.map_or(String::new(), |line| format!(", line {line}")))]
+    TrustFile {
+        /// Its path, safe for a terminal.
+        path: String,
+        /// The line, from 1, where it can be told.
+        line: Option<usize>,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A trust file, or a key that it names, cannot be read.
+    #[error("cannot read {path}")]
+    TrustUnreadable {
+        /// Its path, safe for a terminal.
+        path: String,
+        /// The cause.
+        source: io::Error,
     },
     /// One key is trusted on two sets of terms.
     #[error("the key {key} is trusted twice, on different terms")]
@@ -206,12 +225,16 @@ impl VerifyError {
             Self::Name { .. } => "E-NAME-MISMATCH",
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
             Self::NoTrust | Self::TwoTerms { .. } => "E-USAGE",
+            Self::TrustFile { .. } => "E-TRUST-FILE",
+            Self::TrustUnreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => "E-NOT-FOUND",
             Self::TooFewSigners { .. } => "E-TOO-FEW-SIGNERS",
             Self::NotSigned { .. } => "E-NOT-FOUND",
             Self::Safetensors { .. } => "E-SAFETENSORS",
             Self::Signature { .. } => "E-SIGNATURE-INVALID",
             Self::SignatureTooLarge { .. } => "E-LIMIT",
-            Self::SignatureUnreadable { .. } | Self::Unwatched { .. } => "E-UNREADABLE",
+            Self::SignatureUnreadable { .. } | Self::TrustUnreadable { .. } | Self::Unwatched { .. } => {
+                "E-UNREADABLE"
+            }
             Self::SignerUntrusted { .. } => "E-SIGNER-UNTRUSTED",
             Self::Store { .. } => "E-OUTPUT",
             Self::Unsupported { .. } => "E-UNSUPPORTED",

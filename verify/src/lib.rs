@@ -43,6 +43,7 @@ mod report;
 mod requirements;
 mod signature;
 mod trust;
+mod trust_file;
 mod watch;
 
 pub use content::Hold;

@@ -112,6 +112,15 @@ impl Trust {
         Ok(Self { keys: trusted, signers: NonZeroUsize::MIN })
     }
 
+    /// Trusts these keys as well, without terms.
+    ///
+    /// # Errors
+    /// `E-USAGE` when one of them is trusted on other terms already.
+    pub fn and_keys(self, keys: impl IntoIterator<Item = PublicKey>) -> Result<Self, VerifyError> {
+        let Self { keys: known, signers } = self;
+        Ok(Self::keys(known.into_iter().chain(keys.into_iter().map(TrustedKey::new)))?.signers(signers))
+    }
+
     /// Demands the signatures of so many distinct signers.
     pub fn signers(mut self, number: NonZeroUsize) -> Self {
         self.signers = number;

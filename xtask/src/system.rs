@@ -18,6 +18,7 @@ pub(crate) const FOR_PEERS: &[Need] = &[
     Need { program: "python3", package: "python3" },
     Need { program: "openssl", package: "openssl" },
     Need { program: "skopeo", package: "skopeo" },
+    Need { program: "ssh-keygen", package: "openssh-client" },
 ];
 
 /// What the benchmark calls by name: `time` tells a child's processor time and peak memory.

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use lacre_manifest::EntryPath;
 use lacre_verify::{
     Hold, Model, Outcome, Paced, Prove, Report, Requirements, SignedAt, Trust, Unverified, Verified,
@@ -55,10 +55,10 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "TIME", value_parser = units::interval)]
     every: Option<Duration>,
     /// With --every: do not end at a failure
-    #[arg(long, requires = "every")]
+    #[arg(long, requires = "every", hide_short_help = true)]
     pub(super) keep_going: bool,
     /// Read no faster: 200kB/s, 500MB/s, 1GiB/s
-    #[arg(long, value_name = "RATE", value_parser = units::rate)]
+    #[arg(long, value_name = "RATE", value_parser = units::rate, hide_short_help = true)]
     max_rate: Option<NonZeroU64>,
 }
 
@@ -82,10 +82,14 @@ impl From<Digest> for Prove {
 
 /// What a signature must satisfy: `verify` and `pull` demand it alike.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("anchor").required(true).multiple(true).args(["key", "trust"]))]
 pub(super) struct Demands {
     /// Public key to trust (repeatable)
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
+    /// Trust file: keys with their terms
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
     /// Demand so many distinct signers
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(NonZeroUsize))]
     signers: Option<NonZeroUsize>,
@@ -101,8 +105,16 @@ impl Demands {
     /// The same for the verifier, and the keys with the files they came from.
     pub(super) fn read(&self, session: &Session) -> Result<(Requirements, KeyRing), CliError> {
         let ring = KeyRing::read(&self.key)?;
-        let trust = Trust::keys(ring.keys()).map_err(|error| CliError::usage(error.to_string()))?;
-        let trust = trust.signers(self.signers.unwrap_or(NonZeroUsize::MIN));
+        let written = self.trust.as_deref().map(Trust::read).transpose().map_err(CliError::Trust)?;
+        let named = ring.keys();
+        let trust = match written {
+            None => Trust::keys(named),
+            Some(written) => written.and_keys(named),
+        };
+        let trust = trust.map_err(CliError::Trust)?;
+        // The command line can demand more than the file, never less.
+        let signers = self.signers.unwrap_or(NonZeroUsize::MIN).max(trust.wanted_signers());
+        let trust = trust.signers(signers);
         let mut requirements = Requirements::new(trust).limits(session.limits());
         if let Some(name) = &self.expect_name {
             requirements = requirements.expect_name(name);

@@ -100,6 +100,9 @@ fn usage_errors_have_the_same_shape() {
         "diff model",
         "key new",
         "key new x --algorithm rsa",
+        "key import release.key",
+        "key import release.key x --format jwk",
+        "key show",
         "bogus",
         "verify model --key release.pub --expect-name",
         "verify model --key release.pub --links follow",
@@ -117,6 +120,8 @@ fn every_verb_fails_alike_with_json_before_and_behind_it() {
     let place = Place::sample();
     for (verb, rest, code) in [
         ("key new", "nowhere/k --no-passphrase", "E-OUTPUT"),
+        ("key import", "nowhere x --no-passphrase", "E-NOT-FOUND"),
+        ("key show", "nowhere", "E-NOT-FOUND"),
         ("sign", "nowhere --key release.key", "E-NOT-FOUND"),
         ("verify", "nowhere --key release.pub", "E-NOT-FOUND"),
         ("inspect", "nowhere", "E-NOT-FOUND"),

@@ -14,6 +14,7 @@ mod bundle;
 mod content;
 mod disk;
 mod forgeries;
+mod key_files;
 mod keys;
 mod names;
 mod place;

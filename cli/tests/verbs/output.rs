@@ -5,7 +5,8 @@ use std::process::Stdio;
 
 use crate::bench::{Bench, Said};
 
-const VERBS: [&str; 8] = ["key", "key new", "sign", "verify", "inspect", "push", "pull", "diff"];
+const VERBS: [&str; 10] =
+    ["key", "key new", "key import", "key show", "sign", "verify", "inspect", "push", "pull", "diff"];
 
 #[test]
 fn help_fits_a_screen_and_shows_examples() {

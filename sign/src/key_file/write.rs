@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use getrandom::SysRng;
 use getrandom::rand_core::TryRng;
+use pkcs8::der::pem;
 use pkcs8::pkcs5::pbes2::Parameters;
 use pkcs8::pkcs5::scrypt;
 use pkcs8::{LineEnding, PrivateKeyInfoRef};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use zeroize::Zeroizing;
 
-use super::Passphrase;
+use super::{Passphrase, cosign};
 use crate::{FileKey, SignError};
 
 /// scrypt parameters that are written: N = 2¹⁴ (16 MiB), r = 8, p = 1, which stay under OpenSSL's default limits.
@@ -33,7 +34,26 @@ pub fn write_key_pair(
     key: &FileKey,
     passphrase: Option<&Passphrase>,
 ) -> Result<(), SignError> {
-    let text = private_pem(key, passphrase)?;
+    write_pair((private, public), key, &private_pem(key, passphrase)?)
+}
+
+/// The same with the private key in cosign's box (`ENCRYPTED SIGSTORE PRIVATE KEY`: scrypt N = 2¹⁶, r = 8, p = 1, and
+/// `secretbox`), which `cosign … --key` opens with this passphrase in `COSIGN_PASSWORD`.
+///
+/// Of use for P-256. With P-384 and P-521, cosign 3.1 signs by the hash of the curve, as OMS demands, and verifies by SHA-256
+/// only, so that it does not accept what it signed; with Ed25519 it cannot sign.
+pub fn write_cosign_key_pair(
+    (private, public): (&Path, &Path),
+    key: &FileKey,
+    passphrase: &Passphrase,
+) -> Result<(), SignError> {
+    let content = cosign::locked(key.to_pkcs8()?.as_bytes(), passphrase)?;
+    let text = pem::encode_string("ENCRYPTED SIGSTORE PRIVATE KEY", LineEnding::LF, &content)
+        .map_err(|error| SignError::bug(format!("encoding a private key: {error}")))?;
+    write_pair((private, public), key, &text)
+}
+
+fn write_pair((private, public): (&Path, &Path), key: &FileKey, text: &str) -> Result<(), SignError> {
     let mut pair = Unfinished::default();
     // Both names are taken before a byte is written, so that a clash is found before there is anything to undo.
     let mut private_file = pair.create(private, PRIVATE_MODE)?;
