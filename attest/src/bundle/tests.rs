@@ -292,6 +292,6 @@ fn certificates_that_are_put_in_are_read_back() {
     assert_eq!(code(CertificateForm::Chain, &[]), "E-BUNDLE");
     assert_eq!(code(CertificateForm::Leaf, &[b"a", b"b"]), "E-BUNDLE");
     assert_eq!(code(CertificateForm::Chain, &[b"a", b""]), "E-BUNDLE");
-    assert_eq!(code(CertificateForm::Chain, &[&[1; CERTIFICATE_LIMIT + 1]]), "E-LIMIT");
+    assert_eq!(code(CertificateForm::Chain, &[vec![1; CERTIFICATE_LIMIT + 1].as_slice()]), "E-LIMIT");
     assert_eq!(code(CertificateForm::Chain, &[&b"a"[..]; CHAIN_LIMIT + 1]), "E-LIMIT");
 }
