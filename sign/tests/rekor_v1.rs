@@ -32,9 +32,22 @@ fn body_of(request: &Value) -> Vec<u8> {
     let body = json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": {
         "envelopeHash": {"algorithm": "sha256", "value": sha256(text.as_bytes())},
         "payloadHash": {"algorithm": "sha256", "value": sha256(&payload)},
-        "signatures": [{"signature": envelope["signatures"][0]["sig"], "verifier": proposed["verifiers"][0]}],
+        "signatures": [{
+            "signature": envelope["signatures"][0]["sig"],
+            "verifier": STANDARD.encode(rewrapped(proposed["verifiers"][0].as_str().unwrap())),
+        }],
     }});
     serde_json::to_vec(&body).unwrap()
+}
+
+/// The certificate's PEM as Rekor keeps it, however it was sent: lines of 64 columns that end in a line feed.
+fn rewrapped(verifier: &str) -> String {
+    let pem = String::from_utf8(STANDARD.decode(verifier).unwrap()).unwrap();
+    let [begin, end] = ["-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"];
+    let inside: String = pem.replace(begin, "").replace(end, "").split_ascii_whitespace().collect();
+    let lines: Vec<&str> =
+        inside.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("{begin}\n{}\n{end}\n", lines.join("\n"))
 }
 
 /// The answer of a log whose only entry this is. The leaf's hash is the root (RFC 6962, section 2.1).
