@@ -40,17 +40,27 @@ pub(crate) const TABLE: &[Row] = &[
         ],
     },
     Row { exit: 2, meaning: "wrong usage", codes: &["E-REFERENCE", "E-USAGE"] },
-    Row { exit: 3, meaning: "the signature is invalid", codes: &["E-CERTIFICATE", "E-SIGNATURE-INVALID"] },
+    Row {
+        exit: 3,
+        meaning: "the signature is invalid",
+        codes: &["E-CERTIFICATE", "E-SIGNATURE-INVALID", "E-TIMESTAMP"],
+    },
     Row { exit: 4, meaning: "no signature or attestation", codes: &["E-NO-SIGNATURE"] },
     Row {
         exit: 5,
         meaning: "the signer is not trusted",
-        codes: &["E-SIGNER-UNTRUSTED", "E-TOO-FEW-SIGNERS"],
+        codes: &["E-IDENTITY-MISMATCH", "E-SIGNER-UNTRUSTED", "E-TOO-FEW-SIGNERS"],
     },
     Row {
         exit: 6,
         meaning: "expired, revoked or not yet valid",
-        codes: &["E-CERTIFICATE-EXPIRED", "E-KEY-EXPIRED", "E-KEY-RETIRED", "E-KEY-REVOKED"],
+        codes: &[
+            "E-CERTIFICATE-EXPIRED",
+            "E-CERTIFICATE-REVOKED",
+            "E-KEY-EXPIRED",
+            "E-KEY-RETIRED",
+            "E-KEY-REVOKED",
+        ],
     },
     Row { exit: 7, meaning: "rollback, or below the floor", codes: &[] },
     Row {
@@ -74,14 +84,19 @@ pub(crate) const TABLE: &[Row] = &[
     },
     Row {
         exit: 11,
-        meaning: "the registry or the network",
-        codes: &["E-BLOB-MISSING", "E-NETWORK", "E-REFERENCE-NOT-FOUND", "E-SERVICE"],
+        meaning: "the registry, the network, the signer or a service",
+        codes: &["E-BLOB-MISSING", "E-NETWORK", "E-REFERENCE-NOT-FOUND", "E-SERVICE", "E-SIGNER"],
     },
-    Row { exit: 12, meaning: "authentication, passphrase, token", codes: &["E-PASSPHRASE", "E-TOKEN"] },
+    Row {
+        exit: 12,
+        meaning: "authentication, passphrase, PIN, token",
+        codes: &["E-PASSPHRASE", "E-PIN-LOCKED", "E-TOKEN"],
+    },
     Row {
         exit: 13,
         meaning: "malformed or unsupported",
         codes: &[
+            "E-ANCHOR",
             "E-ARTIFACT",
             "E-BUNDLE",
             "E-CHUNKS",
@@ -101,6 +116,7 @@ pub(crate) const TABLE: &[Row] = &[
             "E-PAYLOAD-TYPE",
             "E-PREDICATE",
             "E-PREDICATE-TYPE",
+            "E-REVOCATION-UNKNOWN",
             "E-ROOT",
             "E-SAFETENSORS",
             "E-SIGNATURE-COUNT",

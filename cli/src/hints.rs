@@ -1,6 +1,6 @@
 //! What to do about a failure: one remedy for each error code, in the words of the verb that failed.
 
-use lacre_sign::SignError;
+use lacre_sign::{SignError, SignerProblem};
 
 use crate::args::Verb;
 use crate::error::CliError;
@@ -43,12 +43,41 @@ pub(crate) fn own(error: &CliError) -> Option<String> {
         CliError::KeyIsCertificate { .. } => {
             Some("certificates of authorities are given with --ca; --key wants a public key".to_owned())
         }
+        CliError::Sign(SignError::SelfCheck) => Some(
+            "nothing was written: the signer signed something else, or with another key than it says"
+                .to_owned(),
+        ),
+        CliError::Sign(SignError::Outside { problem, .. }) => outside(problem),
         CliError::KeyIsPrivate { .. } => Some(
             "the public key is the NAME.pub beside the private one; `lacre key show` shows it, too"
                 .to_owned(),
         ),
         _ => None,
     }
+}
+
+/// What to do about a signer outside of this process.
+fn outside(problem: &SignerProblem) -> Option<String> {
+    let remedy = match problem {
+        SignerProblem::Absent { .. } => {
+            "check the name, and that the token is plugged in, or the agent running"
+        }
+        SignerProblem::Ambiguous { .. } => {
+            "name it more exactly: id= or serial= of a pkcs11: URI, SHA256:… of an agent's key"
+        }
+        SignerProblem::PinWrong { .. } => "a few wrong PINs lock the token: make sure before you try again",
+        SignerProblem::Key { .. } | SignerProblem::Unsupported { .. } => {
+            "a signer needs a key of ecdsa-p256, ecdsa-p384, ecdsa-p521 or ed25519 that may sign"
+        }
+        SignerProblem::TimedOut { .. } => {
+            "if it needs longer, or somebody has to confirm: --signer-timeout 5m"
+        }
+        SignerProblem::TooLong { .. } => {
+            "the statement lists every file of the model; a key file, a token or an exec: program takes it at any length"
+        }
+        _ => return None,
+    };
+    Some(remedy.to_owned())
 }
 
 /// What a verb was about, in words that can be pasted into a shell.
@@ -75,6 +104,7 @@ impl Subject {
 fn by_code(code: &str, subject: &Subject) -> Option<String> {
     content(code, subject)
         .or_else(|| trust(code, subject))
+        .or_else(|| certificate(code, subject))
         .or_else(|| input(code, subject))
         .or_else(|| form(code, subject))
         .or_else(|| end(code, subject))
@@ -164,11 +194,44 @@ fn trust(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
             passphrase::VARIABLE,
             passphrase::NEW_VARIABLE
         ),
+        "E-PIN-LOCKED" => {
+            "who administers the token can unlock it; lacre sends it no PIN until then".to_owned()
+        }
         "E-PASSPHRASE" => format!(
             "give the passphrase with --passphrase-file FILE (- is stdin) or in {}, or run on a terminal{}",
             passphrase::VARIABLE,
             if *verb == "key new" { "; --no-passphrase makes a key without one" } else { "" }
         ),
+        _ => return None,
+    })
+}
+
+fn certificate(code: &str, Subject { model, .. }: &Subject) -> Option<String> {
+    Some(match code {
+        "E-ANCHOR" => {
+            "wanted: certificates in PEM (`-----BEGIN CERTIFICATE-----`), each in DER as RFC 5280 demands".to_owned()
+        }
+        "E-CERTIFICATE" => {
+            "the signer needs another certificate: for codeSigning, from an authority, under an anchor that you trust"
+                .to_owned()
+        }
+        "E-CERTIFICATE-EXPIRED" => {
+            "ask the signer to sign again; a signature outlives its certificate only with a timestamp of a trusted authority"
+                .to_owned()
+        }
+        "E-CERTIFICATE-REVOKED" => {
+            "do not use the model: ask the signer what happened to the key".to_owned()
+        }
+        "E-IDENTITY-MISMATCH" => format!(
+            "`lacre inspect {model}` shows who claims to have signed; \
+             expect another signer only after its owner confirmed it on another way"
+        ),
+        "E-REVOCATION-UNKNOWN" => {
+            "fetch the current revocation list of every authority between the signer and the anchor".to_owned()
+        }
+        "E-TIMESTAMP" => {
+            "the timestamp proves nothing: name its authority's certificates, or ask the signer to sign again".to_owned()
+        }
         _ => return None,
     })
 }
@@ -214,6 +277,10 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
                 .to_owned()
         }
         "E-REFERENCE-NOT-FOUND" => "check the folder and the tag of the reference".to_owned(),
+        "E-SIGNER" => {
+            "nothing was written: try the signer by itself, and see docs/SIGNERS.md for what is expected of it"
+                .to_owned()
+        }
         "E-BLOB-MISSING" => "the store is incomplete: push the model again".to_owned(),
         "E-USAGE" => format!("lacre {verb} --help"),
         _ => return None,

@@ -30,6 +30,8 @@ const LOOK_UP: Duration = Duration::from_millis(50);
 pub(crate) enum Ask<'a> {
     /// Once, for the key in this file.
     Open(&'a Path),
+    /// Once, for the PIN of this token.
+    Pin(&'a str),
     /// Twice, for a new key: a slip of the finger would lock it for ever.
     New,
     /// Twice, for the new file of a key that was imported.
@@ -39,7 +41,7 @@ pub(crate) enum Ask<'a> {
 impl Ask<'_> {
     fn variable(self) -> &'static str {
         match self {
-            Self::Open(_) | Self::New => VARIABLE,
+            Self::Open(_) | Self::Pin(_) | Self::New => VARIABLE,
             Self::Import => NEW_VARIABLE,
         }
     }
@@ -89,6 +91,7 @@ fn prompt(ask: Ask<'_>) -> Result<Passphrase, CliError> {
                 "{} is encrypted, and there is no terminal to ask for its passphrase",
                 text::path(key)
             ),
+            Ask::Pin(token) => format!("{token} wants its PIN, and there is no terminal to ask for it"),
             Ask::New | Ask::Import => {
                 "a new key needs a passphrase, and there is no terminal to ask for it".to_owned()
             }
@@ -99,6 +102,7 @@ fn prompt(ask: Ask<'_>) -> Result<Passphrase, CliError> {
             let name = text::safe(&text::path(key));
             checked(read_hidden(&format!("Passphrase of {name}: "))?, "the passphrase")
         }
+        Ask::Pin(token) => checked(read_hidden(&format!("PIN of {}: ", text::safe(token)))?, "the PIN"),
         Ask::New | Ask::Import => {
             let first = Zeroizing::new(read_hidden("New passphrase: ")?);
             let again = Zeroizing::new(read_hidden("The same again: ")?);

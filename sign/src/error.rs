@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use lacre_attest::AttestError;
 use lacre_manifest::escape_os;
 
+use crate::SignerProblem;
+
 /// Every code that [`SignError::code`] can return of its own; those of [`AttestError`] pass through.
 pub const CODES: &[&str] = &[
     "E-BUG",
@@ -13,14 +15,17 @@ pub const CODES: &[&str] = &[
     "E-CERTIFICATE-EXPIRED",
     "E-DECLINED",
     "E-EXISTS",
+    "E-INTERRUPTED",
     "E-KEY",
     "E-LIMIT",
     "E-NETWORK",
     "E-NOT-FOUND",
     "E-OUTPUT",
     "E-PASSPHRASE",
+    "E-PIN-LOCKED",
     "E-SERVICE",
     "E-SIGNATURE-INVALID",
+    "E-SIGNER",
     "E-SIGNER-UNTRUSTED",
     "E-TOKEN",
     "E-TRUST-CONFIG",
@@ -153,6 +158,33 @@ pub enum SignError {
         detail: String,
     },
 
+    /// What follows the scheme of a signer makes no sense (`E-USAGE`). Nothing was opened; the message repeats no value.
+    #[error("{scheme}: {detail}")]
+    Word {
+        /// The scheme: `pkcs11`, `ssh-agent`, `exec`.
+        scheme: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+
+    /// The scheme of a service that Lacre has no signer for (`E-UNSUPPORTED`).
+    #[error(
+        "{scheme}: there is no signer for this service; exec:PROGRAM signs with anything that has a program"
+    )]
+    Scheme {
+        /// The scheme.
+        scheme: &'static str,
+    },
+
+    /// A token, an agent, a service or a program gave no signature ([`SignerProblem::code`]).
+    #[error("{signer}: {problem}")]
+    Outside {
+        /// Which one, escaped.
+        signer: String,
+        /// Why not.
+        problem: SignerProblem,
+    },
+
     /// The signer's answer does not verify with the signer's own public key (`E-SIGNATURE-INVALID`).
     #[error("the signer made a signature that its own public key does not verify")]
     SelfCheck,
@@ -265,13 +297,15 @@ impl SignError {
             Self::Unreadable { .. } | Self::Random { .. } => "E-UNREADABLE",
             Self::TooLarge { .. } | Self::KdfLimit { .. } => "E-LIMIT",
             Self::Key { .. } | Self::CertificateKey { .. } => "E-KEY",
-            Self::Unsupported { .. } | Self::Convertible { .. } => "E-UNSUPPORTED",
+            Self::Unsupported { .. } | Self::Convertible { .. } | Self::Scheme { .. } => "E-UNSUPPORTED",
             Self::Passphrase { .. }
             | Self::PassphraseMissing { .. }
             | Self::PassphraseEmpty
             | Self::PassphraseSource { .. } => "E-PASSPHRASE",
             Self::Exists { .. } => "E-EXISTS",
             Self::Write { .. } => "E-OUTPUT",
+            Self::Word { .. } => "E-USAGE",
+            Self::Outside { problem, .. } => problem.code(),
             Self::SelfCheck => "E-SIGNATURE-INVALID",
             Self::Claim(error) => error.code(),
             Self::Bug { .. } => "E-BUG",

@@ -1,6 +1,8 @@
 //! Who claims it: the keys that sign, and the step from a claim to a signed bundle.
 //!
-//! A [`Signer`] holds a private key; [`FileKey`] is the one whose key lives in a file. [`seal()`] turns a
+//! A [`Signer`] holds a private key; [`FileKey`] is the one whose key lives in a file, and a [`KeyUri`] names any of
+//! them: keys in tokens (`Pkcs11Signer`, feature `pkcs11`), in agents ([`AgentSigner`]), in AWS KMS (`KmsSigner`,
+//! feature `kms`), and behind programs ([`ExternalSigner`]). [`seal()`] turns a
 //! [`ModelClaim`](lacre_attest::ModelClaim) into a Sigstore [`Bundle`](lacre_attest::Bundle). This crate makes
 //! claims; it never decides whom to believe.
 //!
@@ -27,31 +29,51 @@
 //! [`write_key_pair`] writes what OpenSSL reads, [`write_cosign_key_pair`] what cosign reads. Secrets are wiped from memory
 //! when they are dropped, and no `Debug` output shows one.
 
+mod attendant;
 mod certificate;
+mod encoding;
 mod error;
+mod external;
 mod file_key;
 mod key_file;
+mod key_uri;
 #[cfg(feature = "keyless")]
 mod keyless;
+mod kms;
+mod pkcs11;
+mod problem;
 mod seal;
 #[cfg(feature = "timestamp")]
 mod service;
 mod signer;
+mod ssh_agent;
+
 mod timestamp;
 #[cfg(feature = "timestamp")]
 mod timestamp_service;
 
+pub use attendant::{Attendant, Unattended};
 pub use certificate::{CertificateChain, CertificateSigner};
 pub use error::{CODES, SignError};
+pub use external::{ExternalProgram, ExternalSigner};
 pub use file_key::FileKey;
 pub use key_file::{
     KeyFile, KeyFormat, OpenedKey, Passphrase, Protection, read_private_key, write_cosign_key_pair,
     write_key_pair,
 };
+pub use key_uri::KeyUri;
 #[cfg(feature = "keyless")]
 pub use keyless::{Decision, Identity, StatedBy, Token, TrustConfig, seal_keyless};
+#[cfg(feature = "kms")]
+pub use kms::KmsSigner;
+pub use kms::KmsUri;
+#[cfg(feature = "pkcs11")]
+pub use pkcs11::Pkcs11Signer;
+pub use pkcs11::Pkcs11Uri;
+pub use problem::SignerProblem;
 pub use seal::seal;
 pub use signer::Signer;
+pub use ssh_agent::{AgentIdentity, AgentSigner, AgentUri};
 pub use timestamp::{Timestamp, TimestampQuery};
 #[cfg(feature = "timestamp")]
 pub use timestamp_service::TimestampService;

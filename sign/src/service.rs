@@ -1,9 +1,8 @@
 //! One request over HTTP to a service that helps to sign: bounded in time and size, and no redirects, because what is
 //! sent may be a secret.
 //!
-//! The client is `reqwest`, which Sigstore's crates bring anyway: two HTTP stacks in one program would be two sets of
-//! roots, proxies and advisories. It is asynchronous; the runtime lives and dies within one call, on a thread of its
-//! own, so that callers may be asynchronous themselves.
+//! The client is `reqwest`, which Sigstore's crates bring anyway. It is asynchronous; the runtime lives and dies within
+//! one call, on a thread of its own, so that callers may be asynchronous themselves.
 
 use std::net::IpAddr;
 use std::thread;

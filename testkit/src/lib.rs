@@ -8,6 +8,7 @@
 //! | a signed model | [`Sealed::sample`], or [`Seal::of`] with the wanted name, version, key |
 //! | another statement under the same key | [`Sealed::restated`], [`Sealed::resigned`], [`resign`] |
 //! | an envelope or bundle of any shape | [`Forge`], [`edit_bundle`] |
+//! | certificates, revocation lists, timestamps | [`pki`] |
 //! | a model that was interfered with | [`tamper`] |
 //! | certificates of any kind | [`pki::Pki`] |
 //! | a whole Sigstore | [`Stack`]; tokens of any kind: [`Issuer`] |

@@ -38,6 +38,8 @@ pub enum Peer {
     Python,
     /// `cosign`.
     Cosign,
+    /// `moto_server`, which stands in for AWS.
+    Moto,
     /// `oras`.
     Oras,
     /// `crane`.
@@ -56,6 +58,7 @@ impl Peer {
             Self::ModelSigning => "venv/bin/model_signing",
             Self::Python => "venv/bin/python",
             Self::Cosign => "tree/usr/bin/cosign",
+            Self::Moto => "venv/bin/moto_server",
             Self::Oras => "tree/usr/bin/oras",
             Self::Crane => "tree/usr/bin/crane",
             Self::Fulcio => "servers/bin/authority",
@@ -82,6 +85,20 @@ impl Peer {
         eprintln!("SKIPPED: {missing}; nothing was compared with it (run `cargo xtask peers`)");
         None
     }
+}
+
+/// A program of the machine that `cargo xtask peers` installs.
+///
+/// `None`, and a line on standard error, where it is missing; a panic with `LACRE_REQUIRE_PEERS=1`.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let required = env::var_os("LACRE_REQUIRE_PEERS").is_some_and(|value| value == "1");
+    let folders = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
+    if found.is_none() {
+        assert!(!required, "there is no {name}, and LACRE_REQUIRE_PEERS=1 (run `cargo xtask peers`)");
+        eprintln!("SKIPPED: there is no {name} (run `cargo xtask peers`)");
+    }
+    found
 }
 
 #[cfg(test)]

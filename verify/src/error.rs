@@ -6,12 +6,16 @@ use lacre_attest::AttestError;
 use lacre_hash::HashError;
 use lacre_manifest::{EntryPath, ManifestError, escape};
 
-use crate::Report;
 use crate::mismatch::ContentMismatch;
+use crate::{CertificateProblem, Report, TimestampProblem};
 
 /// Every code that [`VerifyError::code`] can return of its own; those of [`AttestError`], [`ManifestError`] and
 /// [`HashError`] pass through.
 pub const CODES: &[&str] = &[
+    "E-ANCHOR",
+    "E-CERTIFICATE",
+    "E-CERTIFICATE-EXPIRED",
+    "E-CERTIFICATE-REVOKED",
     "E-DIGEST-NOT-SIGNED",
     "E-FILE-CHANGED",
     "E-FILE-EXTRA",
@@ -20,6 +24,7 @@ pub const CODES: &[&str] = &[
     "E-FILE-RENAMED",
     "E-FILE-SIZE",
     "E-FILE-TYPE",
+    "E-IDENTITY-MISMATCH",
     "E-KEY-EXPIRED",
     "E-KEY-RETIRED",
     "E-KEY-REVOKED",
@@ -28,9 +33,11 @@ pub const CODES: &[&str] = &[
     "E-NO-SIGNATURE",
     "E-NOT-FOUND",
     "E-OUTPUT",
+    "E-REVOCATION-UNKNOWN",
     "E-SAFETENSORS",
     "E-SIGNATURE-INVALID",
     "E-SIGNER-UNTRUSTED",
+    "E-TIMESTAMP",
     "E-TOO-FEW-SIGNERS",
     "E-TRUST-FILE",
     "E-UNREADABLE",
@@ -131,6 +138,9 @@ pub enum VerifyError {
         /// The key, by its hint.
         key: String,
     },
+    /// No time was given at which a certificate is to be valid.
+    #[error("no time is given at which the certificate is to be valid")]
+    NoTime,
     /// No key is trusted.
     #[error("no key is trusted: nothing could be accepted")]
     NoTrust,
@@ -208,12 +218,97 @@ pub enum VerifyError {
         /// The version that was demanded.
         expected: String,
     },
+    /// A file of trust anchors or of a timestamp authority cannot be used.
+    #[error("cannot use the {what}: {detail}")]
+    Anchor {
+        /// "trust anchor" or "timestamp authority".
+        what: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A certificate, or the chain at this certificate, is not acceptable.
+    #[error("the certificate {certificate} is not acceptable: {problem}")]
+    Certificate {
+        /// Its subject, safe for a terminal.
+        certificate: String,
+        /// What is wrong with it.
+        problem: CertificateProblem,
+    },
+    /// A certificate of the chain is not valid at a time that counts.
+    #[error(
+        "the certificate {certificate} is valid from {not_before} to {not_after}, not at {at} ({source_of_time})"
+    )]
+    CertificateExpired {
+        /// Its subject, safe for a terminal.
+        certificate: String,
+        /// The time that counts, RFC 3339.
+        at: String,
+        /// Where that time is from.
+        source_of_time: String,
+        /// The beginning of its validity, RFC 3339.
+        not_before: String,
+        /// The last moment of its validity, RFC 3339.
+        not_after: String,
+    },
+    /// The certificate has a key that this version cannot verify signatures with.
+    #[error("cannot verify signatures with the key of the certificate {certificate}: {algorithm}")]
+    CertificateKey {
+        /// Its subject, safe for a terminal.
+        certificate: String,
+        /// The algorithm of the key.
+        algorithm: String,
+    },
+    /// A certificate of the chain is revoked.
+    #[error("the certificate {certificate} is revoked since {since} ({reason})")]
+    CertificateRevoked {
+        /// Its subject, safe for a terminal.
+        certificate: String,
+        /// When it was revoked, or ceased to be good, whichever is earlier, RFC 3339.
+        since: String,
+        /// The reason, as RFC 5280 names it.
+        reason: &'static str,
+    },
+    /// No path leads from the certificate to an anchor.
+    #[error("the certificate {certificate} leads to no trusted anchor: there is no certificate of {issuer}")]
+    CertificateUntrusted {
+        /// The subject of the leaf, safe for a terminal.
+        certificate: String,
+        /// The issuer whose certificate was not found, safe for a terminal.
+        issuer: String,
+    },
+    /// Somebody else signed than was expected.
+    #[error("signed by {found}, not by {expected}")]
+    Identity {
+        /// Who signed, safe for a terminal.
+        found: String,
+        /// Who was expected, safe for a terminal.
+        expected: String,
+    },
+    /// Whether a certificate is revoked cannot be told.
+    #[error("cannot tell whether {certificate} is revoked: {detail}")]
+    RevocationUnknown {
+        /// The subject of the certificate or the list that is concerned, safe for a terminal.
+        certificate: String,
+        /// Why.
+        detail: String,
+    },
+    /// A timestamp does not prove a time.
+    #[error("the timestamp is not acceptable: {problem}")]
+    Timestamp {
+        /// What is wrong with it.
+        problem: TimestampProblem,
+    },
 }
 
 impl VerifyError {
     /// The stable code of this refusal.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Anchor { .. } => "E-ANCHOR",
+            Self::Certificate { .. } => "E-CERTIFICATE",
+            Self::CertificateExpired { .. } => "E-CERTIFICATE-EXPIRED",
+            Self::CertificateKey { .. } | Self::Unsupported { .. } => "E-UNSUPPORTED",
+            Self::CertificateRevoked { .. } => "E-CERTIFICATE-REVOKED",
             Self::Claim(error) => error.code(),
             Self::Content(mismatch) => mismatch.code(),
             Self::DigestNotSigned { .. } => "E-DIGEST-NOT-SIGNED",
@@ -222,22 +317,24 @@ impl VerifyError {
             Self::KeyExpired { .. } => "E-KEY-EXPIRED",
             Self::KeyRetired { .. } => "E-KEY-RETIRED",
             Self::KeyRevoked { .. } => "E-KEY-REVOKED",
+            Self::Identity { .. } => "E-IDENTITY-MISMATCH",
             Self::Name { .. } => "E-NAME-MISMATCH",
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
-            Self::NoTrust | Self::TwoTerms { .. } => "E-USAGE",
+            Self::NoTime | Self::NoTrust | Self::TwoTerms { .. } => "E-USAGE",
             Self::TrustFile { .. } => "E-TRUST-FILE",
             Self::TrustUnreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => "E-NOT-FOUND",
             Self::TooFewSigners { .. } => "E-TOO-FEW-SIGNERS",
             Self::NotSigned { .. } => "E-NOT-FOUND",
+            Self::RevocationUnknown { .. } => "E-REVOCATION-UNKNOWN",
             Self::Safetensors { .. } => "E-SAFETENSORS",
             Self::Signature { .. } => "E-SIGNATURE-INVALID",
             Self::SignatureTooLarge { .. } => "E-LIMIT",
             Self::SignatureUnreadable { .. } | Self::TrustUnreadable { .. } | Self::Unwatched { .. } => {
                 "E-UNREADABLE"
             }
-            Self::SignerUntrusted { .. } => "E-SIGNER-UNTRUSTED",
+            Self::CertificateUntrusted { .. } | Self::SignerUntrusted { .. } => "E-SIGNER-UNTRUSTED",
             Self::Store { .. } => "E-OUTPUT",
-            Self::Unsupported { .. } => "E-UNSUPPORTED",
+            Self::Timestamp { .. } => "E-TIMESTAMP",
             Self::Version { .. } => "E-VERSION-MISMATCH",
         }
     }

@@ -33,6 +33,7 @@
 mod content;
 mod endorse;
 mod error;
+mod identity;
 mod load;
 mod mismatch;
 mod model;
@@ -48,6 +49,7 @@ mod watch;
 
 pub use content::Hold;
 pub use error::{CODES, Failure, VerifyError};
+pub use identity::CertificateIdentity;
 pub use load::{ProvenBytes, ProvenTensors};
 pub use mismatch::{ContentMismatch, WrongSize};
 pub use proof::{Claim, Endorsement, Model, Unverified, Verified};
@@ -55,6 +57,13 @@ pub use prove::Prove;
 pub use report::{Check, Outcome, ProvenBy, Report, ReportedModel, SignedAt, Step};
 pub use requirements::Requirements;
 pub use signature::Signer;
+#[cfg(feature = "x509")]
+pub use signature::certificate::{
+    Anchors, ChainInput, Crls, San, SanKind, TimeSource, TrustedTime, VerifiedLeaf, verify_chain,
+};
+pub use signature::certificate::{CertificateProblem, TimestampProblem};
+#[cfg(feature = "x509")]
+pub use signature::timestamp::{TimestampAuthorities, verify_token};
 pub use trust::{KeyStatus, Trust, TrustedKey};
 pub use watch::{Watch, Woken};
 

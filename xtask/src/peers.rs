@@ -4,7 +4,7 @@
 //! peers/VERSIONS              one line per program or package: name, version, where it is from
 //! peers/tree/usr/bin/         cosign, oras, crane: Debian sid's, unpacked beside the system
 //! peers/servers/bin/          the servers of a local Sigstore, built from Debian sid's sources
-//! peers/venv/bin/             model_signing and python: PyPI's, at the versions of constraints.txt
+//! peers/venv/bin/             model_signing, moto_server and python: PyPI's, at the versions of constraints.txt
 //! ```
 
 use std::fs;
@@ -71,7 +71,9 @@ fn record(folder: &Path) -> Outcome<String> {
     let mut lines = debian::versions(folder)?;
     lines.extend(servers::versions(folder)?);
     lines.extend(python::versions(folder)?);
-    for (program, argument) in [("openssl", "version"), ("skopeo", "--version")] {
+    for (program, argument) in
+        [("openssl", "version"), ("skopeo", "--version"), ("softhsm2-util", "--version")]
+    {
         let told = Program::new(program).arg(argument).read()?;
         lines.push(format!("{} (the machine's)", told.lines().next().unwrap_or(program)));
     }

@@ -1,4 +1,4 @@
-//! The reference implementation of OMS, in a Python environment of its own.
+//! The reference implementation of OMS and a stand-in for AWS, in a Python environment of their own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub(crate) fn ensure(folder: &Path) -> Outcome<Work> {
         return Ok(Work::WasDone);
     }
     stamp.clear()?;
-    say::note("getting model_signing of PyPI into a Python environment");
+    say::note("getting model_signing and moto of PyPI into a Python environment");
     if !has_venv()? {
         system::install(&["python3-venv"])?;
     }

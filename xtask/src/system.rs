@@ -19,6 +19,9 @@ pub(crate) const FOR_PEERS: &[Need] = &[
     Need { program: "openssl", package: "openssl" },
     Need { program: "skopeo", package: "skopeo" },
     Need { program: "ssh-keygen", package: "openssh-client" },
+    Need { program: "pkcs11-tool", package: "opensc" },
+    Need { program: "softhsm2-util", package: "softhsm2" },
+    Need { program: "ssh-agent", package: "openssh-client" },
 ];
 
 /// What the benchmark calls by name: `time` tells a child's processor time and peak memory.

@@ -22,6 +22,7 @@ mod remote;
 mod reuse;
 mod several;
 mod sign;
+mod signers;
 mod store;
 mod trust;
 mod verify;

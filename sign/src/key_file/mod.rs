@@ -32,7 +32,7 @@ impl Passphrase {
         if text.is_empty() { Err(SignError::PassphraseEmpty) } else { Ok(Self(text)) }
     }
 
-    fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 }

@@ -1,6 +1,9 @@
 //! Signature and signer: a room for each kind of signer.
 
+pub(crate) mod certificate;
 mod key;
+#[cfg(feature = "x509")]
+pub(crate) mod timestamp;
 
 use std::time::SystemTime;
 

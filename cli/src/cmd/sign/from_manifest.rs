@@ -29,7 +29,7 @@ pub(super) fn run(args: &SignArgs, reference: &str, session: &Session) -> Result
     let (store, target) = place::open_store(&place)?;
     let listed = Listed::read(store.as_ref(), target, name, args.model_version.clone())?;
     let key = open_key(args, session)?;
-    let bundle = listed.seal(&key, &session.limits())?.to_json();
+    let bundle = listed.seal(&*key, &session.limits())?.to_json();
     interrupt::check()?;
     session.warn("nobody looked at the content: the signature says so, and a policy may refuse it");
     let dry_run = session.globals.dry_run;
@@ -41,7 +41,7 @@ pub(super) fn run(args: &SignArgs, reference: &str, session: &Session) -> Result
         }
         _ => None,
     };
-    let (mut result, mut lines) = summarize(&Summary { claim: listed.claim(), key: &key }, session);
+    let (mut result, mut lines) = summarize(&Summary { claim: listed.claim(), key: &*key }, session);
     let manifest = format!("sha256:{}", listed.manifest());
     let referrer = attached.as_ref().map(|it: &Attached| format!("sha256:{}", it.signature.digest));
     result["attached"] = json!(referrer);

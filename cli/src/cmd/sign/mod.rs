@@ -4,21 +4,22 @@ mod append;
 mod from_manifest;
 mod reuse;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use lacre_attest::{Bundle, Inspection, ModelClaim};
 use lacre_manifest::{DEFAULT_IGNORES, EntryPath, Exclusions, Root, Survey, Tree};
-use lacre_sign::FileKey;
+use lacre_sign::Signer;
 use serde_json::{Value, json};
 
 use crate::args::{EntryPathParser, LinkMode, signed_text};
 use crate::claims::digest_words;
 use crate::error::CliError;
-use crate::passphrase::{self, Ask};
 use crate::printer::{Done, Line, Tone};
 use crate::session::Session;
-use crate::{interrupt, place, save, text, user_cache};
+use crate::{interrupt, place, save, signer, text, units, user_cache};
 
 use reuse::{Account, ReuseArgs};
 
@@ -40,9 +41,9 @@ pub(crate) struct SignArgs {
         conflicts_with_all = ["model", "ignore", "no_default_ignores", "links", "reuse"]
     )]
     digests_from: Option<String>,
-    /// Private key to sign with
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    /// Key file, pkcs11:…, ssh-agent:…, awskms:… or exec:…
+    #[arg(long)]
+    key: OsString,
     /// Name to sign [default: base name of MODEL]
     #[arg(long, value_parser = signed_text)]
     name: Option<String>,
@@ -71,9 +72,12 @@ pub(crate) struct SignArgs {
         hide_possible_values = true
     )]
     links: LinkMode,
-    /// Read the passphrase from here (- is stdin)
+    /// Passphrase or PIN is in here (- is stdin)
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    /// How long an agent, a service or a program may take for an answer
+    #[arg(long, value_name = "TIME", default_value = "60s", hide_short_help = true, value_parser = units::interval)]
+    signer_timeout: Duration,
     #[command(flatten)]
     reuse: ReuseArgs,
 }
@@ -105,13 +109,13 @@ fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliErr
         return Err(CliError::usage("--reuse - and --passphrase-file - cannot both have stdin"));
     }
     let key = open_key(args, session)?;
-    let signature = if args.append { append::destination(&root, &key) } else { usual.clone() };
+    let signature = if args.append { append::destination(&root, &*key) } else { usual.clone() };
     if !to_stdout {
         // Before anything is hashed for nothing.
         save::check(&signature, session.existing())?;
     }
     let exclusions = exclusions(args, &root, &usual)?;
-    let old = args.reuse.read(&key, session.limits())?;
+    let old = args.reuse.read(key.public_key(), session.limits())?;
     let (survey, account) = {
         let meter = session.meter("signing");
         reuse::survey(&root, &exclusions, old.as_ref(), session, &meter)?
@@ -129,12 +133,15 @@ fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliErr
     let claim = ModelClaim::new(name, args.model_version.clone(), manifest, exclusions.ignore)?;
     if args.append {
         append::agrees(model, &claim, session)?;
+    }
+    let bundle = lacre_sign::seal(&claim, &*key, &session.limits())?;
+    interrupt::check()?;
+    if args.append {
+        // Not before there is something to put into it: a signer may fail.
         append::make_folder(&signature, session)?;
     }
-    let bundle = lacre_sign::seal(&claim, &key, &session.limits())?;
-    interrupt::check()?;
     let told =
-        Told { claim: &claim, tree: &tree, key: &key, signature: &signature, account: account.as_ref() };
+        Told { claim: &claim, tree: &tree, key: &*key, signature: &signature, account: account.as_ref() };
     let done = finish(&told, &bundle, session)?;
     if !session.globals.dry_run {
         reuse::note(claim.manifest(), &stamps, session);
@@ -143,22 +150,8 @@ fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliErr
     Ok(done)
 }
 
-fn open_key(args: &SignArgs, session: &Session) -> Result<FileKey, CliError> {
-    let mut refused = None;
-    let mut ask = || match passphrase::get(args.passphrase_file.as_deref(), Ask::Open(&args.key)) {
-        Ok(passphrase) => Ok(Some(passphrase)),
-        Err(error) => {
-            refused = Some(error);
-            Ok(None)
-        }
-    };
-    let opened = lacre_sign::read_private_key(&args.key, &mut ask);
-    // Why there is no passphrase says more than that there is none.
-    let opened = refused.map_or_else(|| opened.map_err(CliError::from), Err)?;
-    if let Some(mode) = opened.exposed_mode {
-        session.warn(format!("{} is open to others (mode {mode:04o}): chmod 600 it", text::path(&args.key)));
-    }
-    Ok(opened.key)
+fn open_key<'s>(args: &SignArgs, session: &'s Session) -> Result<Box<dyn Signer + 's>, CliError> {
+    signer::open(&args.key, args.passphrase_file.as_deref(), args.signer_timeout, session)
 }
 
 fn exclusions(args: &SignArgs, root: &Root, signature: &Path) -> Result<Exclusions, CliError> {
@@ -202,7 +195,7 @@ fn warn_of_other_signature(session: &Session, survey: &Survey) {
 struct Told<'a> {
     claim: &'a ModelClaim,
     tree: &'a Tree,
-    key: &'a FileKey,
+    key: &'a dyn Signer,
     signature: &'a Path,
     account: Option<&'a Account>,
 }
@@ -239,7 +232,7 @@ fn finish(told: &Told<'_>, bundle: &Bundle, session: &Session) -> Result<Done, C
 /// What is said of every signature: what was signed, and with which key.
 struct Summary<'a> {
     claim: &'a ModelClaim,
-    key: &'a FileKey,
+    key: &'a dyn Signer,
 }
 
 fn summarize(summary: &Summary<'_>, session: &Session) -> (Value, Vec<Line>) {

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lacre_attest::Limits;
+use lacre_attest::{Limits, PublicKey};
 use lacre_hash::{Engine, Progress};
 use lacre_manifest::{
     Exclusions, Known, MachineId, Manifest, Reused, Root, StampStore, Stamps, StampsError, Survey,
 };
-use lacre_sign::FileKey;
 use lacre_verify::{Claim, Requirements, Trust, Unverified, Verified};
 use serde_json::{Value, json};
 
@@ -40,11 +39,10 @@ impl ReuseArgs {
     }
 
     /// The manifest of the old signature. It must be of `key`: digests are taken over only from who signs them again.
-    pub(super) fn read(&self, key: &FileKey, limits: Limits) -> Result<Option<Old>, CliError> {
+    pub(super) fn read(&self, key: &PublicKey, limits: Limits) -> Result<Option<Old>, CliError> {
         let Some(path) = &self.reuse else { return Ok(None) };
         let bundle = place::read_bundle(path, &limits)?;
-        let trust =
-            Trust::keys([key.public_key().clone()]).map_err(|error| CliError::usage(error.to_string()))?;
+        let trust = Trust::keys([key.clone()]).map_err(|error| CliError::usage(error.to_string()))?;
         let requirements = Requirements::new(trust).limits(limits);
         let claim = Unverified::<Claim>::parse(&bundle, &limits)?.verify(&requirements)?;
         let stamps = if self.rehash { Wanted::No } else { Wanted::Yes };
