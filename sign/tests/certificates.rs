@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use lacre_attest::{Bundle, CertificateForm, Limits, Material};
 use lacre_sign::{CertificateChain, CertificateSigner, FileKey, Signer, seal};
-use lacre_testkit::pki::{AUTHORITY, LEAF, Pki};
+use lacre_testkit::openssl_pki::{AUTHORITY, LEAF, Pki};
 use lacre_testkit::places::Peer;
 use lacre_testkit::{ModelDir, Seal};
 

@@ -58,7 +58,8 @@ fn answer(key: &FileKey, body: &[u8]) -> Value {
     let body = STANDARD.encode(body);
     let promised = json!({"body": body, "integratedTime": now, "logID": log_id.to_string(), "logIndex": 0});
     let promise = key.sign(&serde_json::to_vec(&promised).unwrap()).unwrap();
-    let note = format!("127.0.0.1\n1\n{}\n", STANDARD.encode(root.as_bytes()));
+    // Logs of the first version name their tree behind their own name.
+    let note = format!("127.0.0.1 - 4711\n1\n{}\n", STANDARD.encode(root.as_bytes()));
     let signature = [&log_id.as_bytes()[..4], &key.sign(note.as_bytes()).unwrap()].concat();
     let checkpoint = format!("{note}\n\u{2014} 127.0.0.1 {}\n", STANDARD.encode(signature));
     let mut entry = promised;

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use lacre_attest::{Bundle, KeyAlgorithm, Limits};
 use lacre_sign::{FileKey, TimestampQuery, TimestampService, seal};
-use lacre_testkit::pki::{AUTHORITY, Pki};
+use lacre_testkit::openssl_pki::{AUTHORITY, Pki};
 use lacre_testkit::{HttpAnswer, HttpServer, ModelDir, Seal, Stack};
 use serde_json::Value;
 

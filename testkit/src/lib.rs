@@ -10,7 +10,7 @@
 //! | an envelope or bundle of any shape | [`Forge`], [`edit_bundle`] |
 //! | certificates, revocation lists, timestamps | [`pki`] |
 //! | a model that was interfered with | [`tamper`] |
-//! | certificates of any kind | [`pki::Pki`] |
+//! | certificates as `openssl` makes them | [`openssl_pki::Pki`] |
 //! | a whole Sigstore | [`Stack`]; tokens of any kind: [`Issuer`] |
 //! | a service that answers badly | [`HttpServer`] |
 //! | the committed vectors, the peers | [`places::vectors`], [`places::Peer`] |
@@ -35,6 +35,7 @@ mod http;
 mod issuer;
 mod model;
 mod noise;
+pub mod openssl_pki;
 pub mod pki;
 pub mod places;
 mod safetensors;
