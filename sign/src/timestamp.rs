@@ -202,7 +202,7 @@ fn children(value: AnyRef<'_>, tag: Tag) -> Option<Vec<AnyRef<'_>>> {
     Some(members)
 }
 
-/// What stands in an explicit tag [0].
+/// What stands in the explicit tag of number 0.
 fn only(value: AnyRef<'_>) -> Option<AnyRef<'_>> {
     match children(value, context(0))?.as_slice() {
         [member] => Some(*member),
