@@ -227,6 +227,17 @@ impl Bundle {
         self.log_entries.len()
     }
 
+    /// The transparency log entries, each as the JSON that stands in the bundle. Not verified, and not even read: only
+    /// that they are JSON with no key twice is known.
+    pub fn log_entries_json(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.log_entries.iter().map(|entry| entry.0.get())
+    }
+
+    /// The RFC 3161 timestamps, each as the JSON that stands in the bundle, as little read as the log entries.
+    pub fn timestamps_json(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.timestamps.iter().map(|timestamp| timestamp.0.get())
+    }
+
     /// How many RFC 3161 timestamps it carries. They are not verified.
     pub fn timestamps(&self) -> usize {
         self.timestamps.len()

@@ -33,6 +33,7 @@
 mod bundle;
 mod dsse;
 mod error;
+mod gauge;
 mod hint;
 mod key;
 mod limits;
@@ -43,6 +44,7 @@ mod wire;
 pub use bundle::{BUNDLE_MEDIA_TYPE, Bundle, CertificateForm, CertificateMaterial, Material};
 pub use dsse::{Envelope, IN_TOTO_PAYLOAD_TYPE, pae};
 pub use error::{AttestError, CODES, KeyProblem};
+pub use gauge::Gauge;
 pub use hint::KeyHint;
 pub use key::{KeyAlgorithm, PublicKey};
 pub use limits::Limits;

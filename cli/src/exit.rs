@@ -43,7 +43,7 @@ pub(crate) const TABLE: &[Row] = &[
     Row {
         exit: 3,
         meaning: "the signature is invalid",
-        codes: &["E-CERTIFICATE", "E-SIGNATURE-INVALID", "E-TIMESTAMP"],
+        codes: &["E-CERTIFICATE", "E-LOG", "E-SIGNATURE-INVALID", "E-TIMESTAMP"],
     },
     Row { exit: 4, meaning: "no signature or attestation", codes: &["E-NO-SIGNATURE"] },
     Row {
@@ -124,6 +124,7 @@ pub(crate) const TABLE: &[Row] = &[
             "E-STATEMENT-TYPE",
             "E-TRUST-CONFIG",
             "E-TRUST-FILE",
+            "E-TRUST-ROOT",
             "E-UNSUPPORTED",
         ],
     },

@@ -152,6 +152,21 @@ fn trust(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
             "nothing was signed: ask who issued the certificate for a new one, and look at this machine's clock"
                 .to_owned()
         }
+        "E-CERTIFICATE" | "E-LOG" | "E-TIMESTAMP" => {
+            "the evidence beside the signature is damaged, incomplete or forged: do not use the model; \
+             ask its signer to sign it again"
+                .to_owned()
+        }
+        "E-CERTIFICATE-EXPIRED" => {
+            "it was signed outside of the time for which the certificate counts: ask its signer to sign it again"
+                .to_owned()
+        }
+        "E-IDENTITY-MISMATCH" => {
+            format!(
+                "`lacre inspect {model}` shows who claims to have signed; \
+                 expect somebody else only after you know that this is who should sign"
+            )
+        }
         "E-SIGNATURE-INVALID" => {
             "the signature was not made by this key over this content: do not use the model".to_owned()
         }
@@ -299,6 +314,9 @@ fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
             .to_owned(),
         "E-NAME-COLLISION" | "E-DUPLICATE-NAME" if *verb == "sign" => {
             "rename one of them: on another file system both names are one file".to_owned()
+        }
+        "E-TRUST-ROOT" => {
+            "wanted: the trusted_root.json of the Sigstore instance, from whoever runs it".to_owned()
         }
         "E-UNSUPPORTED" if ["sign", "key import", "key show"].contains(verb) => {
             "keys of ecdsa-p256, ecdsa-p384, ecdsa-p521 and ed25519 are read; `lacre key new` makes one".to_owned()

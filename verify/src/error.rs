@@ -29,6 +29,7 @@ pub const CODES: &[&str] = &[
     "E-KEY-RETIRED",
     "E-KEY-REVOKED",
     "E-LIMIT",
+    "E-LOG",
     "E-NAME-MISMATCH",
     "E-NO-SIGNATURE",
     "E-NOT-FOUND",
@@ -40,6 +41,7 @@ pub const CODES: &[&str] = &[
     "E-TIMESTAMP",
     "E-TOO-FEW-SIGNERS",
     "E-TRUST-FILE",
+    "E-TRUST-ROOT",
     "E-UNREADABLE",
     "E-UNSUPPORTED",
     "E-USAGE",
@@ -298,6 +300,64 @@ pub enum VerifyError {
         /// What is wrong with it.
         problem: TimestampProblem,
     },
+    /// A certificate, or the chain above it, is not acceptable.
+    #[error("the certificate is not acceptable: {detail}")]
+    KeylessCertificate {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A certificate was not valid at the time that counts.
+    #[error("a certificate was not valid when it was used: {detail}")]
+    KeylessExpired {
+        /// Which limit the time exceeds.
+        detail: String,
+    },
+    /// No trusted authority issued the certificate.
+    #[error("the certificate was issued by nobody who is trusted: {detail}")]
+    KeylessUntrusted {
+        /// What was looked for.
+        detail: String,
+    },
+    /// Somebody else signed than was expected.
+    #[error("signed by {}, as {} knows them: {detail}", escape(.subject), escape(.issuer))]
+    IdentityMismatch {
+        /// Whom the certificate names.
+        subject: String,
+        /// Who vouched for the name.
+        issuer: String,
+        /// In what it differs from what was expected.
+        detail: String,
+    },
+    /// An expected identity, issuer, pattern or claim cannot be used.
+    #[error("nobody can be expected like this: {detail}")]
+    IdentityUnusable {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The evidence of a transparency log is missing, or does not verify.
+    #[error("the transparency log does not vouch for this signature: {detail}")]
+    Log {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A timestamp is missing, or does not verify.
+    #[error("no acceptable timestamp: {detail}")]
+    KeylessTimestamp {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The keys and certificates of a Sigstore instance cannot be used.
+    #[error("not a usable Sigstore trusted root: {detail}")]
+    TrustRoot {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The bundle holds something that this version cannot verify.
+    #[error("cannot verify {detail}")]
+    UnsupportedEvidence {
+        /// What it is.
+        detail: String,
+    },
 }
 
 impl VerifyError {
@@ -307,7 +367,9 @@ impl VerifyError {
             Self::Anchor { .. } => "E-ANCHOR",
             Self::Certificate { .. } => "E-CERTIFICATE",
             Self::CertificateExpired { .. } => "E-CERTIFICATE-EXPIRED",
-            Self::CertificateKey { .. } | Self::Unsupported { .. } => "E-UNSUPPORTED",
+            Self::CertificateKey { .. } | Self::Unsupported { .. } | Self::UnsupportedEvidence { .. } => {
+                "E-UNSUPPORTED"
+            }
             Self::CertificateRevoked { .. } => "E-CERTIFICATE-REVOKED",
             Self::Claim(error) => error.code(),
             Self::Content(mismatch) => mismatch.code(),
@@ -320,7 +382,7 @@ impl VerifyError {
             Self::Identity { .. } => "E-IDENTITY-MISMATCH",
             Self::Name { .. } => "E-NAME-MISMATCH",
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
-            Self::NoTime | Self::NoTrust | Self::TwoTerms { .. } => "E-USAGE",
+            Self::IdentityUnusable { .. } | Self::NoTime | Self::NoTrust | Self::TwoTerms { .. } => "E-USAGE",
             Self::TrustFile { .. } => "E-TRUST-FILE",
             Self::TrustUnreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => "E-NOT-FOUND",
             Self::TooFewSigners { .. } => "E-TOO-FEW-SIGNERS",
@@ -332,10 +394,17 @@ impl VerifyError {
             Self::SignatureUnreadable { .. } | Self::TrustUnreadable { .. } | Self::Unwatched { .. } => {
                 "E-UNREADABLE"
             }
-            Self::CertificateUntrusted { .. } | Self::SignerUntrusted { .. } => "E-SIGNER-UNTRUSTED",
+            Self::CertificateUntrusted { .. }
+            | Self::KeylessUntrusted { .. }
+            | Self::SignerUntrusted { .. } => "E-SIGNER-UNTRUSTED",
             Self::Store { .. } => "E-OUTPUT",
-            Self::Timestamp { .. } => "E-TIMESTAMP",
+            Self::Timestamp { .. } | Self::KeylessTimestamp { .. } => "E-TIMESTAMP",
             Self::Version { .. } => "E-VERSION-MISMATCH",
+            Self::KeylessCertificate { .. } => "E-CERTIFICATE",
+            Self::KeylessExpired { .. } => "E-CERTIFICATE-EXPIRED",
+            Self::IdentityMismatch { .. } => "E-IDENTITY-MISMATCH",
+            Self::Log { .. } => "E-LOG",
+            Self::TrustRoot { .. } => "E-TRUST-ROOT",
         }
     }
 }

@@ -50,6 +50,8 @@ mod watch;
 pub use content::Hold;
 pub use error::{CODES, Failure, VerifyError};
 pub use identity::CertificateIdentity;
+#[cfg(feature = "sigstore")]
+pub use identity::{CI_CLAIMS, KeylessIdentity, SubjectMatch, SubjectPattern};
 pub use load::{ProvenBytes, ProvenTensors};
 pub use mismatch::{ContentMismatch, WrongSize};
 pub use proof::{Claim, Endorsement, Model, Unverified, Verified};
@@ -71,6 +73,18 @@ pub use lacre_attest::{Limits, ModelClaim, PublicKey};
 pub use lacre_hash::{Engine, NoProgress, Paced, Progress};
 pub use lacre_manifest::{EntryPath, Links};
 pub use safetensors::tensor::{Dtype, TensorView};
+
+/// The layer of Sigstore bundles alone: it says who signed *something*, and proves nothing about a model. For the
+/// conformance suite and for tests.
+#[cfg(feature = "sigstore")]
+#[doc(hidden)]
+pub mod sigstore_layer_that_proves_no_model {
+    pub use crate::signature::sigstore::{
+        Content, IdentityKind, KeylessInput, KeylessSigner, MessageHash, Pieces, SignedTime, SigningMaterial,
+        TimeSource, TrustedRoot, Version, Vouched, verify, verify_managed, verify_managed_pieces,
+        verify_pieces,
+    };
+}
 
 /// The README's program is one that compiles.
 #[cfg(doctest)]

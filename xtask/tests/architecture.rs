@@ -28,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lacre-publish", &["lacre-sign", "lacre-release", "lacre-registry-client"]),
     ("lacre-deliver", &["lacre-verify", "lacre-release", "lacre-registry-client"]),
     ("lacre", &["lacre-publish", "lacre-deliver", "lacre-dataset"]),
+    ("lacre-conformance", &["lacre"]),
     ("lacre-testkit", &["lacre-publish", "lacre-deliver", "lacre-dataset"]),
     ("xtask", &[]),
 ];

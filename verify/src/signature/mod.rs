@@ -2,6 +2,8 @@
 
 pub(crate) mod certificate;
 mod key;
+#[cfg(feature = "sigstore")]
+pub(crate) mod sigstore;
 #[cfg(feature = "x509")]
 pub(crate) mod timestamp;
 

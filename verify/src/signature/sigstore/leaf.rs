@@ -1,0 +1,82 @@
+//! What a signing certificate may look like, beyond what path validation asks.
+
+use std::collections::BTreeSet;
+
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{KeyUsage, SubjectAltName};
+
+use crate::VerifyError;
+
+/// How a certificate names somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IdentityKind {
+    /// An e-mail address: a person, or a service account.
+    Email,
+    /// A URI: a CI workflow, or another workload.
+    Uri,
+}
+
+impl IdentityKind {
+    /// The name: `email` or `uri`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Uri => "uri",
+        }
+    }
+}
+
+/// Demands that the certificate says everything once, names exactly one somebody, and is made for signing and not for
+/// issuing. The name is the whole identity: were there two, two programs could take different ones.
+pub(super) fn check(der: &[u8]) -> Result<(String, IdentityKind), VerifyError> {
+    let certificate =
+        Certificate::from_der(der).map_err(|error| unacceptable(format!("it cannot be read: {error}")))?;
+    let tbs = certificate.tbs_certificate();
+    let mut seen = BTreeSet::new();
+    for extension in tbs.extensions().into_iter().flatten() {
+        if !seen.insert(extension.extn_id) {
+            return Err(unacceptable(format!("it has the extension {} twice", extension.extn_id)));
+        }
+    }
+    let unreadable =
+        |what: &'static str| move |error| unacceptable(format!("its {what} cannot be read: {error}"));
+    let usage = tbs.get_extension::<KeyUsage>().map_err(unreadable("key usage"))?;
+    match usage {
+        Some((_, usage)) if usage.key_cert_sign() => {
+            return Err(unacceptable("its key usage is that of an authority"));
+        }
+        Some((_, usage)) if usage.digital_signature() => {}
+        _ => return Err(unacceptable("its key usage is not digital signature")),
+    }
+    let names = tbs.get_extension::<SubjectAltName>().map_err(unreadable("subject alternative name"))?;
+    match names.as_ref().map(|(_, names)| names.0.as_slice()) {
+        Some([GeneralName::Rfc822Name(name)]) => Ok((name.to_string(), IdentityKind::Email)),
+        Some([GeneralName::UniformResourceIdentifier(name)]) => Ok((name.to_string(), IdentityKind::Uri)),
+        Some([_]) => Err(unacceptable("it names neither an e-mail address nor a URI")),
+        Some(names) => Err(unacceptable(format!("it has {} names, not one", names.len()))),
+        None => Err(unacceptable("it names nobody")),
+    }
+}
+
+/// Demands that what stands above the leaf is no root: whoever takes a root from a bundle trusts its signer.
+pub(super) fn check_above(above: &[Vec<u8>]) -> Result<(), VerifyError> {
+    for der in above {
+        let certificate = Certificate::from_der(der)
+            .map_err(|error| unacceptable(format!("one above it cannot be read: {error}")))?;
+        let tbs = certificate.tbs_certificate();
+        if tbs.subject() == tbs.issuer() {
+            return Err(unacceptable("the bundle brings along a root"));
+        }
+    }
+    Ok(())
+}
+
+fn unacceptable(detail: impl Into<String>) -> VerifyError {
+    VerifyError::KeylessCertificate { detail: detail.into() }
+}
+
+#[cfg(test)]
+mod tests;
