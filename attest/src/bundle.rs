@@ -1,6 +1,7 @@
 //! Sigstore bundle, version 0.3 (`sigstore_bundle.proto` of sigstore/protobuf-specs), with a DSSE envelope.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use lacre_json::JsonError;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::dsse::{Envelope, WireEnvelope, WrittenEnvelope};
 use crate::error::quoted;
-use crate::wire::{Bounded, Object, Present, decode_base64, encode_base64, to_json};
+use crate::wire::{Base64, Bounded, Object, Present, decode_base64, encode_base64, to_json};
 use crate::{AttestError, KeyHint, Limits, PublicKey};
 
 /// The media type of the one version that is read and written.
@@ -22,6 +23,8 @@ const EVIDENCE_LIMIT: usize = 32;
 const CHAIN_LIMIT: usize = 16;
 /// The longest certificate, in bytes.
 const CERTIFICATE_LIMIT: usize = 64 * 1024;
+/// The longest transparency log entry that is written, in bytes.
+const LOG_ENTRY_LIMIT: usize = 512 * 1024;
 /// The longest key hint, in bytes.
 const HINT_LIMIT: usize = 4096;
 
@@ -55,6 +58,27 @@ pub enum CertificateForm {
 }
 
 impl CertificateMaterial {
+    /// Certificates in DER, leaf first, to be written into a bundle. They are not parsed.
+    ///
+    /// Refused: none or an empty one, more than one in the form [`CertificateForm::Leaf`] (`E-BUNDLE`), and what
+    /// [`Bundle::parse`] would find too large (`E-LIMIT`).
+    pub fn new(form: CertificateForm, certificates: Vec<Vec<u8>>) -> Result<Self, AttestError> {
+        within("certificates", certificates.len(), CHAIN_LIMIT)?;
+        if certificates.is_empty() {
+            return Err(malformed("the certificate chain is empty"));
+        }
+        if form == CertificateForm::Leaf && certificates.len() > 1 {
+            return Err(malformed("only one certificate can stand alone"));
+        }
+        for der in &certificates {
+            within("bytes of certificate", der.len(), CERTIFICATE_LIMIT)?;
+            if der.is_empty() {
+                return Err(malformed("a certificate is empty"));
+            }
+        }
+        Ok(Self { form, certificates })
+    }
+
     /// The member in which the certificates stand.
     pub fn form(&self) -> CertificateForm {
         self.form
@@ -79,6 +103,26 @@ impl Bundle {
     /// Makes a bundle with no log entries and no timestamps.
     pub fn new(material: Material, envelope: Envelope) -> Self {
         Self { material, envelope, log_entries: Vec::new(), timestamps: Vec::new() }
+    }
+
+    /// Puts in one more RFC 3161 timestamp: the DER of a whole `TimeStampResp`. It is not looked into.
+    pub fn with_timestamp(mut self, response: &[u8]) -> Result<Self, AttestError> {
+        within("timestamps", self.timestamps.len() + 1, EVIDENCE_LIMIT)?;
+        let text = to_json(&WrittenTimestamp { signed_timestamp: Base64(response) }, response.len() * 2);
+        self.timestamps.push(Verbatim::from_json(text)?);
+        Ok(self)
+    }
+
+    /// Puts in one more entry of a transparency log: the JSON of a `TransparencyLogEntry` (`sigstore_rekor.proto`). It
+    /// must be an object in which no key stands twice; beyond that it is not looked into.
+    pub fn with_log_entry(mut self, entry: &[u8]) -> Result<Self, AttestError> {
+        within("transparency log entries", self.log_entries.len() + 1, EVIDENCE_LIMIT)?;
+        let limits = lacre_json::Limits::new(LOG_ENTRY_LIMIT, Limits::default().depth);
+        let Object(members) =
+            lacre_json::from_slice::<Object<BTreeMap<String, serde_json::Value>>>(entry, limits)
+                .map_err(|source| AttestError::Json { part: "transparency log entry", source })?;
+        self.log_entries.push(Verbatim::from_json(to_json(&members, entry.len()))?);
+        Ok(self)
     }
 
     /// Reads a bundle, strictly: media type [`BUNDLE_MEDIA_TYPE`], exactly one kind of verification material, a
@@ -321,6 +365,16 @@ struct WireTimestamps<'a> {
 #[serde(transparent)]
 struct Verbatim(Box<RawValue>);
 
+impl Verbatim {
+    fn from_json(text: Vec<u8>) -> Result<Self, AttestError> {
+        String::from_utf8(text)
+            .ok()
+            .and_then(|text| RawValue::from_string(text).ok())
+            .map(Self)
+            .ok_or_else(|| malformed("evidence that is no JSON"))
+    }
+}
+
 impl PartialEq for Verbatim {
     fn eq(&self, other: &Self) -> bool {
         self.0.get() == other.0.get()
@@ -364,6 +418,12 @@ struct WrittenMaterial<'a> {
 #[serde(rename_all = "camelCase")]
 struct WrittenTimestamps<'a> {
     rfc3161_timestamps: &'a [Verbatim],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WrittenTimestamp<'a> {
+    signed_timestamp: Base64<'a>,
 }
 
 #[derive(Debug, Serialize)]

@@ -84,10 +84,14 @@ pub(crate) const TABLE: &[Row] = &[
     },
     Row {
         exit: 11,
-        meaning: "the registry, the network or the signer",
-        codes: &["E-BLOB-MISSING", "E-REFERENCE-NOT-FOUND", "E-SIGNER"],
+        meaning: "the registry, the network, the signer or a service",
+        codes: &["E-BLOB-MISSING", "E-NETWORK", "E-REFERENCE-NOT-FOUND", "E-SERVICE", "E-SIGNER"],
     },
-    Row { exit: 12, meaning: "authentication, passphrase, PIN", codes: &["E-PASSPHRASE", "E-PIN-LOCKED"] },
+    Row {
+        exit: 12,
+        meaning: "authentication, passphrase, PIN, token",
+        codes: &["E-PASSPHRASE", "E-PIN-LOCKED", "E-TOKEN"],
+    },
     Row {
         exit: 13,
         meaning: "malformed or unsupported",
@@ -118,13 +122,14 @@ pub(crate) const TABLE: &[Row] = &[
             "E-SIGNATURE-COUNT",
             "E-STATEMENT",
             "E-STATEMENT-TYPE",
+            "E-TRUST-CONFIG",
             "E-TRUST-FILE",
             "E-TRUST-ROOT",
             "E-UNSUPPORTED",
         ],
     },
     Row { exit: BUG, meaning: "a bug in lacre", codes: &["E-BUG"] },
-    Row { exit: 130, meaning: "interrupted", codes: &["E-INTERRUPTED"] },
+    Row { exit: 130, meaning: "interrupted, or not confirmed", codes: &["E-DECLINED", "E-INTERRUPTED"] },
 ];
 
 /// The exit code of an error code. A code that the table lacks is our bug, and never a success.

@@ -28,6 +28,10 @@ pub(crate) fn own(error: &CliError) -> Option<String> {
         CliError::Sign(SignError::Passphrase { .. }) => {
             Some("it is the passphrase of another key, or mistyped, or the key file is damaged".to_owned())
         }
+        CliError::Sign(SignError::CertificateKey { .. }) => Some(
+            "give the private key that this certificate was issued for, or the certificate of this key"
+                .to_owned(),
+        ),
         CliError::Sign(SignError::Convertible { path, command, .. }) => {
             let command = command.replace("OLD", &text::shell(&text::path(path)));
             Some(format!("this writes it anew, encrypted, in a form that is read: {command}"))
@@ -138,6 +142,14 @@ fn trust(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
     Some(match code {
         "E-SIGNATURE-INVALID" | "E-SIGNER-UNTRUSTED" if *verb == "sign" => {
             "--reuse takes over only what the same key has signed before: without it, every file is hashed"
+                .to_owned()
+        }
+        "E-CERTIFICATE" if *verb == "sign" => {
+            "nothing was signed: verifiers would refuse it; ask who issued the certificate for one for code signing"
+                .to_owned()
+        }
+        "E-CERTIFICATE-EXPIRED" if *verb == "sign" => {
+            "nothing was signed: ask who issued the certificate for a new one, and look at this machine's clock"
                 .to_owned()
         }
         "E-CERTIFICATE" | "E-LOG" | "E-TIMESTAMP" => {
@@ -261,6 +273,24 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
             "check that the folder exists, that it may be written to, and that the disk has space".to_owned()
         }
         "E-REFERENCE" => "a reference is oci:DIR, oci:DIR:TAG or oci:DIR@sha256:DIGEST".to_owned(),
+        "E-NETWORK" => {
+            "nothing was written; is the service up, and the address right? then run it again".to_owned()
+        }
+        "E-SERVICE" => {
+            "nothing was written; the service is out of order, or another one than expected: check its \
+                        address, or wait"
+                .to_owned()
+        }
+        "E-TOKEN" => {
+            "get a new token for the audience `sigstore`: in a file, in SIGSTORE_ID_TOKEN, or from the CI \
+                      system"
+                .to_owned()
+        }
+        "E-TRUST-CONFIG" => {
+            "wanted: a Sigstore client trust configuration, with trustedRoot and signingConfig, whose \
+                             services are in office now"
+                .to_owned()
+        }
         "E-REFERENCE-NOT-FOUND" => "check the folder and the tag of the reference".to_owned(),
         "E-SIGNER" => {
             "nothing was written: try the signer by itself, and see docs/SIGNERS.md for what is expected of it"
@@ -322,6 +352,7 @@ fn end(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
         "E-BUG" => {
             "this is a fault of lacre, not yours: please report it with the command line and this message"
         }
+        "E-DECLINED" => "nothing was signed; a key file or another token signs as somebody else",
         "E-INTERRUPTED" => "nothing was changed; run it again when you like",
         _ => return None,
     };

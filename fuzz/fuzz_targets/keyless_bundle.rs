@@ -29,11 +29,11 @@ fuzz_target!(|text: &[u8]| {
         known(&error);
     }
     let Ok(bundle) = Bundle::parse(text, &LIMITS) else { return };
-    let nobody = KeylessIdentity::new(SubjectMatch::Exact("nobody".to_owned()), "nobody").expect("an identity");
+    let nobody =
+        KeylessIdentity::new(SubjectMatch::Exact("nobody".to_owned()), "nobody").expect("an identity");
     let now = SystemTime::now();
     let identities = [nobody];
-    let input =
-        KeylessInput { bundle: &bundle, limits: &LIMITS, root: root(), identities: &identities, now };
+    let input = KeylessInput { bundle: &bundle, limits: &LIMITS, root: root(), identities: &identities, now };
     // The seeds are good bundles: who signed them is not expected here.
     known(&verify(&input).expect_err("nobody signs"));
     // The same evidence beside another content and another certificate reaches the crate behind our own checks.

@@ -11,16 +11,24 @@ use crate::SignerProblem;
 /// Every code that [`SignError::code`] can return of its own; those of [`AttestError`] pass through.
 pub const CODES: &[&str] = &[
     "E-BUG",
+    "E-CERTIFICATE",
+    "E-CERTIFICATE-EXPIRED",
+    "E-DECLINED",
     "E-EXISTS",
     "E-INTERRUPTED",
     "E-KEY",
     "E-LIMIT",
+    "E-NETWORK",
     "E-NOT-FOUND",
     "E-OUTPUT",
     "E-PASSPHRASE",
     "E-PIN-LOCKED",
+    "E-SERVICE",
     "E-SIGNATURE-INVALID",
     "E-SIGNER",
+    "E-SIGNER-UNTRUSTED",
+    "E-TOKEN",
+    "E-TRUST-CONFIG",
     "E-UNREADABLE",
     "E-UNSUPPORTED",
     "E-USAGE",
@@ -191,6 +199,94 @@ pub enum SignError {
         /// Which step.
         detail: String,
     },
+
+    /// A file of certificates cannot be read (`E-NOT-FOUND` if there is none, else `E-UNREADABLE`).
+    #[error("cannot read the certificate file {}", shown(path))]
+    CertificateFile {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+
+    /// Certificates that strict verifiers refuse, or that are in the wrong order (`E-CERTIFICATE`). Nothing was signed.
+    #[error("{detail}")]
+    Certificate {
+        /// What is wrong with which.
+        detail: String,
+    },
+
+    /// The leaf certificate is not for the key that would sign (`E-KEY`). Nothing was signed.
+    #[error("the certificate of {subject} is for another key")]
+    CertificateKey {
+        /// The certificate's subject.
+        subject: String,
+    },
+
+    /// A certificate is outside its validity (`E-CERTIFICATE-EXPIRED`). Nothing was signed.
+    #[error("the certificate of {subject} {detail}")]
+    CertificateExpired {
+        /// The certificate's subject.
+        subject: String,
+        /// Since when, or from when.
+        detail: String,
+    },
+
+    /// The address of a service is none, or one that must not be used (`E-USAGE`).
+    #[error("the address of the {service} {detail}")]
+    Address {
+        /// Which service.
+        service: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+
+    /// A service could not be reached or did not answer in time (`E-NETWORK`).
+    #[error("the {service} at {url} cannot be reached: {detail}")]
+    Network {
+        /// Which service.
+        service: &'static str,
+        /// Where it was looked for.
+        url: String,
+        /// Why not.
+        detail: String,
+    },
+
+    /// A service answered, and the answer is a refusal or not what it must be (`E-SERVICE`).
+    #[error("the {service} at {url} {detail}")]
+    Service {
+        /// Which service.
+        service: &'static str,
+        /// Where it answered.
+        url: String,
+        /// What it did.
+        detail: String,
+    },
+
+    /// An identity token is missing, malformed, expired, for another audience, or was refused (`E-TOKEN`).
+    #[error("the identity token {detail}")]
+    Token {
+        /// What is wrong with it. Never the token.
+        detail: String,
+    },
+
+    /// A trust configuration that cannot be used (`E-TRUST-CONFIG`).
+    #[error("the trust configuration {detail}")]
+    TrustConfig {
+        /// What is wrong with it.
+        detail: String,
+    },
+
+    /// Whoever was asked did not want the identity to become public (`E-DECLINED`). Nothing was signed.
+    #[error("nothing was signed: the identity was not confirmed")]
+    Declined,
+
+    /// What was issued is not what the trust configuration lets a verifier believe (`E-SIGNER-UNTRUSTED`).
+    #[error("{detail}")]
+    Issued {
+        /// What does not fit.
+        detail: String,
+    },
 }
 
 impl SignError {
@@ -200,7 +296,7 @@ impl SignError {
             Self::NotFound { .. } => "E-NOT-FOUND",
             Self::Unreadable { .. } | Self::Random { .. } => "E-UNREADABLE",
             Self::TooLarge { .. } | Self::KdfLimit { .. } => "E-LIMIT",
-            Self::Key { .. } => "E-KEY",
+            Self::Key { .. } | Self::CertificateKey { .. } => "E-KEY",
             Self::Unsupported { .. } | Self::Convertible { .. } | Self::Scheme { .. } => "E-UNSUPPORTED",
             Self::Passphrase { .. }
             | Self::PassphraseMissing { .. }
@@ -208,11 +304,23 @@ impl SignError {
             | Self::PassphraseSource { .. } => "E-PASSPHRASE",
             Self::Exists { .. } => "E-EXISTS",
             Self::Write { .. } => "E-OUTPUT",
-            Self::Word { .. } => "E-USAGE",
+            Self::Word { .. } | Self::Address { .. } => "E-USAGE",
             Self::Outside { problem, .. } => problem.code(),
             Self::SelfCheck => "E-SIGNATURE-INVALID",
             Self::Claim(error) => error.code(),
             Self::Bug { .. } => "E-BUG",
+            Self::CertificateFile { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => "E-NOT-FOUND",
+                _ => "E-UNREADABLE",
+            },
+            Self::Certificate { .. } => "E-CERTIFICATE",
+            Self::CertificateExpired { .. } => "E-CERTIFICATE-EXPIRED",
+            Self::Network { .. } => "E-NETWORK",
+            Self::Service { .. } => "E-SERVICE",
+            Self::Token { .. } => "E-TOKEN",
+            Self::TrustConfig { .. } => "E-TRUST-CONFIG",
+            Self::Declined => "E-DECLINED",
+            Self::Issued { .. } => "E-SIGNER-UNTRUSTED",
         }
     }
 

@@ -16,6 +16,12 @@
 //! # Ok::<(), lacre_sign::SignError>(())
 //! ```
 //!
+//! # More than a key
+//!
+//! [`CertificateSigner`] lets any signer sign with an X.509 certificate. With the feature `timestamp`, `TimestampService`
+//! adds an RFC 3161 timestamp to a finished bundle. With the feature `keyless`, `seal_keyless` exchanges an identity
+//! token for a certificate that lives for minutes (Sigstore), after it has shown what becomes public.
+//!
 //! # Key files
 //!
 //! [`read_private_key`] reads what `openssl`, `ssh-keygen` and `cosign` write (see [`KeyFormat`]), plain or encrypted;
@@ -24,20 +30,30 @@
 //! when they are dropped, and no `Debug` output shows one.
 
 mod attendant;
+mod certificate;
 mod encoding;
 mod error;
 mod external;
 mod file_key;
 mod key_file;
 mod key_uri;
+#[cfg(feature = "keyless")]
+mod keyless;
 mod kms;
 mod pkcs11;
 mod problem;
 mod seal;
+#[cfg(feature = "timestamp")]
+mod service;
 mod signer;
 mod ssh_agent;
 
+mod timestamp;
+#[cfg(feature = "timestamp")]
+mod timestamp_service;
+
 pub use attendant::{Attendant, Unattended};
+pub use certificate::{CertificateChain, CertificateSigner};
 pub use error::{CODES, SignError};
 pub use external::{ExternalProgram, ExternalSigner};
 pub use file_key::FileKey;
@@ -46,6 +62,8 @@ pub use key_file::{
     write_key_pair,
 };
 pub use key_uri::KeyUri;
+#[cfg(feature = "keyless")]
+pub use keyless::{Decision, Identity, StatedBy, Token, TrustConfig, seal_keyless};
 #[cfg(feature = "kms")]
 pub use kms::KmsSigner;
 pub use kms::KmsUri;
@@ -56,3 +74,6 @@ pub use problem::SignerProblem;
 pub use seal::seal;
 pub use signer::Signer;
 pub use ssh_agent::{AgentIdentity, AgentSigner, AgentUri};
+pub use timestamp::{Timestamp, TimestampQuery};
+#[cfg(feature = "timestamp")]
+pub use timestamp_service::TimestampService;

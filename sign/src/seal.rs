@@ -13,15 +13,21 @@ use crate::{SignError, Signer};
 /// A statement that is longer than `limits` allow is refused (`E-LIMIT`) before anything is signed: a verifier with the
 /// same limits would refuse it.
 pub fn seal(claim: &ModelClaim, signer: &dyn Signer, limits: &Limits) -> Result<Bundle, SignError> {
-    let payload = claim.to_statement()?;
-    if payload.len() > limits.statement {
-        let (what, size) = ("bytes of statement", payload.len());
-        return Err(AttestError::Limit { what, size, limit: limits.statement }.into());
-    }
+    let payload = statement(claim, limits)?;
     let message = pae(IN_TOTO_PAYLOAD_TYPE, &payload);
     let signature = signer.sign(&message)?;
     signer.public_key().verify(&message, &signature).map_err(|_| SignError::SelfCheck)?;
     let envelope = Envelope::new(IN_TOTO_PAYLOAD_TYPE, payload, signature)
         .map_err(|error| SignError::bug(format!("putting a signature into its envelope: {error}")))?;
     Ok(Bundle::new(signer.material(), envelope))
+}
+
+/// The statement of a claim, if it is not longer than `limits` allow.
+pub(crate) fn statement(claim: &ModelClaim, limits: &Limits) -> Result<Vec<u8>, SignError> {
+    let payload = claim.to_statement()?;
+    if payload.len() > limits.statement {
+        let (what, size) = ("bytes of statement", payload.len());
+        return Err(AttestError::Limit { what, size, limit: limits.statement }.into());
+    }
+    Ok(payload)
 }

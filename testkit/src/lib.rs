@@ -10,6 +10,9 @@
 //! | an envelope or bundle of any shape | [`Forge`], [`edit_bundle`] |
 //! | certificates, revocation lists, timestamps | [`pki`] |
 //! | a model that was interfered with | [`tamper`] |
+//! | certificates as `openssl` makes them | [`openssl_pki::Pki`] |
+//! | a whole Sigstore | [`Stack`]; tokens of any kind: [`Issuer`] |
+//! | a service that answers badly | [`HttpServer`] |
 //! | the committed vectors, the peers | [`places::vectors`], [`places::Peer`] |
 //!
 //! Everything here panics when it cannot do its work: a test that was not set up must not pass. What is written here
@@ -28,16 +31,23 @@
 )]
 
 mod forge;
+mod http;
+mod issuer;
 mod model;
 mod noise;
+pub mod openssl_pki;
 pub mod pki;
 pub mod places;
 mod safetensors;
 mod sealed;
+mod stack;
 pub mod tamper;
 
 pub use forge::{Forge, edit_bundle, resign, restate, statement_of};
+pub use http::{HttpAnswer, HttpRequest, HttpServer, http_get, http_post};
+pub use issuer::Issuer;
 pub use model::ModelDir;
 pub use noise::noise;
 pub use safetensors::SafetensorsFile;
 pub use sealed::{Seal, Sealed};
+pub use stack::Stack;

@@ -44,6 +44,12 @@ pub enum Peer {
     Oras,
     /// `crane`.
     Crane,
+    /// Fulcio's server, with a certificate log and a timestamp authority beside it.
+    Fulcio,
+    /// The server of Rekor v2.
+    Rekor,
+    /// `sigstore` (`PyPI`), the command line of sigstore-python.
+    Sigstore,
 }
 
 impl Peer {
@@ -55,6 +61,9 @@ impl Peer {
             Self::Moto => "venv/bin/moto_server",
             Self::Oras => "tree/usr/bin/oras",
             Self::Crane => "tree/usr/bin/crane",
+            Self::Fulcio => "servers/bin/authority",
+            Self::Rekor => "servers/bin/rekor-server-posix",
+            Self::Sigstore => "venv/bin/sigstore",
         }
     }
 

@@ -66,16 +66,26 @@ impl Seal {
         self
     }
 
-    /// Signs; the bundle lies at `model.sig` in the model.
-    pub fn sign(self) -> Sealed {
-        let key = self.key.unwrap_or_else(|| Arc::new(FileKey::generate(self.algorithm).unwrap()));
+    /// The claim that is signed, for other ways of signing it.
+    pub fn claim(&self) -> ModelClaim {
         let root = Root::open(&self.model.path(), Links::Refuse).unwrap();
         let exclusions = Exclusions {
             ignore: self.ignore.clone(),
             signature: Some(EntryPath::parse(Sealed::SIGNATURE).unwrap()),
         };
         let manifest = survey(&root, &exclusions, &Engine::new(), &NoProgress).unwrap().manifest;
-        let claim = ModelClaim::new(self.name, self.version, manifest, self.ignore).unwrap();
+        ModelClaim::new(self.name.as_str(), self.version.clone(), manifest, self.ignore.clone()).unwrap()
+    }
+
+    /// The model, not signed.
+    pub fn into_model(self) -> ModelDir {
+        self.model
+    }
+
+    /// Signs; the bundle lies at `model.sig` in the model.
+    pub fn sign(self) -> Sealed {
+        let claim = self.claim();
+        let key = self.key.unwrap_or_else(|| Arc::new(FileKey::generate(self.algorithm).unwrap()));
         let bundle = seal(&claim, &*key, &Limits::default()).unwrap().to_json();
         let sealed = Sealed { model: self.model, key, bundle };
         sealed.write_bundle(&sealed.bundle);

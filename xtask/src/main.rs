@@ -15,6 +15,8 @@ mod peers;
 mod process;
 mod python;
 mod say;
+mod servers;
+mod sid;
 mod stamp;
 mod system;
 mod tally;

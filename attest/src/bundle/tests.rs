@@ -238,3 +238,60 @@ fn limits_are_exact() {
     let deep = format!(r#"{{{key},"tlogEntries":[{}{}]}}"#, "[".repeat(14), "]".repeat(14));
     assert_eq!(code(&around(&deep)), "E-LIMIT");
 }
+
+#[test]
+fn evidence_that_is_put_in_is_read_back() {
+    let written = parse(&good()).unwrap().with_timestamp(&[0x30, 0]).unwrap();
+    let written = written.with_log_entry(br#" {"logIndex": "0", "a": {"c": [1], "b": null}} "#).unwrap();
+    let text = String::from_utf8(written.to_json()).unwrap();
+    assert!(
+        text.contains(r#""timestampVerificationData":{"rfc3161Timestamps":[{"signedTimestamp":"MAA="}]}"#),
+        "{text}"
+    );
+    assert!(text.contains(r#""tlogEntries":[{"a":{"b":null,"c":[1]},"logIndex":"0"}]"#), "{text}");
+    let read = read(&text);
+    assert_eq!((read.timestamps(), read.log_entries()), (1, 1));
+    assert_eq!(read, written);
+}
+
+#[test]
+fn evidence_that_no_reader_would_take_is_not_put_in() {
+    let bundle = parse(&good()).unwrap();
+    let entry = |text: &str| {
+        bundle.clone().with_log_entry(text.as_bytes()).map_or_else(|error| error.code(), |_| "ok")
+    };
+    assert_eq!(entry("{}"), "ok");
+    for text in ["", "[]", "{} {}", "{\"a\":", "null"] {
+        assert_eq!(entry(text), "E-JSON", "{text}");
+    }
+    assert_eq!(entry(r#"{"a":1,"a":2}"#), "E-DUPLICATE-KEY");
+    assert_eq!(entry(&format!("{{\"a\":\"{}\"}}", "x".repeat(LOG_ENTRY_LIMIT))), "E-LIMIT");
+    let full = (0..EVIDENCE_LIMIT).fold(bundle.clone(), |bundle, _| {
+        bundle.with_timestamp(b"x").unwrap().with_log_entry(b"{}").unwrap()
+    });
+    assert_eq!(full.clone().with_timestamp(b"x").unwrap_err().code(), "E-LIMIT");
+    assert_eq!(full.with_log_entry(b"{}").unwrap_err().code(), "E-LIMIT");
+}
+
+#[test]
+fn certificates_that_are_put_in_are_read_back() {
+    let with = |form, certificates: &[&[u8]]| {
+        CertificateMaterial::new(form, certificates.iter().map(|der| der.to_vec()).collect())
+    };
+    let envelope = || Envelope::new(IN_TOTO_PAYLOAD_TYPE, b"{}".to_vec(), vec![1, 2]).unwrap();
+    for (form, certificates) in [
+        (CertificateForm::Leaf, &[&b"a"[..]][..]),
+        (CertificateForm::Chain, &[b"a"]),
+        (CertificateForm::Chain, &[b"a", b"b"]),
+    ] {
+        let material = Material::Certificates(with(form, certificates).unwrap());
+        let bundle = Bundle::new(material, envelope());
+        assert_eq!(read(&String::from_utf8(bundle.to_json()).unwrap()), bundle);
+    }
+    let code = |form, certificates: &[&[u8]]| with(form, certificates).unwrap_err().code();
+    assert_eq!(code(CertificateForm::Chain, &[]), "E-BUNDLE");
+    assert_eq!(code(CertificateForm::Leaf, &[b"a", b"b"]), "E-BUNDLE");
+    assert_eq!(code(CertificateForm::Chain, &[b"a", b""]), "E-BUNDLE");
+    assert_eq!(code(CertificateForm::Chain, &[vec![1; CERTIFICATE_LIMIT + 1].as_slice()]), "E-LIMIT");
+    assert_eq!(code(CertificateForm::Chain, &[&b"a"[..]; CHAIN_LIMIT + 1]), "E-LIMIT");
+}

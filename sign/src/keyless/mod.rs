@@ -1,0 +1,89 @@
+//! Sigstore's keyless signing: an identity token is exchanged for a certificate that lives for minutes, and the
+//! signature is logged in public while it lives.
+//!
+//! This is the one room that knows Sigstore's crates; none of their types leave it. What they have of service clients
+//! is not used: those would log a signature before anybody has looked at the certificate, and read answers of any
+//! length. Their types of requests and answers, of trust, and their verifier are.
+//!
+//! ```text
+//! token ─► identity ─► confirmed? ─► Fulcio: certificate ─► for our key and the identity?
+//!       ─► signature ─► timestamp ─► log entry ─► verified against the trusted root ─► Bundle
+//! ```
+//!
+//! What is public comes last: nothing reaches the log before every other service has answered well. The certificate
+//! itself is public as soon as Fulcio issues it, so the identity is shown before that.
+
+mod authority;
+mod check;
+mod config;
+mod identity;
+mod log;
+mod token;
+
+use lacre_attest::{
+    Bundle, CertificateForm, CertificateMaterial, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyAlgorithm, Limits,
+    Material, ModelClaim, pae,
+};
+
+pub use config::TrustConfig;
+pub use identity::{Decision, Identity, StatedBy};
+pub use token::Token;
+
+use crate::seal::statement;
+use crate::{FileKey, SignError, Signer};
+
+/// Signs a claim about a model with a key that exists for this one signature, certified for the identity of `token`.
+///
+/// `confirm` is asked before anything leaves this machine but the token's way here; it is asked once more if the
+/// certificate names another identity than the token led to expect, and before that one is logged. The finished bundle
+/// is verified against the trusted root of `config` before it is returned.
+///
+/// Errors, none of which leaves anything behind but, from Fulcio on, what that service logs of its own:
+///
+/// - `E-TOKEN`: expired, for another audience, or refused by Fulcio;
+/// - `E-DECLINED`: `confirm` said no;
+/// - `E-NETWORK`: a service is down or slow;
+/// - `E-SERVICE`: a service answered with an error, a web page, too much, or evidence that does not verify;
+/// - `E-SIGNER-UNTRUSTED`: the certificate is for another key, or is none that the trusted root lets anybody believe;
+/// - `E-LIMIT`: the statement is longer than `limits` allow.
+pub fn seal_keyless(
+    claim: &ModelClaim,
+    config: &TrustConfig,
+    token: &Token,
+    confirm: &dyn Fn(&Identity) -> Decision,
+    limits: &Limits,
+) -> Result<Bundle, SignError> {
+    let payload = statement(claim, limits)?;
+    token.check_fresh()?;
+    let expected = Identity::of_token(token, config);
+    confirmed(confirm, &expected)?;
+
+    let key = FileKey::generate(KeyAlgorithm::EcdsaP256)?;
+    let certificate = authority::certify(config.authority(), token, &key)?;
+    let certified = Identity::of_certificate(&certificate, config)?;
+    if !certified.is_that_of(&expected) {
+        confirmed(confirm, &certified)?;
+    }
+
+    let message = pae(IN_TOTO_PAYLOAD_TYPE, &payload);
+    let signature = key.sign(&message)?;
+    key.public_key().verify(&message, &signature).map_err(|_| SignError::SelfCheck)?;
+    let timestamp = config.timestamps().map(|service| service.request(&signature)).transpose()?;
+    let entry = log::submit(config, &certificate, &payload, &message, &signature)?;
+
+    let material = CertificateMaterial::new(CertificateForm::Leaf, vec![certificate])?;
+    let envelope = Envelope::new(IN_TOTO_PAYLOAD_TYPE, payload, signature)?;
+    let mut bundle = Bundle::new(Material::Certificates(material), envelope).with_log_entry(&entry)?;
+    if let Some(timestamp) = timestamp {
+        bundle = bundle.with_timestamp(timestamp.response())?;
+    }
+    check::verify(&bundle, config, &certified, limits)?;
+    Ok(bundle)
+}
+
+fn confirmed(confirm: &dyn Fn(&Identity) -> Decision, identity: &Identity) -> Result<(), SignError> {
+    match confirm(identity) {
+        Decision::Sign => Ok(()),
+        Decision::Decline => Err(SignError::Declined),
+    }
+}
