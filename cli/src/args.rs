@@ -147,7 +147,7 @@ fn on_one_screen(verb: Command) -> Command {
         .short('h')
         .long("help")
         .action(ArgAction::HelpShort)
-        .help("Print help (shared options: lacre --help)");
+        .help("Print help (all options: lacre help VERB)");
     verb.mut_subcommands(on_one_screen).disable_help_flag(true).arg(help)
 }
 

@@ -108,12 +108,12 @@ impl CertificateChain {
 /// A signer whose bundles carry a certificate for its key instead of a hint.
 ///
 /// The bundle has `x509CertificateChain`, the form of OMS's certificate method.
-pub struct CertificateSigner {
-    inner: Box<dyn Signer>,
+pub struct CertificateSigner<'a> {
+    inner: Box<dyn Signer + 'a>,
     chain: CertificateChain,
 }
 
-impl CertificateSigner {
+impl<'a> CertificateSigner<'a> {
     /// Joins a signer and its certificates, if verifiers can be expected to accept them at the time `now`.
     ///
     /// - The leaf is for the signer's key (`E-KEY`).
@@ -121,7 +121,11 @@ impl CertificateSigner {
     /// - The leaf has extendedKeyUsage with codeSigning, keyUsage with digitalSignature and without keyCertSign, and
     ///   is no authority; the others are authorities with keyCertSign that may issue for code signing and for a chain
     ///   of this length (RFC 5280, sections 4.2.1.3, 4.2.1.9 and 4.2.1.12) (`E-CERTIFICATE`).
-    pub fn new(inner: Box<dyn Signer>, chain: CertificateChain, now: SystemTime) -> Result<Self, SignError> {
+    pub fn new(
+        inner: Box<dyn Signer + 'a>,
+        chain: CertificateChain,
+        now: SystemTime,
+    ) -> Result<Self, SignError> {
         let leaf = chain.leaf().ok_or_else(|| malformed("there is no certificate"))?;
         is_for(leaf, inner.public_key())?;
         acceptable_leaf(leaf)?;
@@ -140,7 +144,7 @@ impl CertificateSigner {
     }
 }
 
-impl Signer for CertificateSigner {
+impl Signer for CertificateSigner<'_> {
     fn public_key(&self) -> &PublicKey {
         self.inner.public_key()
     }

@@ -28,7 +28,7 @@ fn outcome_at(pki: &Pki, names: &[&str], now: SystemTime) -> &'static str {
         .map_or_else(|error| error.code(), |_| "ok")
 }
 
-fn signer(pki: &Pki) -> CertificateSigner {
+fn signer(pki: &Pki) -> CertificateSigner<'static> {
     let chain = CertificateChain::read(&pki.certificate("signer"), &[pki.certificate("int")]).unwrap();
     CertificateSigner::new(Box::new(pki.key("signer")), chain, SystemTime::now()).unwrap()
 }

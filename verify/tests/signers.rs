@@ -157,14 +157,14 @@ fn every_algorithm_signs_and_no_signature_passes_for_another() {
 }
 
 #[test]
-fn certificates_are_not_supported_and_never_taken_for_keys() {
+fn a_certificate_is_never_taken_for_a_key() {
     let sealed = Sealed::sample();
     for material in [
         json!({"certificate": {"rawBytes": "MAA="}, "tlogEntries": []}),
         json!({"x509CertificateChain": {"certificates": [{"rawBytes": "MAA="}]}, "tlogEntries": []}),
     ] {
         let bundle = edit_bundle(sealed.bundle(), |bundle| bundle["verificationMaterial"] = material.clone());
-        assert_eq!(with_bundle(&sealed, &bundle), "E-UNSUPPORTED");
+        assert_eq!(with_bundle(&sealed, &bundle), "E-SIGNER-UNTRUSTED");
     }
     let both = edit_bundle(sealed.bundle(), |bundle| {
         bundle["verificationMaterial"]["certificate"] = json!({"rawBytes": "MAA="});

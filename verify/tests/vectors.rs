@@ -106,7 +106,7 @@ fn a_file_of_another_release_is_not_the_signed_one() {
 }
 
 #[test]
-fn certificate_and_keyless_signatures_are_refused_as_unsupported_until_they_can_be_verified() {
+fn a_trusted_key_makes_no_certificate_trusted() {
     let Some(oms) = oms() else { return };
     let tests = oms.join("model-transparency/scripts/tests");
     let requirements = trusting(&key(&tests.join("keys/certificate/signing-key-pub.pem")));
@@ -115,7 +115,7 @@ fn certificate_and_keyless_signatures_are_refused_as_unsupported_until_they_can_
         for method in ["certificate", "sigstore"] {
             let folder = tests.join(format!("{release}-{method}"));
             let outcome = verify(&folder, &folder.join("model.sig"), &requirements);
-            assert_eq!(said(&outcome), "E-UNSUPPORTED", "{release}-{method}");
+            assert_eq!(said(&outcome), "E-SIGNER-UNTRUSTED", "{release}-{method}");
             seen += 1;
         }
     }
@@ -128,7 +128,7 @@ fn the_first_release_is_refused_before_its_model_is_looked_at() {
     let tests = oms.join("model-transparency/scripts/tests");
     let requirements = trusting(&key(&tests.join("keys/certificate/signing-key-pub.pem")));
     let folder = tests.join("v0.2.0-certificate");
-    assert_eq!(said(&verify(&folder, &folder.join("model.sig"), &requirements)), "E-UNSUPPORTED");
+    assert_eq!(said(&verify(&folder, &folder.join("model.sig"), &requirements)), "E-SIGNER-UNTRUSTED");
 }
 
 fn texts(list: &Value) -> Vec<String> {
@@ -216,13 +216,13 @@ impl Case {
     }
 }
 
-/// What a conformance case comes to, for those of method `key`; all others are not supported yet.
+/// What a conformance case comes to, for those of method `key`; a key alone trusts nobody else.
 fn outcomes(kind: &str) -> BTreeMap<String, (&'static str, Vec<String>)> {
     let mut found = BTreeMap::new();
     for case in Case::all(kind) {
         let outcome = case.run();
         if case.method() != "key" {
-            assert_eq!(said(&outcome), "E-UNSUPPORTED", "{}", case.name);
+            assert_eq!(said(&outcome), "E-SIGNER-UNTRUSTED", "{}", case.name);
             continue;
         }
         let expected = texts(&case.config["expected_signed_files"]);
@@ -241,7 +241,7 @@ fn outcomes(kind: &str) -> BTreeMap<String, (&'static str, Vec<String>)> {
 }
 
 #[test]
-fn conformance_cases_that_must_be_accepted_and_other_methods_unsupported_for_now() {
+fn conformance_cases_of_keys_that_must_be_accepted() {
     if oms().is_none() {
         return;
     }
@@ -253,7 +253,7 @@ fn conformance_cases_that_must_be_accepted_and_other_methods_unsupported_for_now
 }
 
 #[test]
-fn conformance_cases_that_must_be_refused_and_other_methods_unsupported_for_now() {
+fn conformance_cases_of_keys_that_must_be_refused() {
     if oms().is_none() {
         return;
     }

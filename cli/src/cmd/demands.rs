@@ -59,7 +59,7 @@ pub(super) struct Demands {
     #[arg(long, hide_short_help = true, conflicts_with_all = ["identity", "identity_regex"])]
     any_identity_danger: bool,
     /// Demand so many distinct signers
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(NonZeroUsize))]
+    #[arg(long, value_name = "N", hide_short_help = true, value_parser = clap::value_parser!(NonZeroUsize))]
     signers: Option<NonZeroUsize>,
     /// Demand this signed name
     #[arg(long, value_name = "NAME", value_parser = signed_text)]

@@ -34,10 +34,10 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) signature: Option<PathBuf>,
     /// Accept this path unsigned (repeatable)
-    #[arg(long, value_name = "PATH", value_parser = EntryPathParser)]
+    #[arg(long, value_name = "PATH", hide_short_help = true, value_parser = EntryPathParser)]
     allow_unsigned: Vec<EntryPath>,
     /// Digests to prove with: blake3, sha256 or both
-    #[arg(long, value_enum, hide_possible_values = true, value_name = "DIGEST")]
+    #[arg(long, value_enum, hide_possible_values = true, hide_short_help = true, value_name = "DIGEST")]
     digest: Option<Digest>,
     /// Links to follow: refuse (default) or hf-cache
     #[arg(

@@ -218,8 +218,8 @@ fn other_material_than_a_key() {
     let certificate = json!({"rawBytes": "MIIB"});
     let said = edited(
         |bundle| bundle["verificationMaterial"] = json!({"certificate": certificate}),
-        13,
-        "E-UNSUPPORTED",
+        5,
+        "E-SIGNER-UNTRUSTED",
     );
     assert!(said.contains("certificate"), "{said}");
     edited(|bundle| bundle["verificationMaterial"] = json!({}), 13, "E-BUNDLE");

@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod certified;
 mod diff;
 mod drift;
 mod inspect;

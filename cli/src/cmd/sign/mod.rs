@@ -1,6 +1,7 @@
 //! `lacre sign`: a model becomes a signed bundle.
 
 mod append;
+mod certified;
 mod from_manifest;
 mod reuse;
 
@@ -21,6 +22,7 @@ use crate::printer::{Done, Line, Tone};
 use crate::session::Session;
 use crate::{interrupt, place, save, signer, text, units, user_cache};
 
+use certified::CertifiedArgs;
 use reuse::{Account, ReuseArgs};
 
 /// Sign a model: a folder (MODEL/model.sig) or a file (FILE.sig)
@@ -79,6 +81,8 @@ pub(crate) struct SignArgs {
     #[arg(long, value_name = "TIME", default_value = "60s", hide_short_help = true, value_parser = units::interval)]
     signer_timeout: Duration,
     #[command(flatten)]
+    certified: CertifiedArgs,
+    #[command(flatten)]
     reuse: ReuseArgs,
 }
 
@@ -135,6 +139,7 @@ fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliErr
         append::agrees(model, &claim, session)?;
     }
     let bundle = lacre_sign::seal(&claim, &*key, &session.limits())?;
+    let bundle = args.certified.stamp(bundle, session)?;
     interrupt::check()?;
     if args.append {
         // Not before there is something to put into it: a signer may fail.
@@ -151,7 +156,8 @@ fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliErr
 }
 
 fn open_key<'s>(args: &SignArgs, session: &'s Session) -> Result<Box<dyn Signer + 's>, CliError> {
-    signer::open(&args.key, args.passphrase_file.as_deref(), args.signer_timeout, session)
+    let key = signer::open(&args.key, args.passphrase_file.as_deref(), args.signer_timeout, session)?;
+    args.certified.join(key)
 }
 
 fn exclusions(args: &SignArgs, root: &Root, signature: &Path) -> Result<Exclusions, CliError> {
