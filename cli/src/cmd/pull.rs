@@ -21,6 +21,7 @@ use crate::{place, text, user_cache};
 ///
 /// DIR appears once all is proven, and not at all otherwise. The signature comes along as DIR/model.sig.
 #[derive(Debug, Args)]
+#[command(override_usage = "lacre pull [OPTIONS] <--key|--trust|--ca|--issuer ...> <REF> <DIR>")]
 #[command(after_help = "\
 Examples:
   lacre pull oci:store:v1 DIR --key release.pub

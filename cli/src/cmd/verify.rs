@@ -20,6 +20,7 @@ use crate::{text, units, user_cache};
 
 /// Verify that a model is exactly what a trusted key signed
 #[derive(Debug, Args)]
+#[command(override_usage = "lacre verify [OPTIONS] <--key|--trust|--ca|--issuer ...> <MODEL>")]
 #[command(after_help = "\
 Examples:
   lacre verify MODEL --key release.pub --expect-name org/mini-lm
