@@ -9,5 +9,6 @@ mod bench;
 mod cosign;
 mod foreign_digests;
 mod from_model_signing;
+mod keyless;
 mod to_model_signing;
 mod travelling;

@@ -6,7 +6,7 @@ use lacre_publish::{Attached, Listed};
 use lacre_registry_client::Reference;
 use serde_json::json;
 
-use super::{SignArgs, Summary, open_key, summarize};
+use super::{SignArgs, Summary, Who, open_key, summarize};
 use crate::error::CliError;
 use crate::printer::{Done, Line};
 use crate::session::Session;
@@ -42,7 +42,8 @@ pub(super) fn run(args: &SignArgs, reference: &str, session: &Session) -> Result
         }
         _ => None,
     };
-    let (mut result, mut lines) = summarize(&Summary { claim: listed.claim(), key: &*key }, session);
+    let (mut result, mut lines) =
+        summarize(&Summary { claim: listed.claim(), who: &Who::of_key(&*key) }, session);
     let manifest = format!("sha256:{}", listed.manifest());
     let referrer = attached.as_ref().map(|it: &Attached| format!("sha256:{}", it.signature.digest));
     result["attached"] = json!(referrer);

@@ -3,6 +3,7 @@
 mod append;
 mod certified;
 mod from_manifest;
+mod keyless;
 mod reuse;
 
 use std::ffi::OsString;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use clap::Args;
 use lacre_attest::{Bundle, Inspection, ModelClaim};
 use lacre_manifest::{DEFAULT_IGNORES, EntryPath, Exclusions, Root, Survey, Tree};
-use lacre_sign::Signer;
+use lacre_sign::{Identity, Signer};
 use serde_json::{Value, json};
 
 use crate::args::{EntryPathParser, LinkMode, signed_text};
@@ -23,6 +24,7 @@ use crate::session::Session;
 use crate::{interrupt, place, save, signer, text, units, user_cache};
 
 use certified::CertifiedArgs;
+use keyless::KeylessArgs;
 use reuse::{Account, ReuseArgs};
 
 /// Sign a model: a folder (MODEL/model.sig) or a file (FILE.sig)
@@ -44,8 +46,8 @@ pub(crate) struct SignArgs {
     )]
     digests_from: Option<String>,
     /// Key file, pkcs11:…, ssh-agent:…, awskms:… or exec:…
-    #[arg(long)]
-    key: OsString,
+    #[arg(long, required_unless_present = "keyless")]
+    key: Option<OsString>,
     /// Name to sign [default: base name of MODEL]
     #[arg(long, value_parser = signed_text)]
     name: Option<String>,
@@ -83,6 +85,8 @@ pub(crate) struct SignArgs {
     #[command(flatten)]
     certified: CertifiedArgs,
     #[command(flatten)]
+    keyless: KeylessArgs,
+    #[command(flatten)]
     reuse: ReuseArgs,
 }
 
@@ -112,14 +116,20 @@ fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliErr
     if args.reuse.takes_stdin() && args.passphrase_file.as_deref() == Some(Path::new("-")) {
         return Err(CliError::usage("--reuse - and --passphrase-file - cannot both have stdin"));
     }
-    let key = open_key(args, session)?;
-    let signature = if args.append { append::destination(&root, &*key) } else { usual.clone() };
+    let key = if args.keyless.is_wanted() { None } else { Some(open_key(args, session)?) };
+    let signature = match &key {
+        Some(key) if args.append => append::destination(&root, &**key),
+        _ => usual.clone(),
+    };
     if !to_stdout {
         // Before anything is hashed for nothing.
         save::check(&signature, session.existing())?;
     }
     let exclusions = exclusions(args, &root, &usual)?;
-    let old = args.reuse.read(key.public_key(), session.limits())?;
+    let old = match &key {
+        Some(key) => args.reuse.read(key.public_key(), session.limits())?,
+        None => None,
+    };
     let (survey, account) = {
         let meter = session.meter("signing");
         reuse::survey(&root, &exclusions, old.as_ref(), session, &meter)?
@@ -138,15 +148,20 @@ fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliErr
     if args.append {
         append::agrees(model, &claim, session)?;
     }
-    let bundle = lacre_sign::seal(&claim, &*key, &session.limits())?;
-    let bundle = args.certified.stamp(bundle, session)?;
+    let (bundle, who) = match &key {
+        Some(key) => {
+            let bundle = lacre_sign::seal(&claim, &**key, &session.limits())?;
+            (args.certified.stamp(bundle, session)?, Who::of_key(&**key))
+        }
+        None => args.keyless.seal(&claim, session)?,
+    };
     interrupt::check()?;
     if args.append {
         // Not before there is something to put into it: a signer may fail.
         append::make_folder(&signature, session)?;
     }
     let told =
-        Told { claim: &claim, tree: &tree, key: &*key, signature: &signature, account: account.as_ref() };
+        Told { claim: &claim, tree: &tree, who: &who, signature: &signature, account: account.as_ref() };
     let done = finish(&told, &bundle, session)?;
     if !session.globals.dry_run {
         reuse::note(claim.manifest(), &stamps, session);
@@ -156,7 +171,8 @@ fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliErr
 }
 
 fn open_key<'s>(args: &SignArgs, session: &'s Session) -> Result<Box<dyn Signer + 's>, CliError> {
-    let key = signer::open(&args.key, args.passphrase_file.as_deref(), args.signer_timeout, session)?;
+    let word = args.key.as_deref().ok_or_else(|| CliError::usage("--key is missing"))?;
+    let key = signer::open(word, args.passphrase_file.as_deref(), args.signer_timeout, session)?;
     args.certified.join(key)
 }
 
@@ -201,20 +217,20 @@ fn warn_of_other_signature(session: &Session, survey: &Survey) {
 struct Told<'a> {
     claim: &'a ModelClaim,
     tree: &'a Tree,
-    key: &'a dyn Signer,
+    who: &'a Who,
     signature: &'a Path,
     account: Option<&'a Account>,
 }
 
 fn finish(told: &Told<'_>, bundle: &Bundle, session: &Session) -> Result<Done, CliError> {
-    let Told { claim, tree, key, signature, account } = *told;
+    let Told { claim, tree, who, signature, account } = *told;
     let bytes = bundle.to_json();
     let to_stdout = signature == Path::new("-");
     let dry_run = session.globals.dry_run;
     if !dry_run && !to_stdout {
         save::write(signature, &bytes, session.existing())?;
     }
-    let (mut result, mut lines) = summarize(&Summary { claim, key }, session);
+    let (mut result, mut lines) = summarize(&Summary { claim, who }, session);
     result["excluded"] = json!(tree.excluded);
     result["links"] =
         tree.links.iter().map(|link| json!({ "path": link.path, "target": link.target })).collect();
@@ -238,16 +254,36 @@ fn finish(told: &Told<'_>, bundle: &Bundle, session: &Session) -> Result<Done, C
 /// What is said of every signature: what was signed, and with which key.
 struct Summary<'a> {
     claim: &'a ModelClaim,
-    key: &'a dyn Signer,
+    who: &'a Who,
+}
+
+/// Who signed, as it is told.
+struct Who {
+    key: Value,
+    signer: Value,
+    row: Line,
+}
+
+impl Who {
+    fn of_key(key: &dyn Signer) -> Self {
+        let (algorithm, hint) = (key.public_key().algorithm().as_str(), key.public_key().hint());
+        let row = Line::row("key", format!("{algorithm} sha256:{hint}"));
+        Self { key: json!({ "algorithm": algorithm, "hint": hint }), signer: Value::Null, row }
+    }
+
+    fn of_identity(identity: &Identity) -> Self {
+        let signer = json!({ "identity": identity.subject, "issuer": identity.issuer });
+        let row = Line::row("signer", format!("{}, as {} knows them", identity.subject, identity.issuer));
+        Self { key: Value::Null, signer, row }
+    }
 }
 
 fn summarize(summary: &Summary<'_>, session: &Session) -> (Value, Vec<Line>) {
-    let Summary { claim, key } = *summary;
+    let Summary { claim, who } = *summary;
     let dry_run = session.globals.dry_run;
     let manifest = claim.manifest();
     let size = manifest.total_size();
     let identity = manifest.identity().map(|identity| identity.to_string());
-    let public = key.public_key();
     let result = json!({
         "bytes": size,
         "dry_run": dry_run,
@@ -255,9 +291,10 @@ fn summarize(summary: &Summary<'_>, session: &Session) -> (Value, Vec<Line>) {
         "identity": identity,
         "ignore_paths": claim.ignore_paths(),
         "inspected": claim.inspection() == Inspection::Inspected,
-        "key": { "algorithm": public.algorithm().as_str(), "hint": public.hint() },
+        "key": who.key,
         "name": claim.name(),
         "root": claim.root().to_string(),
+        "signer": who.signer,
         "version": claim.version(),
     });
     let verb = if dry_run { "would sign" } else { "signed" };
@@ -266,7 +303,7 @@ fn summarize(summary: &Summary<'_>, session: &Session) -> (Value, Vec<Line>) {
         Line::new(Tone::Good, verb).then(Tone::Strong, format!(" {}{version}", claim.name())),
         Line::row("files", format!("{}, {}", manifest.len(), size.map(text::size).unwrap_or_default())),
         Line::row("identity", identity.unwrap_or_default()),
-        Line::row("key", format!("{} sha256:{}", public.algorithm().as_str(), public.hint())),
+        who.row.clone(),
     ];
     (result, lines)
 }

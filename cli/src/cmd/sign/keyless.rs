@@ -1,0 +1,103 @@
+//! `--keyless`: an identity signs instead of a key.
+
+use std::cell::RefCell;
+use std::io::{self, BufRead as _, IsTerminal as _};
+use std::path::PathBuf;
+
+use clap::Args;
+use lacre_attest::{Bundle, ModelClaim};
+use lacre_sign::{Decision, Identity, Token, TrustConfig, seal_keyless};
+
+use super::Who;
+use crate::error::CliError;
+use crate::session::Session;
+use crate::text;
+
+/// Signing with an identity.
+#[derive(Debug, Args)]
+pub(super) struct KeylessArgs {
+    /// Sign with an identity token instead of a key; who you are becomes public for ever
+    #[arg(
+        long,
+        hide_short_help = true,
+        conflicts_with_all = ["key", "digests_from", "append", "reuse", "certificate", "timestamp_url"]
+    )]
+    keyless: bool,
+    /// The token is in here, if the environment or the CI job does not give one
+    #[arg(long, value_name = "FILE", requires = "keyless", hide_short_help = true)]
+    identity_token_file: Option<PathBuf>,
+    /// Trusted root and signing configuration of a Sigstore [default: the public good one]
+    #[arg(long, value_name = "FILE", requires = "keyless", hide_short_help = true)]
+    trust_config: Option<PathBuf>,
+    /// Publish the identity without asking; needed where there is no terminal
+    #[arg(long, requires = "keyless", hide_short_help = true)]
+    publish_identity: bool,
+}
+
+impl KeylessArgs {
+    /// Whether an identity is to sign.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.keyless
+    }
+
+    /// Signs. Nothing leaves this machine before the identity was shown and its publication agreed to.
+    pub(super) fn seal(&self, claim: &ModelClaim, session: &Session) -> Result<(Bundle, Who), CliError> {
+        if session.globals.offline {
+            return Err(CliError::usage("--keyless needs the network, and --offline opens no socket"));
+        }
+        if session.globals.dry_run {
+            return Err(CliError::usage("--keyless and --dry-run: a signature that is logged is no trial"));
+        }
+        let config = match &self.trust_config {
+            Some(path) => TrustConfig::read(path)?,
+            None => TrustConfig::public_good()?,
+        };
+        let token = self.token()?;
+        let shown: RefCell<Option<Identity>> = RefCell::new(None);
+        let confirm = |identity: &Identity| {
+            let decision = self.decide(identity, session);
+            *shown.borrow_mut() = Some(identity.clone());
+            decision
+        };
+        let bundle = seal_keyless(claim, &config, &token, &confirm, &session.limits())?;
+        let identity = shown.into_inner();
+        let missing = || CliError::Bug { detail: "an identity signed that was never shown".to_owned() };
+        Ok((bundle, Who::of_identity(&identity.ok_or_else(missing)?)))
+    }
+
+    fn token(&self) -> Result<Token, CliError> {
+        if let Some(path) = &self.identity_token_file {
+            return Ok(Token::read(path)?);
+        }
+        if let Some(token) = Token::from_environment()? {
+            return Ok(token);
+        }
+        let none = "no identity token: give --identity-token-file, or SIGSTORE_ID_TOKEN in the environment";
+        Token::ambient()?.ok_or_else(|| CliError::usage(none))
+    }
+
+    fn decide(&self, identity: &Identity, session: &Session) -> Decision {
+        session.printer.aside(&format!(
+            "this becomes public for ever, at {}:",
+            identity.places.iter().map(|place| text::safe(place)).collect::<Vec<_>>().join(" and ")
+        ));
+        session.printer.aside(&format!("  identity   {}", text::safe(&identity.subject)));
+        session.printer.aside(&format!("  issuer     {}", text::safe(&identity.issuer)));
+        for (name, value) in &identity.details {
+            session.printer.aside(&format!("  {:<10} {}", text::safe(name), text::safe(value)));
+        }
+        if self.publish_identity {
+            return Decision::Sign;
+        }
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            session.printer.aside("there is no terminal to ask on: --publish-identity agrees to it");
+            return Decision::Decline;
+        }
+        session.printer.aside("sign with this identity? [y/N]");
+        let mut answer = String::new();
+        match io::stdin().lock().read_line(&mut answer) {
+            Ok(_) if matches!(answer.trim(), "y" | "Y" | "yes") => Decision::Sign,
+            _ => Decision::Decline,
+        }
+    }
+}
