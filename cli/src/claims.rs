@@ -45,9 +45,16 @@ impl Claims {
         self.model.as_ref()
     }
 
-    /// Whether the bundle is to be verified with a public key that somebody must already have.
-    pub(crate) fn wants_key(&self) -> bool {
-        matches!(self.material, Material::PublicKey(_))
+    /// The flags with which somebody who has what they name can check the signature.
+    pub(crate) fn check_flags(&self) -> Option<&'static str> {
+        match &self.material {
+            Material::PublicKey(_) => Some("--key KEY.pub"),
+            Material::Certificates(held) => Some(match held.form() {
+                CertificateForm::Leaf => "--issuer URL --identity WHO",
+                CertificateForm::Chain => "--ca CA.pem --identity WHO",
+            }),
+            _ => None,
+        }
     }
 
     /// The claim about a model, or why there is none.
@@ -93,9 +100,7 @@ impl Claims {
         match (self.timestamps, self.log_entries) {
             (0, 0) => "time unproven: no timestamp, no transparency log entry".to_owned(),
             (timestamps, entries) => {
-                format!(
-                    "{timestamps} timestamps and {entries} transparency log entries, which this version does not verify"
-                )
+                format!("{timestamps} timestamps and {entries} transparency log entries, not checked here")
             }
         }
     }
@@ -112,7 +117,7 @@ impl Claims {
                     CertificateForm::Chain => "a certificate chain",
                 };
                 let number = text::count(held.certificates().len(), "certificate");
-                format!("{form}, {number}; this version of lacre does not verify certificates")
+                format!("{form}, {number}, not checked here")
             }
             _ => "something that this version of lacre does not know".to_owned(),
         }

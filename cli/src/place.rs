@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use lacre_attest::Limits;
+use lacre_attest::{Gauge, Limits};
 use lacre_registry_client::{Layout, Reference, Store, Target};
 
 use crate::error::CliError;
@@ -107,12 +107,22 @@ pub(crate) fn read_opened(file: File, path: &Path, limits: &Limits) -> Result<Ve
 }
 
 fn read_to_limit(source: impl Read, path: &Path, limits: &Limits) -> Result<Vec<u8>, CliError> {
+    const PIECE: usize = 64 * 1024;
     let limit = u64::try_from(limits.bundle()).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    source
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|source| CliError::read(path, source))?;
+    let mut source = source.take(limit.saturating_add(1));
+    let mut gauge = Gauge::new(limits);
+    let (mut bytes, mut piece) = (Vec::new(), vec![0; PIECE]);
+    loop {
+        let read = match source.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(source) => return Err(CliError::read(path, source)),
+        };
+        // What no bundle is like is given up at its beginning.
+        gauge.feed(&piece[..read])?;
+        bytes.extend_from_slice(&piece[..read]);
+    }
     if bytes.len() as u64 > limit {
         return Err(CliError::TooLarge { path: text::path(path), limit });
     }

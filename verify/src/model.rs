@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use lacre_attest::Limits;
+use lacre_attest::{Gauge, Limits};
 use lacre_hash::{Engine, Progress};
 use lacre_manifest::{Beside, EntryPath, Links, ManifestError, Root, escape_os};
 
@@ -134,6 +134,9 @@ fn read_signature(
     read_limited(file, at, limits)
 }
 
+/// Bytes of a bundle that are read at once.
+const PIECE: usize = 64 * 1024;
+
 /// Reads all of a bundle, if it is not too long.
 fn read_limited(file: File, at: &Path, limits: &Limits) -> Result<Vec<u8>, VerifyError> {
     let path = || escape_os(at.as_os_str());
@@ -145,11 +148,19 @@ fn read_limited(file: File, at: &Path, limits: &Limits) -> Result<Vec<u8>, Verif
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(said).unwrap_or(0));
-    file.take(limit as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|source| VerifyError::SignatureUnreadable { path: path(), source })?;
-    if bytes.len() > limit {
-        return Err(too_large());
+    let mut gauge = Gauge::new(limits);
+    let mut piece = vec![0; PIECE];
+    let mut file = file.take(limit as u64 + 1);
+    loop {
+        let read = match file.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(source) => return Err(VerifyError::SignatureUnreadable { path: path(), source }),
+        };
+        // What no bundle is like is given up at its beginning.
+        gauge.feed(&piece[..read])?;
+        bytes.extend_from_slice(&piece[..read]);
     }
-    Ok(bytes)
+    if bytes.len() > limit { Err(too_large()) } else { Ok(bytes) }
 }

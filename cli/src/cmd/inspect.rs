@@ -110,16 +110,16 @@ pub(super) fn unverified(label: &str, value: &str) -> Line {
 
 /// The last line: how to check what stands above.
 pub(super) fn check_line(command: &str) -> Line {
-    Line::plain("to check it, with a key confirmed out of band: ").then(Tone::Strong, command)
+    Line::plain("to check it, with what was confirmed out of band: ").then(Tone::Strong, command)
 }
 
 fn check_command(looked: Looked<'_>, claims: &Claims) -> Option<String> {
-    let claim = claims.model().filter(|_| claims.wants_key())?;
+    let (claim, flags) = (claims.model()?, claims.check_flags()?);
     let model = looked.model.map_or_else(|| "MODEL".to_owned(), |model| text::shell(&text::path(model)));
     let elsewhere = looked.model.map(place::default_signature).as_deref() != Some(looked.bundle);
     let bundle = elsewhere.then(|| format!(" --signature {}", text::shell(&text::path(looked.bundle))));
     let (bundle, expected) = (bundle.unwrap_or_default(), expectations(claim.name(), claim.version()));
-    Some(format!("lacre verify {model} --key KEY.pub{bundle}{expected}"))
+    Some(format!("lacre verify {model} {flags}{bundle}{expected}"))
 }
 
 /// The flags that demand the name and version that are claimed.

@@ -116,9 +116,10 @@ impl<'a> Referrer<'a> {
 
 fn check_command(reference: &Reference, looked: &[Referrer<'_>]) -> Option<String> {
     let readable = looked.iter().filter_map(|referrer| referrer.claims.as_ref()?.as_ref().ok());
-    let claims = readable.filter(|claims| claims.wants_key()).find_map(Claims::model)?;
-    let expected = expectations(claims.name(), claims.version());
-    Some(format!("lacre pull {} DIR --key KEY.pub{expected}", text::shell(&reference.to_string())))
+    let (claim, flags) =
+        readable.into_iter().find_map(|claims| Some((claims.model()?, claims.check_flags()?)))?;
+    let expected = expectations(claim.name(), claim.version());
+    Some(format!("lacre pull {} DIR {flags}{expected}", text::shell(&reference.to_string())))
 }
 
 fn title(config: &ModelConfig) -> String {
