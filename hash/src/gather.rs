@@ -19,7 +19,7 @@ use crate::{Blake3Digest, ChunkList, DigestSet, FileDigests, GROUP, GroupValue, 
 /// assert!(gatherer.judge(0, b"abd").is_none());
 /// let judged = gatherer.judge(0, b"abc").ok_or("refused")?;
 /// gatherer.take(judged, b"abc", |_, _| unreachable!("nothing comes too early here"))?;
-/// let digests = gatherer.finish().ok_or("not complete")?;
+/// let digests = gatherer.digests().ok_or("not complete")?;
 /// assert_eq!(digests.blake3, Some(Blake3Digest::of(b"abc")));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -39,7 +39,7 @@ pub struct Judged {
     node: Node,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Node {
     /// Not there yet.
     Absent,
@@ -212,35 +212,36 @@ impl Gatherer {
         self.state().absent == 0
     }
 
-    /// Forgets every group, and begins anew. The list stays known.
-    pub fn forget(&mut self) {
+    /// Forgets every group, and begins anew. The list stays known. No other thread may be bringing groups meanwhile: what
+    /// it brings may be lost.
+    pub fn forget(&self) {
         let fresh = Self::new(self.size, self.wanted, self.root);
-        self.state = fresh.state;
+        *self.state() = fresh.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     }
 
     /// The digests, when every group was taken.
-    pub fn finish(self) -> Option<FileDigests> {
-        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    pub fn digests(&self) -> Option<FileDigests> {
+        let state = self.state();
         if state.absent > 0 {
             return None;
         }
-        let mut digests =
-            FileDigests { size: self.size, sha256: None, blake3: None, foreign: None, chunks: None };
-        if let Some(in_order) = state.in_order {
-            if in_order.next < state.nodes.len() {
+        let (size, nodes) = (self.size, &state.nodes);
+        let mut digests = FileDigests { size, sha256: None, blake3: None, foreign: None, chunks: None };
+        if let Some(in_order) = &state.in_order {
+            if in_order.next < nodes.len() {
                 return None;
             }
-            let made = in_order.hasher?.finish();
+            let made = in_order.hasher.clone()?.finish();
             digests.sha256 = made.sha256;
             digests.foreign = made.foreign;
         }
         if self.wanted.has_blake3() {
-            let groups = state.nodes.iter().filter_map(|node| match node {
+            let groups = nodes.iter().filter_map(|node| match node {
                 Node::Group(value) => Some(*value),
                 _ => None,
             });
-            let list = ChunkList::new(self.size, groups.collect()).ok()?;
-            digests.blake3 = match (list.root(), state.nodes.first()) {
+            let list = ChunkList::new(size, groups.collect()).ok()?;
+            digests.blake3 = match (list.root(), nodes.first()) {
                 (Some(root), _) => Some(root),
                 (None, Some(Node::Whole(digest))) => Some(*digest),
                 (None, None) => Some(Blake3Digest::of(b"")),
@@ -305,7 +306,7 @@ mod tests {
                         put(&gatherer, &bytes, index);
                     }
                     assert!(gatherer.is_complete() && gatherer.missing().is_empty());
-                    let digests = gatherer.finish().unwrap();
+                    let digests = gatherer.digests().unwrap();
                     assert_eq!(digests.size, size);
                     let sha256 = (wanted != DigestSet::Blake3).then(|| Sha256Digest::of(&bytes));
                     assert_eq!(digests.sha256, sha256, "{size} {wanted:?}");
@@ -330,7 +331,7 @@ mod tests {
                 });
             }
         });
-        let digests = gatherer.finish().unwrap();
+        let digests = gatherer.digests().unwrap();
         assert_eq!(digests.sha256, Some(Sha256Digest::of(&bytes)));
         assert_eq!(digests.blake3, Some(Blake3Digest::of(&bytes)));
     }
@@ -346,7 +347,7 @@ mod tests {
         }
         let mut whole = StreamHasher::new(wanted);
         whole.update(&bytes);
-        assert_eq!(gatherer.finish().unwrap().foreign, whole.finish().foreign);
+        assert_eq!(gatherer.digests().unwrap().foreign, whole.finish().foreign);
     }
 
     #[test]
@@ -394,14 +395,14 @@ mod tests {
     #[test]
     fn what_is_missing_is_told_and_not_finished() {
         let bytes = noise(5 * GROUP);
-        let mut gatherer = Gatherer::new(bytes.len() as u64, DigestSet::Both, None);
+        let gatherer = Gatherer::new(bytes.len() as u64, DigestSet::Both, None);
         for index in [0, 3, 3] {
             put(&gatherer, &bytes, index);
         }
         assert_eq!(gatherer.missing(), [1..3, 4..5]);
         gatherer.forget();
         assert_eq!(gatherer.missing(), vec![0..5]);
-        assert!(gatherer.finish().is_none());
+        assert!(gatherer.digests().is_none());
     }
 
     #[test]
@@ -413,6 +414,6 @@ mod tests {
         let taken = gatherer
             .take(gatherer.judge(0, first).unwrap(), first, |_, _| Err(io::ErrorKind::UnexpectedEof.into()));
         assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
-        assert!(gatherer.finish().is_none());
+        assert!(gatherer.digests().is_none());
     }
 }
