@@ -31,6 +31,9 @@ pub(crate) struct Journal<'a> {
 }
 
 impl<'a> Journal<'a> {
+    /// Bytes of a journal that names no group.
+    pub(crate) const EMPTY: u64 = HEADER as u64;
+
     /// Opens the journal of fetching `what`, and gives the groups that it names. One that is about anything else is begun
     /// anew.
     pub(crate) fn open(mut file: &'a File, what: &Sha256Digest) -> io::Result<(Self, BTreeSet<Place>)> {
@@ -45,8 +48,10 @@ impl<'a> Journal<'a> {
         };
         let (entries, torn) = named.as_chunks::<8>();
         let places = entries.iter().map(|entry| {
-            let [a, b, c, d, e, f, g, h] = *entry;
-            Place { file: u32::from_le_bytes([a, b, c, d]), group: u32::from_le_bytes([e, f, g, h]) }
+            let entry = u64::from_le_bytes(*entry);
+            // The low half and the high half.
+            let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+            Place { file: half(entry), group: half(entry >> 32) }
         });
         let places = places.collect();
         file.set_len((bytes.len() - torn.len()) as u64)?;
@@ -56,11 +61,9 @@ impl<'a> Journal<'a> {
     /// Notes that a group is written. A disk that is full costs the note, not the work.
     pub(crate) fn note(&self, file: usize, group: u64) {
         let (Ok(file), Ok(group)) = (u32::try_from(file), u32::try_from(group)) else { return };
-        let mut entry = [0; 8];
-        entry[..4].copy_from_slice(&file.to_le_bytes());
-        entry[4..].copy_from_slice(&group.to_le_bytes());
+        let entry = u64::from(group) << 32 | u64::from(file);
         let mut journal = self.file;
-        let _ = journal.write_all(&entry);
+        let _ = journal.write_all(&entry.to_le_bytes());
     }
 }
 
