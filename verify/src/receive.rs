@@ -13,11 +13,12 @@ use crate::proof::{Claim, Model, Verified};
 use crate::prove::Prove;
 use crate::report::Step;
 use crate::{Failure, VerifyError};
-use crate::{content, mismatch};
+use crate::{content, mismatch, shape};
 
 impl Verified<Claim> {
     /// Fetches every signed file through `fetch` into the empty folder `into`, and proves each byte as it is
-    /// written. `fetch` opens the bytes for an entry; they are read once, to the signed size and no further.
+    /// written. `fetch` opens the bytes for an entry; they are read once, to the signed size and no further. Then come
+    /// empty folders and executable bits, if they are signed.
     ///
     /// Nothing in `into` may be used unless this succeeds; the caller removes it otherwise.
     pub fn receive<F>(
@@ -30,7 +31,7 @@ impl Verified<Claim> {
     where
         F: Fn(&Entry) -> io::Result<File> + Sync,
     {
-        let Claim { signed: claim, signers, mut report } = self.proven;
+        let Claim { signed: claim, signers, mut report, strictness } = self.proven;
         let received = (|| {
             let root = Root::open(into, Links::Refuse)?;
             let sources = prepare(claim.manifest().entries(), into, prove, &fetch)?;
@@ -38,7 +39,12 @@ impl Verified<Claim> {
                 Engine::new().run(&sources, progress).map_err(|error| blame(error, &sources))?;
             let manifest = content::compare(sources.iter().map(|source| source.entry).zip(&digests))?;
             let chunks = digests.iter_mut().filter_map(FileDigests::take_tree).collect();
-            Ok((root, manifest, sources.first().map(Source::digests), chunks))
+            let proven_by = sources.first().map(Source::digests);
+            if let Some(shape) = claim.shape() {
+                let differs = shape::recreate(&claim, shape, &root, into)?;
+                report.tell_shape(differs, strictness)?;
+            }
+            Ok((root, manifest, proven_by, chunks))
         })();
         match received {
             Ok((root, manifest, proven_by, chunks)) => {
