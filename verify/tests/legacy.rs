@@ -9,6 +9,8 @@
 
 mod verifying;
 
+use std::fmt::Write as _;
+
 use lacre_attest::KeyAlgorithm;
 use lacre_testkit::{Forge, ModelDir, Seal, Sealed, edit_bundle, tamper};
 use lacre_verify::{Hold, NoProgress, Requirements};
@@ -47,7 +49,7 @@ fn old_encoding(sealed: &Sealed, payload: &[u8]) -> Vec<u8> {
         match byte {
             b'\n' => text.push_str("\\n"),
             b' '..=b'~' => text.push(char::from(*byte)),
-            other => text.push_str(&format!("\\x{other:02x}")),
+            other => write!(text, "\\x{other:02x}").unwrap(),
         }
     }
     text.push('\'');
