@@ -76,6 +76,7 @@ pub fn prepare<'a>(
         if other.name() != claim.name()
             || other.version() != claim.version()
             || other.manifest() != claim.manifest()
+            || other.shape() != claim.shape()
         {
             return Err(PublishError::OtherClaim);
         }

@@ -42,6 +42,7 @@ mod prove;
 mod receive;
 mod report;
 mod requirements;
+mod shape;
 mod signature;
 mod trust;
 mod trust_file;
@@ -59,6 +60,7 @@ pub use prove::Prove;
 pub use receive::{Arrival, Incoming, Leftovers, Receiving};
 pub use report::{Check, Outcome, ProvenBy, Report, ReportedModel, SignedAt, Step};
 pub use requirements::Requirements;
+pub use shape::ShapeMismatch;
 #[cfg(feature = "x509")]
 pub use signature::certificate::{
     Anchors, ChainInput, Crls, San, SanKind, TimeSource, TrustedTime, VerifiedLeaf, verify_chain,

@@ -12,7 +12,7 @@
 mod incoming;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lacre_attest::ModelClaim;
 use lacre_hash::FileDigests;
@@ -24,8 +24,9 @@ use crate::mismatch::ContentMismatch;
 use crate::proof::{Claim, Model, Verified};
 use crate::prove::Prove;
 use crate::report::{Report, Step};
+use crate::requirements::Strictness;
 use crate::signature::Signer;
-use crate::{Failure, VerifyError};
+use crate::{Failure, VerifyError, shape};
 
 /// What becomes of files that stand where received ones go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,9 @@ pub struct Receiving {
     signed: ModelClaim,
     signers: Vec<Signer>,
     report: Report,
+    strictness: Strictness,
     root: Root,
+    into: PathBuf,
     prove: Prove,
     files: Vec<Incoming>,
 }
@@ -63,12 +66,21 @@ impl Verified<Claim> {
         leftovers: Leftovers,
         size_of: impl Fn(&Entry) -> Option<u64>,
     ) -> Result<Receiving, Box<Failure>> {
-        let Claim { signed, signers, report } = self.proven;
+        let Claim { signed, signers, report, strictness } = self.proven;
         let prepared = Root::open(into, Links::Refuse)
             .map_err(VerifyError::from)
             .and_then(|root| Ok((root, prepare(&signed, into, prove, leftovers, size_of)?)));
         match prepared {
-            Ok((root, files)) => Ok(Receiving { signed, signers, report, root, prove, files }),
+            Ok((root, files)) => Ok(Receiving {
+                signed,
+                signers,
+                report,
+                strictness,
+                root,
+                into: into.to_path_buf(),
+                prove,
+                files,
+            }),
             Err(error) => Err(report.fail(Step::Content, error)),
         }
     }
@@ -85,12 +97,12 @@ impl Receiving {
         self.report.fail(Step::Content, error)
     }
 
-    /// The model, when every file is there and as signed.
+    /// The model, when every file is there and as signed. Then come empty folders and executable bits, if they are signed.
     ///
     /// # Errors
     /// `E-FILE-MISSING` when groups are missing; `E-FILE-CHANGED` when a file is another than the signed one.
     pub fn finish(self) -> Result<Verified<Model>, Box<Failure>> {
-        let Self { signed, signers, mut report, root, prove, files } = self;
+        let Self { signed, signers, mut report, strictness, root, into, prove, files } = self;
         let proven_by = files.first().map(Incoming::digests);
         let finished = (|| {
             let mut digests = Vec::with_capacity(files.len());
@@ -106,6 +118,10 @@ impl Receiving {
             }
             let manifest = content::compare(signed.manifest().entries().iter().zip(&digests))?;
             let chunks = digests.iter_mut().filter_map(FileDigests::take_tree).collect();
+            if let Some(shape) = signed.shape() {
+                let differs = shape::recreate(&signed, shape, &root, &into)?;
+                report.tell_shape(differs, strictness)?;
+            }
             Ok((manifest, chunks))
         })();
         match finished {
