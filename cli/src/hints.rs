@@ -90,6 +90,7 @@ impl Subject {
     fn of(verb: &Verb) -> Self {
         let model = match verb {
             Verb::Key(args) => text::path(args.subject()),
+            Verb::Cache(args) => text::path(args.subject()),
             Verb::Sign(args) => args.what(),
             Verb::Verify(args) => text::path(&args.model),
             Verb::Inspect(args) => args.what.to_string_lossy().into_owned(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lacre_deliver::{Moved, Overwrite};
+use lacre_deliver::{Cache, Moved, Overwrite};
 use lacre_manifest::escape;
 use lacre_registry_client::{Descriptor, Reference};
 use lacre_verify::Report;
@@ -34,6 +34,9 @@ pub(crate) struct PullArgs {
     /// Folder to make; an existing one is replaced only with --force
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+    /// Keep this version ready in the cache DIR, and take from there what is there already
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    cache: Option<PathBuf>,
     /// Folder of an older version: what is the same is taken from there, and proven like the rest; repeatable
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     reuse: Vec<PathBuf>,
@@ -51,6 +54,14 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
     if session.globals.dry_run {
         let report = offer.claim().report();
         return Ok(told(args, "would pull", report, offer.manifest(), &ring, session));
+    }
+    let cache = args.cache.as_deref().map(Cache::open).transpose();
+    let cache = cache.unwrap_or_else(|error| {
+        session.warn(format!("the cache is not used: {error}"));
+        None
+    });
+    if let Some(cache) = &cache {
+        offer = offer.cache(cache, &place::repository(&reference));
     }
     if overwrite == Overwrite::Replace {
         offer = offer.reuse(args.folder.clone());
