@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::Sleep;
 
 use super::fault::Lie;
-use super::log::Entry;
+use super::log::Going;
 use super::wire::Line;
 
 /// Bytes that are read and sent at once.
@@ -122,7 +122,7 @@ impl Answer {
     }
 
     /// What is sent. The body of an answer to `HEAD` is not.
-    pub(super) fn send(self, method: &str, manner: Manner, line: Arc<Line>, seen: Entry) -> Response<Flow> {
+    pub(super) fn send(self, method: &str, manner: Manner, line: Arc<Line>, going: Going) -> Response<Flow> {
         let mut response = Response::builder().status(self.status);
         for (name, value) in &self.headers {
             response = response.header(name, value);
@@ -134,13 +134,13 @@ impl Answer {
         {
             response = response.header("content-length", size);
         }
-        seen.answered(self.status);
+        going.0.answered(self.status);
         let from = if method == "HEAD" || bodiless || self.body.size == Some(0) {
             None
         } else {
             Some(self.body.from)
         };
-        response.body(Flow { from, manner, sent: 0, pause: None, line, seen }).unwrap()
+        response.body(Flow { from, manner, sent: 0, pause: None, line, going }).unwrap()
     }
 }
 
@@ -186,7 +186,7 @@ pub(super) struct Flow {
     sent: u64,
     pause: Option<Pin<Box<Sleep>>>,
     line: Arc<Line>,
-    seen: Entry,
+    going: Going,
 }
 
 impl Flow {
@@ -231,7 +231,7 @@ impl Body for Flow {
             Ok(count) => {
                 piece.truncate(count);
                 this.sent += count as u64;
-                this.seen.sent(count);
+                this.going.0.sent(count);
                 Poll::Ready(Some(Ok(Frame::data(piece.into()))))
             }
             Err(error) => Poll::Ready(Some(Err(error))),

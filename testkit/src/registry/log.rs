@@ -24,6 +24,8 @@ pub struct Seen {
     pub status: Option<u16>,
     /// The number of the connection, from 0 on.
     pub connection: u64,
+    /// Whether it is over: answered to the end, or broken off.
+    pub over: bool,
 }
 
 impl Seen {
@@ -78,5 +80,14 @@ impl Entry {
 
     pub(super) fn answered(&self, status: u16) {
         self.0.lock().unwrap().status = Some(status);
+    }
+}
+
+/// The request is over when this goes.
+pub(super) struct Going(pub(super) Entry);
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap().over = true;
     }
 }

@@ -37,6 +37,8 @@ use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 pub use fault::{Fault, Lie, On};
 pub use log::Seen;
@@ -192,6 +194,14 @@ impl Registry {
     /// Bytes of all bodies that were sent.
     pub fn sent(&self) -> u64 {
         self.seen().iter().map(|seen| seen.sent).sum()
+    }
+
+    /// Waits until every request is over: a client that was answered, or went away, is ahead of the server. One that
+    /// is never answered is over when its client leaves.
+    pub fn settle(&self) {
+        while self.seen().iter().any(|seen| !seen.over) {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Forgets what was seen.

@@ -22,7 +22,7 @@ use super::answer::{Answer, Flow, HangUp, Manner, Stop};
 use super::desk::Desk;
 use super::fault::Fault;
 use super::intake::Intake;
-use super::log::Seen;
+use super::log::{Going, Seen};
 use super::query::Query;
 use super::wire::{Line, Wire};
 
@@ -107,6 +107,8 @@ async fn request_on(
         ..Seen::default()
     });
     let faults = shared.faults.of(&method, &target);
+    // Before everything that is to be dropped before it.
+    let going = Going(seen.clone());
     let cut = faults.iter().find_map(|fault| match fault {
         Fault::CutRequest { after } => Some(*after),
         _ => None,
@@ -123,7 +125,7 @@ async fn request_on(
         body: Intake::new(incoming, seen.clone(), cut, waited_for),
     };
     match answer(&mut desk, path, &target, faults).await {
-        Ok((answer, manner)) => Ok(answer.send(&method, manner, line, seen)),
+        Ok((answer, manner)) => Ok(answer.send(&method, manner, line, going)),
         Err(HangUp) => Err(io::ErrorKind::ConnectionAborted.into()),
     }
 }

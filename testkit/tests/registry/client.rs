@@ -71,9 +71,14 @@ pub(crate) fn head(registry: &Registry, target: &str) -> Reply {
     ask(registry, "HEAD", target, &[], b"")
 }
 
+/// What bytes go through.
+pub(crate) trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
+
 /// A connection that can be used several times.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     host: String,
     /// Bytes of a body that are read at most.
     pub(crate) most: usize,
@@ -83,7 +88,11 @@ impl Connection {
     pub(crate) fn open(registry: &Registry) -> Self {
         let stream = TcpStream::connect(registry.host()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        Self { stream, host: registry.host(), most: usize::MAX }
+        Self::over(stream, &registry.host())
+    }
+
+    pub(crate) fn over(stream: impl Stream + 'static, host: &str) -> Self {
+        Self { stream: Box::new(stream), host: host.to_owned(), most: usize::MAX }
     }
 
     pub(crate) fn ask(
@@ -164,9 +173,9 @@ impl Connection {
 
     fn exactly(&mut self, length: usize, body: &mut Vec<u8>) -> bool {
         let before = body.len();
-        let length = length.min(self.most.saturating_sub(before));
+        let room = length.min(self.most.saturating_sub(before));
         // What came before the end counts, however it ended.
-        let _ = (&mut self.stream).take(length as u64).read_to_end(body);
+        let _ = (&mut self.stream).take(room as u64).read_to_end(body);
         body.len() - before == length
     }
 }
