@@ -43,7 +43,11 @@ mod kms;
 mod pkcs11;
 mod problem;
 mod seal;
-#[cfg(feature = "timestamp")]
+#[cfg(feature = "http")]
+#[cfg_attr(
+    not(all(feature = "keyless", feature = "kms")),
+    allow(dead_code, reason = "each feature uses its part of one client")
+)]
 mod service;
 mod signer;
 mod ssh_agent;

@@ -88,12 +88,22 @@ impl Service {
     /// Sends `body` and reads an answer of at most `limit` bytes.
     pub(crate) fn post(&self, content_type: &str, body: Vec<u8>, limit: usize) -> Result<Answer, SignError> {
         self.exchange(Method::POST, &[("content-type", content_type)], body, limit)
+            .map_err(|mishap| self.failed(mishap))
     }
 
     /// Asks for what is there.
-    #[cfg(feature = "keyless")]
     pub(crate) fn get(&self, headers: &[(&'static str, &str)], limit: usize) -> Result<Answer, SignError> {
-        self.exchange(Method::GET, headers, Vec::new(), limit)
+        self.exchange(Method::GET, headers, Vec::new(), limit).map_err(|mishap| self.failed(mishap))
+    }
+
+    /// Sends `body` with `headers`, and tells what went wrong in its own terms.
+    pub(crate) fn send(
+        &self,
+        headers: &[(&'static str, &str)],
+        body: Vec<u8>,
+        limit: usize,
+    ) -> Result<Answer, Mishap> {
+        self.exchange(Method::POST, headers, body, limit)
     }
 
     fn exchange(
@@ -102,14 +112,15 @@ impl Service {
         headers: &[(&'static str, &str)],
         body: Vec<u8>,
         limit: usize,
-    ) -> Result<Answer, SignError> {
+    ) -> Result<Answer, Mishap> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            let value = HeaderValue::from_str(value)
-                .map_err(|error| SignError::bug(format!("a header of a request: {error}")))?;
+            let mut value = HeaderValue::from_str(value)
+                .map_err(|error| Mishap::Lost(format!("a header cannot be sent: {error}")))?;
+            value.set_sensitive(true);
             map.insert(HeaderName::from_static(name), value);
         }
-        run(self.talk(method, map, body, limit))?
+        run(self.talk(method, map, body, limit)).map_err(|error| Mishap::Lost(error.to_string()))?
     }
 
     async fn talk(
@@ -118,20 +129,20 @@ impl Service {
         headers: HeaderMap,
         body: Vec<u8>,
         limit: usize,
-    ) -> Result<Answer, SignError> {
+    ) -> Result<Answer, Mishap> {
         let client = reqwest::Client::builder()
             .timeout(self.patience)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("lacre/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| self.unreachable(error))?;
+            .map_err(Mishap::of)?;
         let mut response = client
             .request(method, self.url.clone())
             .headers(headers)
             .body(body)
             .send()
             .await
-            .map_err(|error| self.unreachable(error))?;
+            .map_err(Mishap::of)?;
         let status = response.status().as_u16();
         let content_type = response
             .headers()
@@ -140,9 +151,9 @@ impl Service {
             .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
             .unwrap_or_default();
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
+        while let Some(chunk) = response.chunk().await.map_err(Mishap::of)? {
             if body.len() + chunk.len() > limit {
-                return Err(self.odd(format!("answered with more than {limit} bytes")));
+                return Err(Mishap::Long(limit));
             }
             body.extend_from_slice(&chunk);
         }
@@ -154,19 +165,39 @@ impl Service {
         SignError::Service { service: self.name, url: escape(self.url()), detail: detail.into() }
     }
 
-    fn unreachable(&self, error: reqwest::Error) -> SignError {
-        let detail = if error.is_timeout() {
-            format!("no whole answer within {} s", self.patience.as_secs_f32())
-        } else {
-            // The outermost message only says that a request failed; the innermost says why.
-            let error = error.without_url();
-            let mut cause: &dyn std::error::Error = &error;
-            while let Some(source) = cause.source() {
-                cause = source;
-            }
-            escape(&cause.to_string())
+    fn failed(&self, mishap: Mishap) -> SignError {
+        let detail = match mishap {
+            Mishap::Slow => format!("no whole answer within {} s", self.patience.as_secs_f32()),
+            Mishap::Long(limit) => return self.odd(format!("answered with more than {limit} bytes")),
+            Mishap::Lost(detail) => detail,
         };
         SignError::Network { service: self.name, url: escape(self.url()), detail }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Mishap {
+    /// None came in time, or not the whole of it.
+    Slow,
+    /// It has more bytes than this.
+    Long(usize),
+    /// The service cannot be reached, or broke off.
+    Lost(String),
+}
+
+impl Mishap {
+    fn of(error: reqwest::Error) -> Self {
+        if error.is_timeout() {
+            return Self::Slow;
+        }
+        // The outermost message only says that a request failed; the innermost says why.
+        let error = error.without_url();
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        Self::Lost(escape(&cause.to_string()))
     }
 }
 
