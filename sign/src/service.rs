@@ -25,6 +25,16 @@ pub(crate) struct Service {
     name: &'static str,
     url: Url,
     patience: Duration,
+    route: Route,
+}
+
+/// Which way a service is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    /// As the environment says, which may name a proxy.
+    AsTold,
+    /// Straight.
+    Direct,
 }
 
 /// Over what a service may be spoken to.
@@ -63,7 +73,7 @@ impl Service {
         if parsed.host_str().is_none() {
             return Err(refuse("names no host"));
         }
-        Ok(Self { name, url: parsed, patience: PATIENCE })
+        Ok(Self { name, url: parsed, patience: PATIENCE, route: Route::AsTold })
     }
 
     /// Waits at most this long for a whole answer.
@@ -78,6 +88,18 @@ impl Service {
         let url =
             Url::parse(&joined).map_err(|error| SignError::bug(format!("joining an address: {error}")))?;
         Ok(Self { url, ..self.clone() })
+    }
+
+    /// The same place with these behind its query.
+    pub(crate) fn with_query(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.url.query_pairs_mut().extend_pairs(pairs);
+        self
+    }
+
+    /// Goes there by no proxy, whatever the environment says.
+    pub(crate) fn without_proxy(mut self) -> Self {
+        self.route = Route::Direct;
+        self
     }
 
     /// Where it is, as it may be shown.
@@ -130,7 +152,12 @@ impl Service {
         body: Vec<u8>,
         limit: usize,
     ) -> Result<Answer, Mishap> {
-        let client = reqwest::Client::builder()
+        let client = reqwest::Client::builder();
+        let client = match self.route {
+            Route::AsTold => client,
+            Route::Direct => client.no_proxy(),
+        };
+        let client = client
             .timeout(self.patience)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("lacre/", env!("CARGO_PKG_VERSION")))

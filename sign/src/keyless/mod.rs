@@ -13,6 +13,7 @@
 //! What is public comes last: nothing reaches the log before every other service has answered well. The certificate
 //! itself is public as soon as Fulcio issues it, so the identity is shown before that.
 
+mod ambient;
 mod authority;
 mod check;
 mod config;

@@ -52,7 +52,7 @@ impl KeylessArgs {
             Some(path) => TrustConfig::read(path)?,
             None => TrustConfig::public_good()?,
         };
-        let token = self.token()?;
+        let token = self.token(session)?;
         let shown: RefCell<Option<Identity>> = RefCell::new(None);
         let confirm = |identity: &Identity| {
             let decision = self.decide(identity, session);
@@ -65,7 +65,7 @@ impl KeylessArgs {
         Ok((bundle, Who::of_identity(&identity.ok_or_else(missing)?)))
     }
 
-    fn token(&self) -> Result<Token, CliError> {
+    fn token(&self, session: &Session) -> Result<Token, CliError> {
         if let Some(path) = &self.identity_token_file {
             return Ok(Token::read(path)?);
         }
@@ -73,7 +73,7 @@ impl KeylessArgs {
             return Ok(token);
         }
         let none = "no identity token: give --identity-token-file, or SIGSTORE_ID_TOKEN in the environment";
-        Token::ambient()?.ok_or_else(|| CliError::usage(none))
+        Token::ambient(&session.printer)?.ok_or_else(|| CliError::usage(none))
     }
 
     fn decide(&self, identity: &Identity, session: &Session) -> Decision {
