@@ -67,7 +67,10 @@ pub use key_file::{
 };
 pub use key_uri::KeyUri;
 #[cfg(feature = "keyless")]
-pub use keyless::{Decision, Identity, StatedBy, Token, TrustConfig, seal_keyless};
+pub use keyless::{
+    Decision, Identity, Login, Party, PartyKind, SigstoreTrust, StatedBy, Token, TrustConfig,
+    TrustRepository, seal_keyless,
+};
 #[cfg(feature = "kms")]
 pub use kms::KmsSigner;
 pub use kms::KmsUri;

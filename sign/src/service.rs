@@ -145,6 +145,12 @@ impl Service {
         run(self.talk(method, map, body, limit)).map_err(|error| Mishap::Lost(error.to_string()))?
     }
 
+    /// Asks for what is there, within a runtime of the caller's.
+    pub(crate) async fn fetch(&self, limit: usize) -> Result<Answer, SignError> {
+        let outcome = self.talk(Method::GET, HeaderMap::new(), Vec::new(), limit).await;
+        outcome.map_err(|mishap| self.failed(mishap))
+    }
+
     async fn talk(
         &self,
         method: Method,

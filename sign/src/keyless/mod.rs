@@ -19,7 +19,9 @@ mod check;
 mod config;
 mod identity;
 mod log;
+mod login;
 mod token;
+mod trust;
 
 use lacre_attest::{
     Bundle, CertificateForm, CertificateMaterial, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyAlgorithm, Limits,
@@ -28,7 +30,9 @@ use lacre_attest::{
 
 pub use config::TrustConfig;
 pub use identity::{Decision, Identity, StatedBy};
+pub use login::Login;
 pub use token::Token;
+pub use trust::{Party, PartyKind, SigstoreTrust, TrustRepository};
 
 use crate::seal::statement;
 use crate::{FileKey, SignError, Signer};
