@@ -56,6 +56,7 @@ pub use load::{ProvenBytes, ProvenTensors};
 pub use mismatch::{ContentMismatch, WrongSize};
 pub use proof::{Claim, Endorsement, Model, Unverified, Verified};
 pub use prove::Prove;
+pub use receive::{Arrival, Incoming, Leftovers, Receiving};
 pub use report::{Check, Outcome, ProvenBy, Report, ReportedModel, SignedAt, Step};
 pub use requirements::Requirements;
 #[cfg(feature = "x509")]
