@@ -17,6 +17,7 @@ mod progress;
 mod save;
 mod session;
 mod signer;
+mod sigstore_trust;
 mod text;
 mod units;
 mod user_cache;
