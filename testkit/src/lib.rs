@@ -11,6 +11,7 @@
 //! | certificates, revocation lists, timestamps | [`pki`] |
 //! | a model that was interfered with | [`tamper`] |
 //! | certificates as `openssl` makes them | [`openssl_pki::Pki`] |
+//! | entries of a transparency log, without a server | [`TestLog`] |
 //! | a whole Sigstore | [`Stack`]; tokens of any kind: [`Issuer`] |
 //! | a service that answers badly | [`HttpServer`] |
 //! | the committed vectors, the peers | [`places::vectors`], [`places::Peer`] |
@@ -42,6 +43,7 @@ mod safetensors;
 mod sealed;
 mod stack;
 pub mod tamper;
+mod transparency;
 
 pub use forge::{Forge, edit_bundle, resign, restate, statement_of};
 pub use http::{HttpAnswer, HttpRequest, HttpServer, http_get, http_post};
@@ -51,3 +53,4 @@ pub use noise::noise;
 pub use safetensors::SafetensorsFile;
 pub use sealed::{Seal, Sealed};
 pub use stack::Stack;
+pub use transparency::TestLog;

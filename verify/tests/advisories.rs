@@ -80,7 +80,7 @@ fn cve_2022_35930_trust_without_a_signer() {
     }
 }
 
-#[cfg(feature = "sigstore")]
+#[cfg(all(feature = "sigstore", feature = "x509"))]
 #[test]
 fn cve_2022_35930_an_authority_or_a_root_without_an_identity() {
     use lacre_testkit::pki::{Draft, TestKey};

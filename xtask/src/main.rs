@@ -39,6 +39,9 @@ cargo xtask <command>
                         the second part of docs/BENCHMARKS.md, and docs/hashing.svg
                         (full: the largest inputs want 40 GiB of free disk and 20 GiB of memory, and are left out
                         without; --quick: small inputs, writes nothing)
+  bench keyless [--quick]
+                        measure the verification of a Sigstore bundle against cosign and model_signing, and what hostile
+                        bundles cost; write the third part of docs/BENCHMARKS.md (--quick: few runs, writes nothing)
   fuzz [SECONDS]        run every fuzz target for SECONDS (default 20), as many at once as there are cores
   soak [--minutes N] [--only TARGET] [--keep]
                         run every fuzz target for N minutes (default 10), one after another, and print a table; a round
@@ -71,6 +74,8 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["bench", "--quick"] => bench::main_job::run(&bench::main_job::QUICK),
         ["bench", "hash"] => bench::hashing::run(&bench::hashing::FULL),
         ["bench", "hash", "--quick"] => bench::hashing::run(&bench::hashing::QUICK),
+        ["bench", "keyless"] => bench::keyless::run(&bench::keyless::FULL),
+        ["bench", "keyless", "--quick"] => bench::keyless::run(&bench::keyless::QUICK),
         ["fuzz"] => fuzz::run(fuzz::DEFAULT_SECONDS),
         ["fuzz", seconds] => match seconds.parse() {
             Ok(seconds) => fuzz::run(seconds),
