@@ -65,9 +65,7 @@ fn malformed(detail: impl std::fmt::Display) -> VerifyError {
 
 fn token(text: &str) -> Result<Vec<u8>, VerifyError> {
     use base64::Engine as _;
-    let wire: WireTimestamp<'_> = lacre_json::from_slice(text.as_bytes(), lacre_json::Limits::new(LIMIT, 4))
-        .map_err(|error| malformed(error))?;
-    base64::engine::general_purpose::STANDARD
-        .decode(wire.signed_timestamp.as_bytes())
-        .map_err(|error| malformed(error))
+    let wire: WireTimestamp<'_> =
+        lacre_json::from_slice(text.as_bytes(), lacre_json::Limits::new(LIMIT, 4)).map_err(malformed)?;
+    base64::engine::general_purpose::STANDARD.decode(wire.signed_timestamp.as_bytes()).map_err(malformed)
 }

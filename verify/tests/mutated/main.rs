@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use good::{Good, Kind};
+use good::Kind;
 
 /// What becomes of a bundle: an edit that does not apply says so by `None`.
 type Change = fn(&mut Value, &Value) -> Option<()>;

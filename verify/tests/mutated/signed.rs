@@ -27,7 +27,7 @@ pub(crate) const CLASSES: &[Class] = &[
     ("the last bit of the signature", |b, _| bytes(b, SIG, |sig| *sig.last_mut().unwrap() ^= 1), signature),
     ("the first byte of the signature", |b, _| bytes(b, SIG, |sig| sig[0] ^= 1), signature),
     ("a bit in the middle of the signature", |b, _| bytes(b, SIG, |sig| sig[20] ^= 4), signature),
-    ("a signature that is cut", |b, _| bytes(b, SIG, |sig| drop(sig.pop())), signature),
+    ("a signature that is cut", |b, _| bytes(b, SIG, |sig| sig.truncate(sig.len() - 1)), signature),
     ("a byte behind the signature", |b, _| bytes(b, SIG, |sig| sig.push(0)), signature),
     ("a signature of zeros", |b, _| bytes(b, SIG, |sig| sig.fill(0)), signature),
     (
@@ -98,7 +98,11 @@ pub(crate) const CLASSES: &[Class] = &[
         invalid,
     ),
     ("another predicate type in the payload", |b, _| replace(b, PAYLOAD, b"v1.0", b"v1.1"), invalid),
-    ("a payload that is cut", |b, _| bytes(b, PAYLOAD, |payload| drop(payload.pop())), invalid),
+    (
+        "a payload that is cut",
+        |b, _| bytes(b, PAYLOAD, |payload| payload.truncate(payload.len() - 1)),
+        invalid,
+    ),
     ("a payload of nothing much", |b, _| bytes(b, PAYLOAD, |payload| *payload = b"{}".to_vec()), invalid),
     ("the hint of another key", |b, o| copy_hint(b, o), |_| "E-SIGNER-UNTRUSTED"),
     ("a hint that means nothing", |b, _| set(b, HINT, "release key"), |_| "E-SIGNER-UNTRUSTED"),
