@@ -134,6 +134,7 @@ mod tests {
 
     /// The tree of RFC 6962, section 2.1.3: seven leaves.
     #[test]
+    #[expect(clippy::many_single_char_names, reason = "the letters of the specification")]
     fn paths_are_those_of_the_specification() {
         let leaves: Vec<[u8; 32]> = (0..7_u8).map(|number| leaf(&[number])).collect();
         let [a, b, c, d, e, f, j] = leaves[..] else { panic!("seven") };
