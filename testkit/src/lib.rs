@@ -13,6 +13,8 @@
 //! | certificates as `openssl` makes them | [`openssl_pki::Pki`] |
 //! | a whole Sigstore | [`Stack`]; tokens of any kind, and logins: [`Issuer`] |
 //! | a TUF repository | [`TufRepository`] |
+//! | entries of a transparency log, without a server | [`TestLog`] |
+//! | a whole Sigstore | [`Stack`]; tokens of any kind: [`Issuer`] |
 //! | a service that answers badly | [`HttpServer`] |
 //! | a registry, as it should be or as it should not | [`registry::Registry`] |
 //! | a registry of somebody else | [`PeerRegistry`] |
@@ -49,6 +51,7 @@ mod server;
 mod stack;
 pub mod tamper;
 mod tuf;
+mod transparency;
 
 pub use forge::{Forge, edit_bundle, resign, restate, statement_of};
 pub use http::{HttpAnswer, HttpRequest, HttpServer, http_get, http_post};
@@ -60,3 +63,4 @@ pub use safetensors::SafetensorsFile;
 pub use sealed::{Seal, Sealed};
 pub use stack::Stack;
 pub use tuf::{FAR, TufDraft, TufRepository};
+pub use transparency::TestLog;

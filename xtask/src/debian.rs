@@ -43,6 +43,7 @@ pub(crate) fn versions(folder: &Path) -> Outcome<Vec<String>> {
     sid::packages(&folder.join("debs"))?.iter().map(|package| sid::version(package)).collect()
 }
 
-fn program(folder: &Path, name: &str) -> PathBuf {
+/// One of the programs.
+pub(crate) fn program(folder: &Path, name: &str) -> PathBuf {
     folder.join("tree/usr/bin").join(name)
 }

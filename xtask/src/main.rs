@@ -41,7 +41,14 @@ cargo xtask <command>
                         the second part of docs/BENCHMARKS.md, and docs/hashing.svg
                         (full: the largest inputs want 40 GiB of free disk and 20 GiB of memory, and are left out
                         without; --quick: small inputs, writes nothing)
-  fuzz [SECONDS]        run every fuzz target for SECONDS (default 30)
+  bench keyless [--quick]
+                        measure the verification of a Sigstore bundle against cosign and model_signing, and what hostile
+                        bundles cost; write the third part of docs/BENCHMARKS.md (--quick: few runs, writes nothing)
+  fuzz [SECONDS]        run every fuzz target for SECONDS (default 20), as many at once as there are cores
+  soak [--minutes N] [--only TARGET] [--keep]
+                        run every fuzz target for N minutes (default 10), one after another, and print a table; a round
+                        that was interrupted goes on with the next target (--keep: put the smallest of the inputs that
+                        were discovered into fuzz/corpus, up to 100 files and 200 KiB a target)
   deny                  check licences, banned crates and sources
 
 Everything fetched or built on the way is kept in $LACRE_CACHE, else $XDG_CACHE_HOME/lacre, else ~/.cache/lacre.";
@@ -69,11 +76,14 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["bench", "--quick"] => bench::main_job::run(&bench::main_job::QUICK),
         ["bench", "hash"] => bench::hashing::run(&bench::hashing::FULL),
         ["bench", "hash", "--quick"] => bench::hashing::run(&bench::hashing::QUICK),
+        ["bench", "keyless"] => bench::keyless::run(&bench::keyless::FULL),
+        ["bench", "keyless", "--quick"] => bench::keyless::run(&bench::keyless::QUICK),
         ["fuzz"] => fuzz::run(fuzz::DEFAULT_SECONDS),
         ["fuzz", seconds] => match seconds.parse() {
             Ok(seconds) => fuzz::run(seconds),
             Err(_) => Err(Failure::new(format!("fuzz takes a number of seconds, not `{seconds}`"))),
         },
+        ["soak", options @ ..] => fuzz::soak::run(&fuzz::soak::Order::parse(options)?),
         ["deny"] => deny::run(),
         [] | ["help" | "--help" | "-h"] => {
             say::out(USAGE);

@@ -141,6 +141,24 @@ fn twins_of_cases_that_the_suite_refuses_for_something_else() {
     }
 }
 
+/// A digest beside the signature is compared, and not taken for the message's.
+#[test]
+fn sigstore_python_4_2_0_a_digest_that_is_not_the_messages() {
+    let mut tried = 0;
+    for case in cases::valid() {
+        let mut bundle = case.json();
+        if edit::flip(&mut bundle, "/messageSignature/messageDigest/digest", 0).is_some() {
+            let found = case.outcome_of(&serde_json::to_vec(&bundle).unwrap());
+            assert_eq!(found, "E-SIGNATURE-INVALID", "{}", case.name);
+            tried += 1;
+        }
+    }
+    assert!(tried >= 5 || cases::valid().is_empty(), "{tried}");
+    if let Some(case) = cases::named("message-digest-mismatch_fail") {
+        assert_eq!(case.outcome(), "E-SIGNATURE-INVALID");
+    }
+}
+
 /// A key that signed other things.
 fn testing_key() -> lacre_attest::PublicKey {
     let folder = lacre_testkit::places::vectors().unwrap();
