@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! peers/VERSIONS              one line per program or package: name, version, where it is from
-//! peers/tree/usr/bin/         cosign, oras, crane: Debian sid's, unpacked beside the system
+//! peers/tree/usr/bin/         cosign, oras, crane, sigstore-go's examples: Debian sid's, unpacked beside the system
 //! peers/servers/bin/          the servers of a local Sigstore, built from Debian sid's sources
 //! peers/venv/bin/             model_signing, moto_server and python: PyPI's, at the versions of constraints.txt
 //! ```

@@ -10,4 +10,5 @@
 mod cases;
 mod classes;
 mod edit;
+mod signing;
 mod vectors;
