@@ -13,6 +13,7 @@
 //! | certificates as `openssl` makes them | [`openssl_pki::Pki`] |
 //! | a whole Sigstore | [`Stack`]; tokens of any kind: [`Issuer`] |
 //! | a service that answers badly | [`HttpServer`] |
+//! | a line in the table of what works with whom | [`interop`] |
 //! | the committed vectors, the peers | [`places::vectors`], [`places::Peer`] |
 //!
 //! Everything here panics when it cannot do its work: a test that was not set up must not pass. What is written here
@@ -32,6 +33,7 @@
 
 mod forge;
 mod http;
+pub mod interop;
 mod issuer;
 mod model;
 mod noise;

@@ -50,6 +50,10 @@ pub enum Peer {
     Rekor,
     /// `sigstore` (`PyPI`), the command line of sigstore-python.
     Sigstore,
+    /// The example of sigstore-go that signs.
+    SigstoreGoSigning,
+    /// The example of sigstore-go that verifies.
+    SigstoreGoVerification,
 }
 
 impl Peer {
@@ -64,6 +68,8 @@ impl Peer {
             Self::Fulcio => "servers/bin/authority",
             Self::Rekor => "servers/bin/rekor-server-posix",
             Self::Sigstore => "venv/bin/sigstore",
+            Self::SigstoreGoSigning => "tree/usr/bin/sigstore-go-signing",
+            Self::SigstoreGoVerification => "tree/usr/bin/sigstore-go-verification",
         }
     }
 

@@ -71,11 +71,12 @@ fn record(folder: &Path) -> Outcome<String> {
     let mut lines = debian::versions(folder)?;
     lines.extend(servers::versions(folder)?);
     lines.extend(python::versions(folder)?);
-    for (program, argument) in
-        [("openssl", "version"), ("skopeo", "--version"), ("softhsm2-util", "--version")]
+    // The last one tells no name.
+    for (program, argument, name) in
+        [("openssl", "version", ""), ("skopeo", "--version", ""), ("softhsm2-util", "--version", "SoftHSM ")]
     {
         let told = Program::new(program).arg(argument).read()?;
-        lines.push(format!("{} (the machine's)", told.lines().next().unwrap_or(program)));
+        lines.push(format!("{name}{} (the machine's)", told.lines().next().unwrap_or(program)));
     }
     lines.push(String::new());
     Ok(lines.join("\n"))

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use lacre_attest::{Bundle, Limits};
 use lacre_hash::Sha256Digest;
+use lacre_testkit::interop::{self, Direction};
 use lacre_testkit::places::Peer;
 use lacre_testkit::{ModelDir, Stack};
 use serde_json::Value;
@@ -50,11 +51,11 @@ impl Bench {
         run(&[&words[..], &[&option, &issuer, &root_option, root.to_str().unwrap(), what]].concat())
     }
 
-    fn peer(&self, peer: Peer, words: &[&str]) -> Option<bool> {
+    fn peer(&self, peer: Peer, words: &[&str]) -> Option<Output> {
         let home = self.folder.path();
         let mut command = Command::new(peer.find()?);
         command.args(words).env("HOME", &home).current_dir(&home);
-        Some(command.output().unwrap().status.success())
+        Some(command.output().unwrap())
     }
 
     fn bundle(&self) -> Value {
@@ -75,29 +76,108 @@ fn a_file_is_signed_and_everybody_verifies_it() {
     let (status, said) = bench.verify("other@example.test", &bench.path("a.txt"));
     assert!(status == Some(1) && said.contains("E-IDENTITY-MISMATCH"), "{said}");
 
-    let (root, issuer) = (bench.stack.trusted_root(), bench.stack.issuer().url());
-    let root = root.to_str().unwrap();
-    let cosign = |file: &str| {
-        let words = ["verify-blob", "--trusted-root", root, "--bundle", "bundle", "--certificate-identity"];
-        bench.peer(
-            Peer::Cosign,
-            &[&words[..], &[WHO, "--certificate-oidc-issuer", issuer.as_str(), file]].concat(),
-        )
-    };
-    let trust = bench.stack.trust_config();
-    let trust = trust.to_str().unwrap();
-    let python = |file: &str| {
-        let words = ["--trust-config", trust, "verify", "identity", "--bundle", "bundle", "--cert-identity"];
-        bench
-            .peer(Peer::Sigstore, &[&words[..], &[WHO, "--cert-oidc-issuer", issuer.as_str(), file]].concat())
-    };
-    fs::write(Path::new(&bench.path("b.txt")), "anything else\n").unwrap();
-    for (file, wanted) in [("a.txt", true), ("b.txt", false)] {
-        assert!(cosign(file).is_none_or(|found| found == wanted), "cosign {file}");
-        assert!(python(file).is_none_or(|found| found == wanted), "sigstore-python {file}");
+    for other in Other::ALL {
+        accepted_until_changed(&bench, other, Direction::FromLacre);
     }
+}
+
+#[test]
+fn what_others_sign_is_verified() {
+    let Some(bench) = Bench::new() else { return };
+    for other in Other::ALL {
+        if other.signs(&bench).is_some() {
+            assert_eq!(bench.verify(WHO, &bench.path("a.txt")).0, Some(0), "{other:?}");
+            accepted_until_changed(&bench, other, Direction::ToLacre);
+        }
+    }
+}
+
+/// Another implementation of the same.
+#[derive(Debug, Clone, Copy)]
+enum Other {
+    Cosign,
+    SigstoreGo,
+    SigstorePython,
+}
+
+impl Other {
+    const ALL: [Self; 3] = [Self::Cosign, Self::SigstoreGo, Self::SigstorePython];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cosign => "cosign",
+            Self::SigstoreGo => "sigstore-go",
+            Self::SigstorePython => "sigstore-python",
+        }
+    }
+
+    /// Has it sign `a.txt` into `bundle`; nothing where it is missing.
+    fn signs(self, bench: &Bench) -> Option<()> {
+        let (root, config) = (bench.stack.trusted_root(), bench.stack.signing_config());
+        let (trust, token) = (bench.stack.trust_config(), bench.stack.issuer().token(WHO));
+        let [root, config, trust] = [&root, &config, &trust].map(|path| path.to_str().unwrap());
+        let _ = fs::remove_file(bench.path("bundle"));
+        fs::write(bench.path("token"), &token).unwrap();
+        let output = match self {
+            Self::Cosign => {
+                let words = ["sign-blob", "-y", "--signing-config", config, "--trusted-root", root];
+                let more = ["--identity-token", "token", "--bundle", "bundle", "a.txt"];
+                bench.peer(Peer::Cosign, &[&words[..], &more].concat())?
+            }
+            Self::SigstoreGo => {
+                let words = ["-rekor", "-tsa", "-signing-config", config, "-trusted-root", root];
+                let output = bench.peer(
+                    Peer::SigstoreGoSigning,
+                    &[&words[..], &["-id-token", token.as_str(), "a.txt"]].concat(),
+                )?;
+                let said = String::from_utf8(output.stdout.clone()).unwrap();
+                let bundle = said.lines().find(|line| line.starts_with('{')).unwrap_or_default();
+                fs::write(bench.path("bundle"), bundle).unwrap();
+                output
+            }
+            Self::SigstorePython => {
+                let words = ["--trust-config", trust, "sign", "--identity-token", token.as_str()];
+                bench.peer(Peer::Sigstore, &[&words[..], &["--bundle", "bundle", "a.txt"]].concat())?
+            }
+        };
+        assert!(output.status.success(), "{self:?}: {output:?}");
+        Some(())
+    }
+
+    /// Whether it verifies `bundle` for a file; nothing where it is missing.
+    fn verifies(self, bench: &Bench, file: &str) -> Option<bool> {
+        let (root, trust) = (bench.stack.trusted_root(), bench.stack.trust_config());
+        let [root, trust] = [&root, &trust].map(|path| path.to_str().unwrap());
+        let issuer = bench.stack.issuer().url();
+        let output = match self {
+            Self::Cosign => {
+                let words = ["verify-blob", "--trusted-root", root, "--bundle", "bundle"];
+                let who = ["--certificate-identity", WHO, "--certificate-oidc-issuer", &issuer, file];
+                bench.peer(Peer::Cosign, &[&words[..], &who].concat())?
+            }
+            Self::SigstoreGo => {
+                let words = ["-trustedrootJSONpath", root, "-expectedSAN", WHO, "-expectedIssuer", &issuer];
+                let what = ["-artifact", file, "bundle"];
+                bench.peer(Peer::SigstoreGoVerification, &[&words[..], &what].concat())?
+            }
+            Self::SigstorePython => {
+                let words = ["--trust-config", trust, "verify", "identity", "--bundle", "bundle"];
+                let who = ["--cert-identity", WHO, "--cert-oidc-issuer", &issuer, file];
+                bench.peer(Peer::Sigstore, &[&words[..], &who].concat())?
+            }
+        };
+        Some(output.status.success())
+    }
+}
+
+/// That both verify `bundle` for the file that it is about, and neither does for another one.
+fn accepted_until_changed(bench: &Bench, other: Other, direction: Direction) {
+    fs::write(bench.path("b.txt"), "anything else\n").unwrap();
     let (status, said) = bench.verify(WHO, &bench.path("b.txt"));
     assert!(status == Some(1) && said.contains("E-SIGNATURE-INVALID"), "{said}");
+    let [Some(good), Some(bad)] = ["a.txt", "b.txt"].map(|file| other.verifies(bench, file)) else { return };
+    assert!(good && !bad, "{other:?}");
+    interop::holds(other.name(), "message, by an identity", direction);
 }
 
 #[test]
@@ -119,7 +199,8 @@ fn a_statement_is_signed_as_it_is() {
     let words = ["verify-blob-attestation", "--trusted-root", root.to_str().unwrap(), "--bundle", "bundle"];
     let more = ["--type", "https://example.com/p/v1", "--certificate-identity", WHO];
     let rest = ["--certificate-oidc-issuer", issuer.as_str(), "a.txt"];
-    assert_ne!(bench.peer(Peer::Cosign, &[&words[..], &more, &rest].concat()), Some(false));
+    let output = bench.peer(Peer::Cosign, &[&words[..], &more, &rest].concat());
+    assert!(output.is_none_or(|output| output.status.success()));
 }
 
 #[test]
