@@ -1,6 +1,7 @@
 //! The adapter protocol of model-signing-conformance (`docs/conformance_adapter_cli_protocol.md` there).
 //!
-//! The protocol names an authority and nobody in particular, so whoever it vouches for is accepted. Beyond the
+//! The protocol names an authority and nobody in particular, so whoever it vouches for is accepted; and its
+//! historical bundles want the encodings of before version 1.0. Nothing else is less strict than in the product. Beyond the
 //! protocol, `--trust-config FILE` (to sign) and `--trusted-root FILE` (to verify) name another Sigstore than the public
 //! one.
 

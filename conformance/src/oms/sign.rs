@@ -98,6 +98,7 @@ fn claim(model: &Path, output: &Path, ignore: &[String]) -> Result<ModelClaim, R
         exclusions.ignore.dedup();
         exclusions.signature = root.locate(output);
     }
-    let Survey { manifest, .. } = survey(&root, &exclusions, &Engine::new(), &NoProgress)?;
-    Ok(ModelClaim::new(root.name().to_owned(), None, manifest, exclusions.ignore)?)
+    let Survey { manifest, tree, .. } = survey(&root, &exclusions, &Engine::new(), &NoProgress)?;
+    let claim = ModelClaim::new(root.name().to_owned(), None, manifest, exclusions.ignore)?;
+    Ok(claim.with_shape(tree.executable, tree.empty_folders)?)
 }

@@ -23,9 +23,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("sigstore-wrong-identity_fail", "E-IDENTITY-MISMATCH"),
 ];
 
-/// Encodings of before version 1.0, which the specification lets a verifier refuse (section 5.1).
-const LEGACY: &[(&str, &str)] = &[("historical-v0.2.0-certificate", "E-SIGNATURE-INVALID")];
-
 fn words(case: &Case) -> Vec<String> {
     let assets = suite().unwrap().join("assets");
     let verify = &case.config["verify"];
@@ -61,9 +58,8 @@ fn every_case_is_decided_as_the_suite_says_and_for_its_reason() {
         let outcome = run(&words(&case));
         let found = outcome.as_ref().map_or_else(|said| code(said), |()| "accepted");
         let refused = REFUSED.iter().find(|(name, _)| *name == case.name);
-        let wanted = refused.or_else(|| LEGACY.iter().find(|(name, _)| *name == case.name));
         assert_eq!(refused.is_none(), case.must_pass(), "{}", case.name);
-        assert_eq!(found, wanted.map_or("accepted", |(_, code)| code), "{}: {outcome:?}", case.name);
+        assert_eq!(found, refused.map_or("accepted", |(_, code)| code), "{}: {outcome:?}", case.name);
         seen.push(case.name);
     }
     assert_eq!(seen.len(), 31, "none was left out");
