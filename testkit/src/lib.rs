@@ -14,10 +14,10 @@
 //! | a whole Sigstore | [`Stack`]; tokens of any kind, and logins: [`Issuer`] |
 //! | a TUF repository | [`TufRepository`] |
 //! | entries of a transparency log, without a server | [`TestLog`] |
-//! | a whole Sigstore | [`Stack`]; tokens of any kind: [`Issuer`] |
 //! | a service that answers badly | [`HttpServer`] |
 //! | a registry, as it should be or as it should not | [`registry::Registry`] |
 //! | a registry of somebody else | [`PeerRegistry`] |
+//! | a line in the table of what works with whom | [`interop`] |
 //! | the committed vectors, the peers | [`places::vectors`], [`places::Peer`] |
 //!
 //! Everything here panics when it cannot do its work: a test that was not set up must not pass. What is written here
@@ -37,6 +37,7 @@
 
 mod forge;
 mod http;
+pub mod interop;
 mod issuer;
 mod model;
 mod noise;

@@ -11,6 +11,7 @@ mod deny;
 mod failure;
 mod fuzz;
 mod golang;
+mod interop;
 mod model;
 mod peers;
 mod process;
@@ -34,6 +35,7 @@ cargo xtask <command>
 
   peers [--print]       get the programs that the tests run against; print their folder (--print: only that)
   test [FILTER...]      get the peers, run every test and doctest, close with `N passed, N failed`
+  interop               run the tests against other implementations alone, and write docs/INTEROP.md (as `test` does)
   demo [--keep]         walk the main job on a real model: sign, push, pull, verify, load, and what is refused
   bench [--quick]       measure against model_signing and write the first part of docs/BENCHMARKS.md
                         (--quick: small inputs, writes nothing)
@@ -70,6 +72,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["peers"] => peers::run(peers::Show::Versions),
         ["peers", "--print"] => peers::run(peers::Show::FolderOnly),
         ["test", filters @ ..] => test::run(filters),
+        ["interop"] => interop::run(),
         ["demo"] => demo::run(demo::Leave::Nothing),
         ["demo", "--keep"] => demo::run(demo::Leave::Folder),
         ["bench"] => bench::main_job::run(&bench::main_job::FULL),

@@ -11,4 +11,5 @@ mod cases;
 mod classes;
 mod edit;
 mod made;
+mod signing;
 mod vectors;
