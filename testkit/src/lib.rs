@@ -51,8 +51,8 @@ mod sealed;
 mod server;
 mod stack;
 pub mod tamper;
-mod tuf;
 mod transparency;
+mod tuf;
 
 pub use forge::{Forge, edit_bundle, resign, restate, statement_of};
 pub use http::{HttpAnswer, HttpRequest, HttpServer, http_get, http_post};
@@ -63,5 +63,5 @@ pub use peer_registry::PeerRegistry;
 pub use safetensors::SafetensorsFile;
 pub use sealed::{Seal, Sealed};
 pub use stack::Stack;
-pub use tuf::{FAR, TufDraft, TufRepository};
 pub use transparency::TestLog;
+pub use tuf::{FAR, TufDraft, TufRepository};
