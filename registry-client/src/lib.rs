@@ -58,7 +58,7 @@ pub use modelpack::{
     BuiltArtifact, LayerKind, MODEL_ARTIFACT_TYPE, MODEL_CONFIG_TYPE, ModelArtifact, ModelConfig, ModelLayer,
     build,
 };
-pub use reference::{Reference, Tag, Target};
+pub use reference::{Reference, RegistryName, Repository, Tag, Target};
 pub use referrers::{
     BUNDLE_ARTIFACT_TYPE, BuiltReferrer, EMPTY_CONFIG_BYTES, SignatureReferrer, attach_signature,
     build_signature_referrer,
