@@ -42,6 +42,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod auth;
 mod descriptor;
 mod error;
 mod image;
@@ -49,7 +50,9 @@ mod layout;
 mod modelpack;
 mod reference;
 mod referrers;
+mod remote;
 mod store;
+mod transport;
 
 pub use descriptor::{Descriptor, EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST};
 pub use error::{ArtifactFault, CODES, RegistryError};
@@ -63,4 +66,6 @@ pub use referrers::{
     BUNDLE_ARTIFACT_TYPE, BuiltReferrer, EMPTY_CONFIG_BYTES, SignatureReferrer, attach_signature,
     build_signature_referrer,
 };
+pub use remote::Remote;
 pub use store::{BlobContent, BlobReader, Content, Presence, Put, Store};
+pub use transport::{RegistryOptions, RemoteFault, Retry};

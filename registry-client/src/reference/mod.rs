@@ -9,7 +9,6 @@ use std::str::FromStr;
 
 use lacre_hash::Sha256Digest;
 
-pub(crate) use self::place::is_loopback;
 pub use self::place::{RegistryName, Repository};
 pub use self::tag::Tag;
 use crate::RegistryError;
@@ -293,7 +292,8 @@ mod tests {
             (pinned.as_str(), "localhost:5000", "org/m", digest.as_str(), Some("v1")),
         ];
         for (text, host, name, at, tag) in cases {
-            let Reference::Remote { registry, repository, target, beside } = Reference::parse(text).unwrap() else {
+            let Reference::Remote { registry, repository, target, beside } = Reference::parse(text).unwrap()
+            else {
                 panic!("{text}")
             };
             assert_eq!((registry.to_string().as_str(), repository.as_str()), (host, name), "{text}");
@@ -338,7 +338,8 @@ mod tests {
         for text in ["oci:store:v1", "oci:", "localhost/m", "ghcr.io/org/m:v1", "[::1]/m", "a:1/m"] {
             assert!(Reference::is_reference(text), "{text}");
         }
-        for text in ["./oci:store", "store", "store/m", "./ghcr.io/m", "../a.b/m", "/ghcr.io/m", "v1.0/MODEL"] {
+        for text in ["./oci:store", "store", "store/m", "./ghcr.io/m", "../a.b/m", "/ghcr.io/m", "v1.0/MODEL"]
+        {
             assert!(!Reference::is_reference(text), "{text}");
         }
     }

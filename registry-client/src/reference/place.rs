@@ -207,12 +207,22 @@ mod tests {
             assert_eq!(RegistryName::parse(text).unwrap().to_string(), text);
         }
         assert_eq!(RegistryName::parse("GHCR.io:443").unwrap().to_string(), "ghcr.io:443");
-        let wrong =
-            [("", 0), ("a b", 1), ("-a.b", 0), ("a.-b", 2), ("a..b", 2), ("a:0", 2), ("a:65536", 2), ("a:", 2)];
+        let wrong = [
+            ("", 0),
+            ("a b", 1),
+            ("-a.b", 0),
+            ("a.-b", 2),
+            ("a..b", 2),
+            ("a:0", 2),
+            ("a:65536", 2),
+            ("a:", 2),
+        ];
         for (text, position) in wrong {
             assert_eq!(at(RegistryName::parse(text).unwrap_err()), position, "{text}");
         }
-        for (text, position) in [("[::1", 4), ("[::g]", 1), ("[::1]x", 5), ("a:+1", 2), ("u@h", 1), ("ä.io", 0)] {
+        for (text, position) in
+            [("[::1", 4), ("[::g]", 1), ("[::1]x", 5), ("a:+1", 2), ("u@h", 1), ("ä.io", 0)]
+        {
             assert_eq!(at(RegistryName::parse(text).unwrap_err()), position, "{text}");
         }
     }
