@@ -42,6 +42,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod auth;
 mod descriptor;
 mod error;
 mod image;
@@ -51,6 +52,7 @@ mod reference;
 mod referrers;
 mod store;
 
+pub use auth::{AuthProblem, AuthRealm, Credentials};
 pub use descriptor::{Descriptor, EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST};
 pub use error::{ArtifactFault, CODES, RegistryError};
 pub use layout::{Layout, MAX_CANDIDATE_BYTES, MAX_CANDIDATES};
@@ -64,3 +66,9 @@ pub use referrers::{
     build_signature_referrer,
 };
 pub use store::{BlobContent, BlobReader, Content, Presence, Put, Store};
+
+/// Readers that stand behind the network, for the fuzz targets.
+#[doc(hidden)]
+pub mod readers_of_untrusted_bytes {
+    pub use crate::auth::{fuzz_challenges, fuzz_docker_config};
+}
