@@ -90,7 +90,16 @@ pub(crate) const TABLE: &[Row] = &[
     Row {
         exit: 12,
         meaning: "authentication, passphrase, PIN, token",
-        codes: &["E-PASSPHRASE", "E-PIN-LOCKED", "E-TOKEN"],
+        codes: &[
+            "E-AUTH",
+            "E-AUTH-REALM",
+            "E-CHALLENGE",
+            "E-CREDENTIAL-HELPER",
+            "E-CREDENTIALS",
+            "E-PASSPHRASE",
+            "E-PIN-LOCKED",
+            "E-TOKEN",
+        ],
     },
     Row {
         exit: 13,

@@ -105,6 +105,7 @@ fn by_code(code: &str, subject: &Subject) -> Option<String> {
     content(code, subject)
         .or_else(|| trust(code, subject))
         .or_else(|| certificate(code, subject))
+        .or_else(|| login(code))
         .or_else(|| input(code, subject))
         .or_else(|| form(code, subject))
         .or_else(|| end(code, subject))
@@ -249,6 +250,31 @@ fn certificate(code: &str, Subject { model, .. }: &Subject) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// What to do about a registry that wants to know who asks.
+fn login(code: &str) -> Option<String> {
+    let remedy = match code {
+        "E-AUTH" => {
+            "log in with `docker login HOST` or `podman login HOST`, as somebody who may do this; \
+             docs/REGISTRIES.md has the other ways"
+        }
+        "E-AUTH-REALM" => {
+            "if its token service really stands there, ask the registry's operator, then name that host as one to trust \
+             (docs/REGISTRIES.md)"
+        }
+        "E-CHALLENGE" => {
+            "what answers there is no registry, or stands behind a proxy that wants a login of its own: check the address"
+        }
+        "E-CREDENTIAL-HELPER" => {
+            "run it by hand: echo HOST | docker-credential-NAME get; or take it out of the file that names it"
+        }
+        "E-CREDENTIALS" => {
+            "correct that file or variable, or log in anew with docker or podman; docs/REGISTRIES.md has the order of places"
+        }
+        _ => return None,
+    };
+    Some(remedy.to_owned())
 }
 
 fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {

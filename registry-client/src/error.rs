@@ -7,14 +7,19 @@ use lacre_hash::Sha256Digest;
 use lacre_json::JsonError;
 use lacre_manifest::{ManifestError, PathError, escape};
 
+use crate::auth::AuthProblem;
 use crate::transport::RemoteFault;
 
 /// Every code that [`RegistryError::code`] can return.
 pub const CODES: &[&str] = &[
     "E-ARTIFACT",
     "E-AUTH",
+    "E-AUTH-REALM",
     "E-BLOB-DIGEST",
     "E-BLOB-MISSING",
+    "E-CHALLENGE",
+    "E-CREDENTIAL-HELPER",
+    "E-CREDENTIALS",
     "E-DENIED",
     "E-DUPLICATE-KEY",
     "E-DUPLICATE-NAME",
@@ -31,9 +36,11 @@ pub const CODES: &[&str] = &[
     "E-REFERENCE",
     "E-REFERENCE-NOT-FOUND",
     "E-REGISTRY",
+    "E-SERVICE",
     "E-TLS-FILE",
     "E-UNREADABLE",
     "E-UNSUPPORTED",
+    "E-USAGE",
 ];
 
 /// Why a reference, a store or an artifact was refused.
@@ -53,6 +60,20 @@ pub enum RegistryError {
     Artifact {
         /// What is wrong with it.
         fault: ArtifactFault,
+    },
+    /// A registry's demand for authentication could not be met.
+    #[error("{}: {problem}", escape(.registry))]
+    Auth {
+        /// The registry, `HOST` or `HOST:PORT`.
+        registry: String,
+        /// Why.
+        problem: AuthProblem,
+    },
+    /// A token service is named by something else than its host and port.
+    #[error("\"{}\" names no token service: wanted is HOST or HOST:PORT", escape(.text))]
+    AuthRealm {
+        /// The text, cut to 256 characters.
+        text: String,
     },
     /// The bytes of a blob do not have its digest.
     #[error("blob sha256:{expected} holds other bytes (sha256:{actual})")]
@@ -387,6 +408,8 @@ impl RegistryError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Artifact { .. } | Self::Referrer { .. } => "E-ARTIFACT",
+            Self::Auth { problem, .. } => problem.code(),
+            Self::AuthRealm { .. } => "E-USAGE",
             Self::BlobDigest { .. } | Self::BlobShort { .. } | Self::BlobSize { .. } => "E-BLOB-DIGEST",
             Self::BlobMissing { .. } => "E-BLOB-MISSING",
             Self::Content { .. } | Self::Read { .. } | Self::Stream { .. } => "E-UNREADABLE",

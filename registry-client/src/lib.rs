@@ -54,6 +54,7 @@ mod remote;
 mod store;
 mod transport;
 
+pub use auth::{AuthProblem, AuthRealm, Credentials};
 pub use descriptor::{Descriptor, EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST};
 pub use error::{ArtifactFault, CODES, RegistryError};
 pub use layout::{Layout, MAX_CANDIDATE_BYTES, MAX_CANDIDATES};
@@ -69,3 +70,9 @@ pub use referrers::{
 pub use remote::Remote;
 pub use store::{BlobContent, BlobReader, Content, Presence, Put, Store};
 pub use transport::{RegistryOptions, RemoteFault, Retry};
+
+/// Readers that stand behind the network, for the fuzz targets.
+#[doc(hidden)]
+pub mod readers_of_untrusted_bytes {
+    pub use crate::auth::{fuzz_challenges, fuzz_docker_config};
+}

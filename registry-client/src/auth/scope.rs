@@ -63,7 +63,7 @@ impl Scope {
         {
             match entry.rsplit_once(':') {
                 Some((resource, actions)) => {
-                    resources.entry(resource).or_default().extend(actions.split(','))
+                    resources.entry(resource).or_default().extend(actions.split(','));
                 }
                 None => {
                     verbatim.insert(entry.to_owned());
@@ -127,7 +127,7 @@ mod tests {
             ["other", "registry:catalog:*", "repository:a:pull", "repository:proxy/a:pull"]
         );
         assert_eq!(Scope::pull("a").asked(Some(&"x ".repeat(5000))), ["x", "repository:a:pull"]);
-        let many: String = (0..100).map(|at| format!("x:{at}:y ")).collect();
+        let many = (0..100).map(|at| format!("x:{at}:y")).collect::<Vec<_>>().join(" ");
         assert_eq!(Scope::pull("a").asked(Some(&many)).len(), ENTRIES + 1);
     }
 
