@@ -90,12 +90,14 @@ impl Subject {
     fn of(verb: &Verb) -> Self {
         let model = match verb {
             Verb::Key(args) => text::path(args.subject()),
+            Verb::Cache(args) => text::path(args.subject()),
             Verb::Sign(args) => args.what(),
             Verb::Verify(args) => text::path(&args.model),
             Verb::Inspect(args) => args.what.to_string_lossy().into_owned(),
             Verb::Push(args) => text::path(&args.model),
             Verb::Pull(args) => args.reference.clone(),
             Verb::Diff(args) => args.a.to_string_lossy().into_owned(),
+            Verb::Trust(args) => args.what(),
         };
         Self { verb: verb.name(), model: text::shell(&model) }
     }
@@ -340,6 +342,24 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
                       system"
                 .to_owned()
         }
+        "E-TRUST-CONFIG" if ["verify", "pull", "trust show", "trust update"].contains(verb) => {
+            "look at who wrote it, or remove it and run `lacre trust update`; until then what is built in counts".to_owned()
+        }
+        "E-TRUST-METADATA" => {
+            "nothing was changed: the repository, or somebody on the way to it, gives out something else than its \
+             owners signed; try another network, and do not trust it on another way"
+                .to_owned()
+        }
+        "E-METADATA-EXPIRED" => {
+            "nothing was changed: look at this machine's clock; else the repository is stale, or somebody holds newer \
+             metadata back"
+                .to_owned()
+        }
+        "E-ROLLBACK" => {
+            "nothing was changed: somebody offers an older state than was seen before; try another network, and ask \
+             who runs the repository"
+                .to_owned()
+        }
         "E-TRUST-CONFIG" => {
             "wanted: a Sigstore client trust configuration, with trustedRoot and signingConfig, whose \
                              services are in office now"
@@ -436,8 +456,19 @@ mod tests {
 
     #[test]
     fn every_code_has_a_remedy_in_every_verb() {
-        for verb in ["key new", "key import", "key show", "sign", "verify", "inspect", "push", "pull", "diff"]
-        {
+        for verb in [
+            "key new",
+            "key import",
+            "key show",
+            "sign",
+            "verify",
+            "inspect",
+            "push",
+            "pull",
+            "diff",
+            "trust update",
+            "trust show",
+        ] {
             let subject = Subject { verb, model: "MODEL".to_owned() };
             for code in exit::TABLE.iter().flat_map(|row| row.codes) {
                 let hint = by_code(code, &subject);

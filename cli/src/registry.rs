@@ -58,13 +58,11 @@ impl RegistryArgs {
         sources: &[Repository],
         session: &Session,
     ) -> Result<Box<dyn Store>, CliError> {
-        match reference {
-            Reference::Layout { dir, .. } => Ok(Box::new(Layout::create(dir)?)),
-            _ => {
-                let remote = self.remote(reference, session)?;
-                Ok(Box::new(sources.iter().cloned().fold(remote, Remote::mount_from)))
-            }
+        if let Reference::Layout { dir, .. } = reference {
+            return Ok(Box::new(Layout::create(dir)?));
         }
+        let remote = self.remote(reference, session)?;
+        Ok(Box::new(sources.iter().cloned().fold(remote, Remote::mount_from)))
     }
 
     fn remote(&self, reference: &Reference, session: &Session) -> Result<Remote, CliError> {

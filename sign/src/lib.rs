@@ -43,7 +43,11 @@ mod kms;
 mod pkcs11;
 mod problem;
 mod seal;
-#[cfg(feature = "timestamp")]
+#[cfg(feature = "http")]
+#[cfg_attr(
+    not(all(feature = "keyless", feature = "kms")),
+    allow(dead_code, reason = "each feature uses its part of one client")
+)]
 mod service;
 mod signer;
 mod ssh_agent;
@@ -63,7 +67,10 @@ pub use key_file::{
 };
 pub use key_uri::KeyUri;
 #[cfg(feature = "keyless")]
-pub use keyless::{Decision, Identity, StatedBy, Token, TrustConfig, seal_keyless};
+pub use keyless::{
+    Decision, Identity, Login, Party, PartyKind, SigstoreTrust, StatedBy, Token, TrustConfig,
+    TrustRepository, seal_keyless,
+};
 #[cfg(feature = "kms")]
 pub use kms::KmsSigner;
 pub use kms::KmsUri;

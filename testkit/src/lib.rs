@@ -11,7 +11,8 @@
 //! | certificates, revocation lists, timestamps | [`pki`] |
 //! | a model that was interfered with | [`tamper`] |
 //! | certificates as `openssl` makes them | [`openssl_pki::Pki`] |
-//! | a whole Sigstore | [`Stack`]; tokens of any kind: [`Issuer`] |
+//! | a whole Sigstore | [`Stack`]; tokens of any kind, and logins: [`Issuer`] |
+//! | a TUF repository | [`TufRepository`] |
 //! | a service that answers badly | [`HttpServer`] |
 //! | a registry, as it should be or as it should not | [`registry::Registry`] |
 //! | a registry of somebody else | [`PeerRegistry`] |
@@ -47,13 +48,15 @@ mod sealed;
 mod server;
 mod stack;
 pub mod tamper;
+mod tuf;
 
 pub use forge::{Forge, edit_bundle, resign, restate, statement_of};
 pub use http::{HttpAnswer, HttpRequest, HttpServer, http_get, http_post};
-pub use issuer::Issuer;
+pub use issuer::{Issuer, LoginFaults, PERSON, browse};
 pub use model::ModelDir;
 pub use noise::noise;
 pub use peer_registry::PeerRegistry;
 pub use safetensors::SafetensorsFile;
 pub use sealed::{Seal, Sealed};
 pub use stack::Stack;
+pub use tuf::{FAR, TufDraft, TufRepository};

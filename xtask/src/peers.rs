@@ -4,7 +4,7 @@
 //! peers/VERSIONS              one line per program or package: name, version, where it is from
 //! peers/tree/usr/bin/         cosign, oras, crane: Debian sid's, unpacked beside the system
 //! peers/servers/bin/          the servers of a local Sigstore, built from Debian sid's sources
-//! peers/registries/           docker-registry (Debian sid's), and a registry that knows referrers, built from sid's sources
+//! peers/registries/           docker-registry of Debian sid, and one with referrers, built from sid's sources
 //! peers/venv/bin/             model_signing, moto_server and python: PyPI's, at the versions of constraints.txt
 //! ```
 

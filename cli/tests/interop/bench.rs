@@ -57,6 +57,7 @@ impl Bench {
         }
         // cosign looks for its settings and caches at home.
         command.env("HOME", self.path("")).env("XDG_CACHE_HOME", self.path("cache"));
+        command.env("XDG_DATA_HOME", self.path("data"));
         let output = command.env("COSIGN_PASSWORD", "").output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Said { exit: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use lacre_testkit::{ModelDir, Stack};
+use lacre_testkit::{ModelDir, Stack, TufDraft, TufRepository};
 
 use crate::bench::{Bench, model_signing};
 
@@ -67,4 +67,26 @@ fn nothing_is_signed_before_the_identity_may_become_public() {
     fs::write(bench.path("token"), "no token").unwrap();
     bench.lacre_refuses(&format!("{} --publish-identity", sign(&stack)), 12, "E-TOKEN");
     assert!(!bench.path("model/model.sig").exists());
+}
+
+#[test]
+fn trust_that_came_from_a_repository_signs_and_verifies() {
+    let Some(stack) = Stack::start() else { return };
+    let bench = bench(&stack);
+    let read = |path| fs::read(path).unwrap();
+    let repository = TufRepository::start(&TufDraft::new(vec![
+        ("trusted_root.json", read(stack.trusted_root())),
+        ("signing_config.v0.2.json", read(stack.signing_config())),
+    ]));
+    fs::write(bench.path("root.json"), repository.root()).unwrap();
+    bench.lacre(&format!("trust update --mirror {} --root root.json --to trust.json", repository.url()));
+    let who = "sign model --name org/mini-lm --keyless --identity-token-file token --publish-identity";
+    bench.lacre(&format!("{who} --trust-config trust.json"));
+    let asked = repository.seen().len();
+    let verify = format!("verify model --issuer {} --identity {WHO}", stack.issuer().url());
+    let verified = bench.lacre(&format!("{verify} --trusted-root trust.json"));
+    assert_eq!(verified["sigstore"]["repository"], repository.url());
+    // Another Sigstore's keys: those that are built in.
+    bench.lacre_refuses(&verify, 3, "E-TIMESTAMP");
+    assert_eq!(repository.seen().len(), asked);
 }

@@ -196,9 +196,11 @@ fn malformed(text: &str, position: usize, expected: &'static str) -> RegistryErr
 mod tests {
     use super::*;
 
-    fn at(error: RegistryError) -> usize {
-        let RegistryError::Reference { position, .. } = error else { panic!("{error:?}") };
-        position
+    fn at<T: fmt::Debug>(outcome: Result<T, RegistryError>) -> usize {
+        match outcome {
+            Err(RegistryError::Reference { position, .. }) => position,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -218,12 +220,12 @@ mod tests {
             ("a:", 2),
         ];
         for (text, position) in wrong {
-            assert_eq!(at(RegistryName::parse(text).unwrap_err()), position, "{text}");
+            assert_eq!(at(RegistryName::parse(text)), position, "{text}");
         }
         for (text, position) in
             [("[::1", 4), ("[::g]", 1), ("[::1]x", 5), ("a:+1", 2), ("u@h", 1), ("ä.io", 0)]
         {
-            assert_eq!(at(RegistryName::parse(text).unwrap_err()), position, "{text}");
+            assert_eq!(at(RegistryName::parse(text)), position, "{text}");
         }
     }
 
@@ -263,7 +265,7 @@ mod tests {
             (long.as_str(), 255),
         ];
         for (text, position) in wrong {
-            assert_eq!(at(Repository::parse(text).unwrap_err()), position, "{text}");
+            assert_eq!(at(Repository::parse(text)), position, "{text}");
         }
     }
 }

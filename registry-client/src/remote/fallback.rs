@@ -75,7 +75,7 @@ pub(super) fn add(
     let mut wait = FIRST_WAIT;
     for round in 0..ROUNDS {
         let index = fetch_index(remote, subject)?;
-        let (listed, etag) = index.map(|index| (index.listed, index.etag)).unwrap_or((Vec::new(), None));
+        let (listed, etag) = index.map_or((Vec::new(), None), |index| (index.listed, index.etag));
         let is_new = etag.is_none() && listed.is_empty();
         let mut missing = tagged(remote, subject, &listed)?;
         if !holds(&listed, &referrer.digest) && missing.iter().all(|one| one.digest != referrer.digest) {

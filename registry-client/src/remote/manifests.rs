@@ -279,7 +279,7 @@ pub(super) fn write(
     }
     let answer = remote.transport.send(&request)?;
     match answer.status() {
-        200 | 201 | 202 => {}
+        200..=202 => {}
         412 => return Ok(Written::Overtaken),
         _ => return Err(answer.refusal()),
     }

@@ -21,7 +21,7 @@ use super::session::{Mounted, Session};
 use crate::RegistryError;
 use crate::descriptor::Descriptor;
 use crate::store::{BlobContent, Presence, Put};
-use crate::transport::{Answer, Attempts, Transport, pause};
+use crate::transport::{Answer, Attempts, pause};
 
 /// Uploads of fewer bytes are not noted: to begin anew is as quick.
 const NOTED: u64 = 8 * 1024 * 1024;
@@ -271,11 +271,11 @@ impl Upload<'_> {
                 session.abandon(self.remote);
                 return Ok(Then::Anew);
             }
-            _ => {
-                if let Some(asked) = Transport::asks_for_patience(&answer) {
-                    return Ok(Then::Ask(session, answer.refusal(), asked));
-                }
+            _ if answer.is_passing() => {
+                let asked = answer.asks_to_wait();
+                return Ok(Then::Ask(session, answer.refusal(), asked));
             }
+            _ => {}
         }
         let error = answer.refusal();
         Err(self.stopped(session, error))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Buf as _, Bytes};
 use lacre_json::Limits;
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::fault::RemoteFault;
+use super::retry;
 use super::wait::{runtime, wait};
 use crate::RegistryError;
 
@@ -57,13 +58,27 @@ impl Told {
 
 impl fmt::Debug for Answer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Answer").field("told", &self.told).field("status", &self.status).finish()
+        formatter
+            .debug_struct("Answer")
+            .field("told", &self.told)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
     }
 }
 
 impl Answer {
     pub(crate) fn status(&self) -> u16 {
         self.status.as_u16()
+    }
+
+    /// Whether the same request may be answered better a little later.
+    pub(crate) fn is_passing(&self) -> bool {
+        retry::is_passing(self.status)
+    }
+
+    /// How long it asks to wait until then.
+    pub(crate) fn asks_to_wait(&self) -> Option<Duration> {
+        retry::asked(&self.headers, SystemTime::now())
     }
 
     /// A header, if it is there once and is text.

@@ -21,7 +21,7 @@ mod wait;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use lacre_hash::{NoProgress, Progress};
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -160,8 +160,8 @@ impl Transport {
                 return Err(RegistryError::Interrupted);
             }
             let wait = match self.attempt(request) {
-                Ok(answer) if again == Again::Yes && retry::is_passing(answer.status) => {
-                    match attempts.next(retry::asked(&answer.headers, SystemTime::now())) {
+                Ok(answer) if again == Again::Yes && answer.is_passing() => {
+                    match attempts.next(answer.asks_to_wait()) {
                         Some(wait) => wait,
                         None => return Ok(answer),
                     }
@@ -198,11 +198,6 @@ impl Transport {
             session.challenged(&answer.headers, SystemTime::now(), &fetch)?;
         }
         Ok(answer)
-    }
-
-    /// How long an answer that says "later" asks to wait.
-    pub(crate) fn asks_for_patience(answer: &Answer) -> Option<Option<Duration>> {
-        retry::is_passing(answer.status).then(|| retry::asked(&answer.headers, SystemTime::now()))
     }
 
     /// Sends, and follows where that leads.
@@ -284,7 +279,7 @@ impl Transport {
         };
         let (status, headers) = (response.status(), response.headers().clone());
         let compressed =
-            headers.get_all(CONTENT_ENCODING).iter().any(|coding| coding != "identity" && coding != "");
+            headers.get_all(CONTENT_ENCODING).iter().any(|coding| coding != "identity" && !coding.is_empty());
         if compressed {
             return Err(told.protocol("compressed its answer, which nobody asked for").into());
         }
@@ -305,12 +300,12 @@ impl Transport {
         let mut attempts = Attempts::new(self.options.retry);
         loop {
             let wait = match self.ask_for_token(client, token, &told) {
-                Ok(answer) if !retry::is_passing(answer.status) => {
+                Ok(answer) if !answer.is_passing() => {
                     let status = answer.status();
                     let body = Zeroizing::new(answer.small(TOKEN_ANSWER)?);
                     return Ok(TokenAnswer { status, body });
                 }
-                Ok(answer) => match attempts.next(retry::asked(&answer.headers, SystemTime::now())) {
+                Ok(answer) => match attempts.next(answer.asks_to_wait()) {
                     Some(wait) => wait,
                     None => return Err(answer.refusal()),
                 },

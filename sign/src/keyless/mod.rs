@@ -13,12 +13,15 @@
 //! What is public comes last: nothing reaches the log before every other service has answered well. The certificate
 //! itself is public as soon as Fulcio issues it, so the identity is shown before that.
 
+mod ambient;
 mod authority;
 mod check;
 mod config;
 mod identity;
 mod log;
+mod login;
 mod token;
+mod trust;
 
 use lacre_attest::{
     Bundle, CertificateForm, CertificateMaterial, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyAlgorithm, Limits,
@@ -27,7 +30,9 @@ use lacre_attest::{
 
 pub use config::TrustConfig;
 pub use identity::{Decision, Identity, StatedBy};
+pub use login::Login;
 pub use token::Token;
+pub use trust::{Party, PartyKind, SigstoreTrust, TrustRepository};
 
 use crate::seal::statement;
 use crate::{FileKey, SignError, Signer};
