@@ -50,7 +50,9 @@ mod layout;
 mod modelpack;
 mod reference;
 mod referrers;
+mod remote;
 mod store;
+mod transport;
 
 pub use auth::{AuthProblem, AuthRealm, Credentials};
 pub use descriptor::{Descriptor, EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST};
@@ -60,12 +62,14 @@ pub use modelpack::{
     BuiltArtifact, LayerKind, MODEL_ARTIFACT_TYPE, MODEL_CONFIG_TYPE, ModelArtifact, ModelConfig, ModelLayer,
     build,
 };
-pub use reference::{Reference, Tag, Target};
+pub use reference::{Reference, RegistryName, Repository, Tag, Target};
 pub use referrers::{
     BUNDLE_ARTIFACT_TYPE, BuiltReferrer, EMPTY_CONFIG_BYTES, SignatureReferrer, attach_signature,
     build_signature_referrer,
 };
+pub use remote::Remote;
 pub use store::{BlobContent, BlobReader, Content, Presence, Put, Store};
+pub use transport::{RegistryOptions, RemoteFault, Retry};
 
 /// Readers that stand behind the network, for the fuzz targets.
 #[doc(hidden)]

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use lacre_hash::{Progress, Sha256Digest};
 
@@ -10,7 +11,7 @@ use crate::descriptor::Descriptor;
 use crate::reference::{Tag, Target};
 use crate::{MAX_MANIFEST, RegistryError};
 
-/// A place where artifacts are kept: an image layout on disk, later a registry.
+/// A place where artifacts are kept: an image layout on disk, or a repository of a registry.
 ///
 /// Small documents (manifests, configurations, bundles) come proven: of the descriptor's size and digest, or not at
 /// all. Large blobs come as a [`BlobReader`] that never gives a byte more than the descriptor's size, and the caller
@@ -43,6 +44,27 @@ pub trait Store: Send + Sync {
     /// `E-BLOB-MISSING`; `E-BLOB-DIGEST` when it is of another size.
     fn blob(&self, descriptor: &Descriptor) -> Result<BlobReader, RegistryError>;
 
+    /// Opens the bytes `range` of a blob, cut to its size. **They are not proven.**
+    ///
+    /// # Errors
+    /// As [`Store::blob`].
+    fn blob_range(&self, descriptor: &Descriptor, range: Range<u64>) -> Result<BlobReader, RegistryError> {
+        let (start, end) = (range.start.min(descriptor.size), range.end.min(descriptor.size));
+        let length = end.saturating_sub(start);
+        let unreadable = |source| RegistryError::Content { digest: descriptor.digest, source };
+        let stream: Box<dyn Read + Send> = match self.blob(descriptor)?.into_file() {
+            Ok(mut file) => {
+                file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
+                Box::new(file)
+            }
+            Err(mut stream) => {
+                io::copy(&mut (&mut stream).take(start), &mut io::sink()).map_err(unreadable)?;
+                Box::new(stream)
+            }
+        };
+        Ok(BlobReader::from_stream(stream, length))
+    }
+
     /// The bytes of a blob of at most `limit` bytes, of the descriptor's size and digest.
     ///
     /// # Errors
@@ -58,7 +80,9 @@ pub trait Store: Send + Sync {
         match outcome {
             // Too short: the proof says so, with both sizes.
             Err(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
-                Err(RegistryError::Content { digest: descriptor.digest, source })
+                let digest = descriptor.digest;
+                // A store's own reasons come through the stream as they are.
+                Err(source.downcast().unwrap_or_else(|source| RegistryError::Content { digest, source }))
             }
             _ => descriptor.prove(&bytes).map(|()| bytes),
         }
