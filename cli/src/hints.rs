@@ -124,6 +124,21 @@ fn content(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
         }
         "E-FILE-MISSING" | "E-FILE-CHANGED" | "E-FILE-SIZE" => fetch_again,
         "E-FILE-RENAMED" => "give the file its signed name back, or fetch the model again".to_owned(),
+        "E-FILE-MODE" if *verb == "pull" => {
+            "the disk does not keep modes as they are signed: pull to another one, or without --strict".to_owned()
+        }
+        "E-FILE-MODE" => {
+            "give the files the modes that are signed (chmod u+x, u-x, u-s, g-s, -t), or pull the model again".to_owned()
+        }
+        "E-FOLDER-MISSING" => "make the folder, or pull the model again".to_owned(),
+        "E-FOLDER-EXTRA" => "remove the folder: nothing says that it belongs to the model".to_owned(),
+        "E-EXCLUDED" => {
+            "remove what is not covered; or sign it, too: lacre sign --no-default-ignores, without --ignore".to_owned()
+        }
+        "E-MODES-NOT-SIGNED" => {
+            "the signature was made by another tool, or with --digests-from: --strict wants one of lacre sign, over the files"
+                .to_owned()
+        }
         "E-FILE-TYPE" => {
             "a signed file must be a regular file; for a Hugging Face cache snapshot give --links hf-cache"
                 .to_owned()
@@ -269,6 +284,9 @@ fn login(code: &str) -> Option<String> {
         "E-CREDENTIAL-HELPER" => {
             "run it by hand: echo HOST | docker-credential-NAME get; or take it out of the file that names it"
         }
+        "E-DENIED" => {
+            "ask whoever runs the registry for the right to do this; `docker login HOST` changes who asks"
+        }
         "E-CREDENTIALS" => {
             "correct that file or variable, or log in anew with docker or podman; docs/REGISTRIES.md has the order of places"
         }
@@ -289,6 +307,9 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
              for a Hugging Face cache snapshot give --links hf-cache"
             .to_owned(),
         "E-INPUT-NAME" => "rename it: signed names are UTF-8, relative, and without backslash".to_owned(),
+        "E-INPUT-MODE" => {
+            "no file of a model has a use for these bits, and they are never signed: chmod u-s,g-s,-t FILE".to_owned()
+        }
         "E-INPUT-CHANGED" => {
             format!("something writes to {model} while it is read: wait for it, then try again")
         }
@@ -298,7 +319,14 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
         "E-OUTPUT" => {
             "check that the folder exists, that it may be written to, and that the disk has space".to_owned()
         }
-        "E-REFERENCE" => "a reference is oci:DIR, oci:DIR:TAG or oci:DIR@sha256:DIGEST".to_owned(),
+        "E-REFERENCE" => {
+            "a reference is oci:DIR[:TAG] or HOST[:PORT]/REPOSITORY[:TAG], or either with @sha256:DIGEST".to_owned()
+        }
+        "E-NETWORK" if ["push", "pull", "inspect", "diff"].contains(verb) => {
+            "is the registry up, and its name right? one without TLS needs --plain-http HOST, one with its own authority \
+             --registry-ca FILE"
+                .to_owned()
+        }
         "E-NETWORK" => {
             "nothing was written; is the service up, and the address right? then run it again".to_owned()
         }
@@ -317,7 +345,17 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
                              services are in office now"
                 .to_owned()
         }
-        "E-REFERENCE-NOT-FOUND" => "check the folder and the tag of the reference".to_owned(),
+        "E-REFERENCE-NOT-FOUND" => "check the folder or repository, and the tag, of the reference".to_owned(),
+        "E-REDIRECT" => {
+            "the registry is set up wrongly, or not the one that you mean; where it speaks plain HTTP behind a proxy, \
+             tell the proxy to say so"
+                .to_owned()
+        }
+        "E-REGISTRY" => {
+            "the registry refused or is out of order: its own words are above; what is stored there is not moved again"
+                .to_owned()
+        }
+        "E-TLS-FILE" => "wanted: certificates, and a private key, in PEM (`-----BEGIN CERTIFICATE-----`)".to_owned(),
         "E-SIGNER" => {
             "nothing was written: try the signer by itself, and see docs/SIGNERS.md for what is expected of it"
                 .to_owned()
@@ -338,6 +376,12 @@ fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
         "E-KEY" => "wanted: a public key of ecdsa-p256, ecdsa-p384, ecdsa-p521 or ed25519, in PEM \
              (`-----BEGIN PUBLIC KEY-----`) or as ssh-keygen writes it (`ssh-ed25519 AAAA…`)"
             .to_owned(),
+        "E-LEGACY" if ["verify", "pull"].contains(verb) => {
+            "have the model signed anew; --allow-legacy-danger accepts it as it is: it names no model, so any other of \
+             this signer passes for it"
+                .to_owned()
+        }
+        "E-LEGACY" => "have the model signed anew, in a form of today".to_owned(),
         "E-NAME-COLLISION" | "E-DUPLICATE-NAME" if *verb == "sign" => {
             "rename one of them: on another file system both names are one file".to_owned()
         }

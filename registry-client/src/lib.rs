@@ -43,6 +43,7 @@
 //! ```
 
 mod auth;
+mod chunks;
 mod descriptor;
 mod error;
 mod image;
@@ -55,6 +56,7 @@ mod store;
 mod transport;
 
 pub use auth::{AuthProblem, AuthRealm, Credentials};
+pub use chunks::{CHUNKS_ARTIFACT_TYPE, ChunksReferrer, attach_chunks};
 pub use descriptor::{Descriptor, EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST};
 pub use error::{ArtifactFault, CODES, RegistryError};
 pub use layout::{Layout, MAX_CANDIDATE_BYTES, MAX_CANDIDATES};

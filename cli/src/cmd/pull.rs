@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lacre_deliver::Overwrite;
+use lacre_deliver::{Moved, Overwrite};
 use lacre_manifest::escape;
 use lacre_registry_client::{Descriptor, Reference};
 use lacre_verify::Report;
@@ -14,8 +14,9 @@ use super::verify::{report_json, report_lines};
 use crate::error::CliError;
 use crate::keys::KeyRing;
 use crate::printer::{Done, Line};
+use crate::registry::RegistryArgs;
 use crate::session::Session;
-use crate::{place, text, user_cache};
+use crate::{text, user_cache};
 
 /// Pull a model: the signature is proven first, then every byte
 ///
@@ -25,36 +26,62 @@ use crate::{place, text, user_cache};
 #[command(after_help = "\
 Examples:
   lacre pull oci:store:v1 DIR --key release.pub
+  lacre pull registry.example.com/org/mini-lm:v1 DIR --key release.pub
   lacre pull oci:store:v1 DIR --key release.pub --expect-name org/mini-lm
   lacre pull oci:store@sha256:… DIR --key release.pub --force --json")]
 pub(crate) struct PullArgs {
-    /// Where from: oci:DIR, oci:DIR:TAG or oci:DIR@sha256:DIGEST
+    /// Where from: oci:DIR[:TAG] or HOST/REPO:TAG, or either with @sha256:DIGEST
     #[arg(value_name = "REF")]
     pub(crate) reference: String,
     /// Folder to make; an existing one is replaced only with --force
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+    /// Folder of an older version: what is the same is taken from there, and proven like the rest; repeatable
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    reuse: Vec<PathBuf>,
     #[command(flatten)]
     demands: Demands,
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> {
     let (requirements, ring) = args.demands.read(session)?;
     let reference = Reference::parse(&args.reference)?;
-    let (store, target) = place::open_store(&reference)?;
+    let store = args.registry.open(&reference, session)?;
     let overwrite = if session.globals.force { Overwrite::Replace } else { Overwrite::Refuse };
     lacre_deliver::may_write(&args.folder, overwrite)?;
-    let offer = lacre_deliver::examine(store.as_ref(), target, &requirements, &session.limits())?;
+    let mut offer =
+        lacre_deliver::examine(store.as_ref(), reference.target(), &requirements, &session.limits())?;
     if session.globals.dry_run {
         let report = offer.claim().report();
         return Ok(told(args, "would pull", report, offer.manifest(), &ring, session));
+    }
+    if overwrite == Overwrite::Replace {
+        offer = offer.reuse(args.folder.clone());
+    }
+    for older in &args.reuse {
+        offer = offer.reuse(older.clone());
+    }
+    if let Some(lists) = user_cache::chunk_lists() {
+        offer = offer.chunk_lists(lists);
     }
     let pulled = {
         let meter = session.meter("pulling");
         offer.pull(&args.folder, overwrite, &meter)?
     };
     user_cache::keep_chunk_lists(pulled.model.chunk_lists());
-    Ok(told(args, "pulled", pulled.model.report(), &pulled.manifest, &ring, session))
+    let mut done = told(args, "pulled", pulled.model.report(), &pulled.manifest, &ring, session);
+    let Moved { fetched, resumed, reused } = pulled.moved;
+    done.result["moved"] = json!({ "fetched": fetched, "resumed": resumed, "reused": reused });
+    if resumed + reused > 0 {
+        let from =
+            [(fetched, "fetched"), (resumed, "from an earlier attempt"), (reused, "from older versions")];
+        let from = from.iter().filter(|(bytes, _)| *bytes > 0);
+        let from: Vec<_> = from.map(|(bytes, from)| format!("{} {from}", text::size(*bytes))).collect();
+        done.lines.push(Line::row("moved", from.join(", ")));
+    }
+    Ok(done)
 }
 
 fn told(

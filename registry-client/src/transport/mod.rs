@@ -19,13 +19,14 @@ mod options;
 mod retry;
 mod wait;
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use lacre_hash::{NoProgress, Progress};
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, StatusCode, Url};
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
+use zeroize::Zeroizing;
 
 use self::answer::Told;
 pub(crate) use self::answer::{Answer, Stream};
@@ -37,11 +38,13 @@ pub use self::options::RegistryOptions;
 pub use self::retry::Retry;
 pub(crate) use self::retry::{Attempts, pause, shortened};
 use crate::RegistryError;
-use crate::auth::{Origin, Scope};
+use crate::auth::{Authority, Origin, Scope, TokenAnswer, TokenRequest};
 use crate::reference::RegistryName;
 
 /// Redirects that are followed for one request.
 const REDIRECTS: usize = 5;
+/// Most bytes of a token service's answer.
+const TOKEN_ANSWER: u64 = 1024 * 1024;
 
 /// One registry.
 pub(crate) struct Transport {
@@ -58,6 +61,7 @@ struct Home {
     base: Url,
     origin: Origin,
     client: Client,
+    authority: Authority,
 }
 
 /// What is asked.
@@ -151,19 +155,11 @@ impl Transport {
             _ => Again::Yes,
         };
         let mut attempts = Attempts::new(self.options.retry);
-        let mut challenged = false;
         loop {
             if request.progress.cancelled() {
                 return Err(RegistryError::Interrupted);
             }
-            let wait = match self.follow(request) {
-                Ok(answer) if answer.status == StatusCode::UNAUTHORIZED && !challenged => {
-                    challenged = true;
-                    if self.prove_identity(&answer, request.scope)? {
-                        continue;
-                    }
-                    return Ok(answer);
-                }
+            let wait = match self.attempt(request) {
                 Ok(answer) if again == Again::Yes && retry::is_passing(answer.status) => {
                     match attempts.next(retry::asked(&answer.headers, SystemTime::now())) {
                         Some(wait) => wait,
@@ -184,27 +180,50 @@ impl Transport {
         }
     }
 
+    /// One attempt, with at most one answer to a challenge.
+    fn attempt(&self, request: &Request<'_>) -> Result<Answer, Failed> {
+        let home = self.home()?;
+        let fetch = |token: &TokenRequest| self.fetch_token(home, token, request.progress);
+        let mut session = home.authority.begin(request.scope);
+        let header = session.header(SystemTime::now(), &fetch)?;
+        let answer = self.follow(home, request, header.as_ref())?;
+        // Whom a redirect led to has nothing to ask.
+        if answer.status != StatusCode::UNAUTHORIZED || !home.origin.may_have_secret(&answer.url) {
+            return Ok(answer);
+        }
+        let header = session.challenged(&answer.headers, SystemTime::now(), &fetch)?;
+        drop(answer);
+        let answer = self.follow(home, request, Some(&header))?;
+        if answer.status == StatusCode::UNAUTHORIZED && home.origin.may_have_secret(&answer.url) {
+            session.challenged(&answer.headers, SystemTime::now(), &fetch)?;
+        }
+        Ok(answer)
+    }
+
     /// How long an answer that says "later" asks to wait.
     pub(crate) fn asks_for_patience(answer: &Answer) -> Option<Option<Duration>> {
         retry::is_passing(answer.status).then(|| retry::asked(&answer.headers, SystemTime::now()))
     }
 
     /// Sends, and follows where that leads.
-    fn follow(&self, request: &Request<'_>) -> Result<Answer, Failed> {
-        let home = self.home().map_err(Failed::Lasting)?;
+    fn follow(
+        &self,
+        home: &Home,
+        request: &Request<'_>,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Answer, Failed> {
         let mut url = match &request.place {
-            Place::Below(path) => home
-                .base
-                .join(path)
-                .map_err(|_| Failed::Lasting(self.told(request, None).protocol("no address")))?,
+            Place::Below(path) => {
+                home.base.join(path).map_err(|_| self.told(request, None).protocol("no address"))?
+            }
             Place::At(url) => url.clone(),
         };
         let told = self.told(request, Some(&url));
         for _ in 0..=REDIRECTS {
             if let Some(why) = client::refused(&self.options, &home.origin, &url) {
-                return Err(Failed::Lasting(redirect(&told, &url, why)));
+                return Err(redirect(&told, &url, why).into());
             }
-            let answer = self.exchange(home, request, &url, &told)?;
+            let answer = self.exchange(home, request, &url, &told, authorization)?;
             if !answer.status.is_redirection() || answer.status == StatusCode::NOT_MODIFIED {
                 return Ok(answer);
             }
@@ -212,63 +231,111 @@ impl Transport {
                 || matches!(request.method, Method::GET | Method::HEAD);
             if !same {
                 let detail = format!("answered with status {} to a {}", answer.status(), request.method);
-                return Err(Failed::Lasting(told.protocol(detail)));
+                return Err(told.protocol(detail).into());
             }
-            url = answer.location().map_err(Failed::Lasting)?;
+            url = answer.location()?;
         }
-        Err(Failed::Lasting(redirect(&told, &url, "that is one redirect too many")))
+        Err(redirect(&told, &url, "that is one redirect too many").into())
     }
 
     /// One request, one answer.
-    fn exchange(&self, home: &Home, request: &Request<'_>, url: &Url, told: &Told) -> Result<Answer, Failed> {
+    fn exchange(
+        &self,
+        home: &Home,
+        request: &Request<'_>,
+        url: &Url,
+        told: &Told,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Answer, Failed> {
         let ours = home.origin.may_have_secret(url);
-        let client = if ours { &home.client } else { self.elsewhere(url).map_err(Failed::Lasting)? };
+        let client = if ours { &home.client } else { self.elsewhere(url)? };
         let mut headers = HeaderMap::new();
         for (name, value) in &request.headers {
             let value = HeaderValue::from_str(value)
-                .map_err(|_| Failed::Lasting(told.protocol("what it said before fits no header")))?;
+                .map_err(|_| told.protocol("what it said before fits no header"))?;
             headers.insert(name.clone(), value);
         }
-        if ours && let Some(value) = self.authorization(request.scope) {
-            headers.insert(AUTHORIZATION, value);
+        if ours && let Some(value) = authorization {
+            headers.insert(AUTHORIZATION, value.clone());
         }
         let outgoing = client.request(request.method.clone(), url.clone()).headers(headers);
-        let sent = exchange::exchange(client, outgoing, request.payload, self.options.patience);
-        let (response, feed) = match sent {
+        let answer = self.answered(client, outgoing, request.payload, url, told)?;
+        self.reached.store(true, Ordering::Relaxed);
+        Ok(answer)
+    }
+
+    fn answered(
+        &self,
+        client: &Client,
+        outgoing: RequestBuilder,
+        payload: Payload<'_>,
+        url: &Url,
+        told: &Told,
+    ) -> Result<Answer, Failed> {
+        let patience = self.options.patience;
+        let (response, feed) = match exchange::exchange(client, outgoing, payload, patience) {
             Ok(answered) => answered,
-            Err(Lost::Ours(error)) => return Err(Failed::Lasting(error)),
+            Err(Lost::Ours(error)) => return Err(error.into()),
             Err(lost) => {
                 let lasting = matches!(&lost, Lost::Broken { lasting: true, .. });
-                let error = told.fault(|request| lost.into_fault(request, self.options.patience));
+                let error = told.fault(|request| lost.into_fault(request, patience));
                 return Err(if lasting { Failed::Lasting(error) } else { Failed::Passing(error) });
             }
         };
-        self.reached.store(true, Ordering::Relaxed);
-        let answer = Answer {
-            status: response.status(),
-            headers: response.headers().clone(),
-            url: url.clone(),
-            told: told.clone(),
-            response,
-            patience: self.options.patience,
-            feed,
-        };
-        match answer.header(CONTENT_ENCODING.as_str()) {
-            None | Some("identity" | "") if answer.headers.get_all(CONTENT_ENCODING).iter().count() < 2 => {
-                Ok(answer)
-            }
-            _ => Err(Failed::Lasting(told.protocol("compressed its answer, which nobody asked for"))),
+        let (status, headers) = (response.status(), response.headers().clone());
+        let compressed =
+            headers.get_all(CONTENT_ENCODING).iter().any(|coding| coding != "identity" && coding != "");
+        if compressed {
+            return Err(told.protocol("compressed its answer, which nobody asked for").into());
+        }
+        Ok(Answer { status, headers, url: url.clone(), told: told.clone(), response, patience, feed })
+    }
+
+    /// Asks a token service. It is asked again like the registry, and nobody is followed from there.
+    fn fetch_token(
+        &self,
+        home: &Home,
+        token: &TokenRequest,
+        progress: &dyn Progress,
+    ) -> Result<TokenAnswer, RegistryError> {
+        let ours = home.origin.may_have_secret(&token.url);
+        let client = if ours { &home.client } else { self.elsewhere(&token.url)? };
+        let request = format!("token from {}", client::shown(&token.url));
+        let told = Told { registry: self.name.to_string(), request };
+        let mut attempts = Attempts::new(self.options.retry);
+        loop {
+            let wait = match self.ask_for_token(client, token, &told) {
+                Ok(answer) if !retry::is_passing(answer.status) => {
+                    let status = answer.status();
+                    let body = Zeroizing::new(answer.small(TOKEN_ANSWER)?);
+                    return Ok(TokenAnswer { status, body });
+                }
+                Ok(answer) => match attempts.next(retry::asked(&answer.headers, SystemTime::now())) {
+                    Some(wait) => wait,
+                    None => return Err(answer.refusal()),
+                },
+                Err(Failed::Passing(error)) => match attempts.next(None) {
+                    Some(wait) => wait,
+                    None => return Err(error),
+                },
+                Err(Failed::Lasting(error)) => return Err(error),
+            };
+            pause(wait, progress)?;
         }
     }
 
-    fn authorization(&self, _scope: &Scope) -> Option<HeaderValue> {
-        None
-    }
-
-    /// Finds out what the registry wants to see; whether there is something new to show.
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "the place where authentication goes")]
-    fn prove_identity(&self, _answer: &Answer, _scope: &Scope) -> Result<bool, RegistryError> {
-        Ok(false)
+    fn ask_for_token(&self, client: &Client, token: &TokenRequest, told: &Told) -> Result<Answer, Failed> {
+        let mut outgoing = match &token.form {
+            Some(_) => {
+                client.post(token.url.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            }
+            None => client.get(token.url.clone()),
+        };
+        if let Some(value) = &token.authorization {
+            outgoing = outgoing.header(AUTHORIZATION, value.clone());
+        }
+        let form = token.form.as_ref().map_or(Payload::Empty, |form| Payload::Bytes(form.as_bytes()));
+        self.answered(client, outgoing, form, &token.url, told)
     }
 
     fn elsewhere(&self, url: &Url) -> Result<&Client, RegistryError> {
@@ -300,7 +367,9 @@ impl Transport {
         let home = |(origin, base): (Origin, Url)| {
             let client =
                 client::client(&self.options, Whom::Registry, &base).map_err(|fault| self.fault(fault))?;
-            Ok(Home { base, origin, client })
+            let (credentials, realms) = (Arc::clone(&self.options.credentials), self.options.realms.clone());
+            let authority = Authority::new(&self.name.to_string(), origin.clone(), credentials, realms);
+            Ok(Home { base, origin, client, authority })
         };
         let plain = home(at("http")?)?;
         if self.options.is_plain(self.name.host(), self.name.port()) {
@@ -347,4 +416,10 @@ enum Failed {
     /// Another attempt may go better.
     Passing(RegistryError),
     Lasting(RegistryError),
+}
+
+impl From<RegistryError> for Failed {
+    fn from(error: RegistryError) -> Self {
+        Self::Lasting(error)
+    }
 }

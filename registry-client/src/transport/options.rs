@@ -3,20 +3,24 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::retry::Retry;
+use crate::auth::{AuthRealm, Credentials};
 use crate::reference::RegistryName;
 
 /// How registries are spoken to.
 ///
-/// By default: TLS with the machine's own authorities, proxies from the environment, 60 seconds of patience, and no
-/// journal of uploads.
+/// By default: TLS with the machine's own authorities, no credentials, proxies from the environment, 60 seconds of
+/// patience, and no journal of uploads.
 #[derive(Clone)]
 pub struct RegistryOptions {
     pub(crate) plain_http: BTreeSet<RegistryName>,
     pub(crate) authorities: Option<Vec<u8>>,
     pub(crate) identity: Option<Vec<u8>>,
+    pub(crate) credentials: Arc<Credentials>,
+    pub(crate) realms: Vec<AuthRealm>,
     pub(crate) patience: Duration,
     pub(crate) retry: Retry,
     pub(crate) journal: Option<PathBuf>,
@@ -30,6 +34,8 @@ impl Default for RegistryOptions {
             plain_http: BTreeSet::new(),
             authorities: None,
             identity: None,
+            credentials: Arc::new(Credentials::none()),
+            realms: Vec::new(),
             patience: Duration::from_mins(1),
             retry: Retry::default(),
             journal: None,
@@ -61,6 +67,18 @@ impl RegistryOptions {
     /// Shows this certificate to the registry, and to nobody that it leads to: certificates and private key in PEM.
     pub fn identity(mut self, pem: Vec<u8>) -> Self {
         self.identity = Some(pem);
+        self
+    }
+
+    /// Shows these credentials to registries that demand some.
+    pub fn credentials(mut self, credentials: Arc<Credentials>) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
+    /// Trusts this token service with credentials, whichever registry names it.
+    pub fn auth_realm(mut self, realm: AuthRealm) -> Self {
+        self.realms.push(realm);
         self
     }
 

@@ -6,6 +6,7 @@ mod chained;
 mod key;
 #[cfg(feature = "sigstore")]
 mod keyless;
+mod legacy;
 #[cfg(feature = "sigstore")]
 pub(crate) mod sigstore;
 #[cfg(feature = "x509")]
@@ -19,6 +20,8 @@ use std::time::SystemTime;
 use lacre_attest::CertificateForm;
 use lacre_attest::{Bundle, CertificateMaterial, KeyAlgorithm, Limits, Material, PublicKey};
 use serde::{Serialize, Serializer};
+
+pub(crate) use legacy::Legacy;
 
 use crate::report::{Report, Step};
 use crate::{Failure, Trust, VerifyError};
@@ -112,11 +115,12 @@ pub(crate) fn verify(
     trust: &Trust,
     limits: &Limits,
     now: SystemTime,
+    legacy: Legacy,
     report: Report,
 ) -> Result<(Signer, Report), Box<Failure>> {
     match bundle.material() {
-        Material::PublicKey(hint) => key::verify(bundle, hint, trust, now, report),
-        Material::Certificates(held) => certified(bundle, held, trust, limits, now, report),
+        Material::PublicKey(hint) => key::verify(bundle, hint, trust, now, legacy, report),
+        Material::Certificates(held) => certified(bundle, held, trust, limits, (now, legacy), report),
         _ => Err(report.fail(Step::Signer, VerifyError::Unsupported { what: "unknown material" })),
     }
 }
@@ -127,7 +131,7 @@ fn certified(
     held: &CertificateMaterial,
     trust: &Trust,
     limits: &Limits,
-    now: SystemTime,
+    (now, legacy): (SystemTime, Legacy),
     report: Report,
 ) -> Result<(Signer, Report), Box<Failure>> {
     #[cfg(feature = "sigstore")]
@@ -136,8 +140,8 @@ fn certified(
     }
     #[cfg(feature = "x509")]
     if !trust.authorities().is_empty() {
-        return chained::verify(bundle, held, trust, now, report);
+        return chained::verify(bundle, held, trust, (now, legacy), report);
     }
-    let _ = (bundle, held, trust, limits, now);
+    let _ = (bundle, held, trust, limits, now, legacy);
     Err(report.fail(Step::Signer, VerifyError::NoAuthority))
 }
