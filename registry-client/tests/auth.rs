@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test must fail")]
 
-use std::ffi::OsString;
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -26,7 +25,7 @@ const CHUNK: u64 = 64 * 1024;
 
 /// A user who is logged in at one registry.
 struct User {
-    home: tempfile::TempDir,
+    home: Arc<tempfile::TempDir>,
 }
 
 impl User {
@@ -34,7 +33,7 @@ impl User {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("config.json"), config).unwrap();
         fs::set_permissions(home.path().join("config.json"), fs::Permissions::from_mode(0o600)).unwrap();
-        Self { home }
+        Self { home: Arc::new(home) }
     }
 
     fn entry(host: &str, entry: &str) -> Self {
@@ -54,10 +53,10 @@ impl User {
     }
 
     fn credentials(&self) -> Arc<Credentials> {
-        let home = self.home.path().as_os_str().to_owned();
+        // The folder stays for as long as somebody may look into it.
+        let home = Arc::clone(&self.home);
         Arc::new(Credentials::within(move |name| match name {
-            "DOCKER_CONFIG" | "HOME" | "XDG_RUNTIME_DIR" => Some(home.clone()),
-            "PATH" => std::env::join_paths(["/usr/bin".into(), OsString::from(&home)]).ok(),
+            "DOCKER_CONFIG" | "HOME" | "PATH" | "XDG_RUNTIME_DIR" => Some(home.path().into()),
             _ => None,
         }))
     }
@@ -128,9 +127,14 @@ fn refusals(registry: &Registry) -> usize {
     registry.seen().iter().filter(|seen| seen.status == Some(401)).count()
 }
 
+/// More than three chunks.
+fn weights() -> Vec<u8> {
+    noise(1, 3 * usize::try_from(CHUNK).unwrap() + 5)
+}
+
 /// A whole round: a blob, a manifest with a tag, and both back.
 fn round(store: &Remote) {
-    let weights = noise(1, 3 * usize::try_from(CHUNK).unwrap() + 5);
+    let weights = weights();
     assert_eq!(send(store, &weights).unwrap(), Put::Written);
     send(store, b"{}").unwrap();
     let layer = described(&weights);
@@ -188,10 +192,7 @@ fn tokens_are_fetched_for_what_is_needed_and_the_password_goes_to_their_service_
     registry.settle();
     let asked: Vec<_> = registry.seen_at("GET", "/token").into_iter().map(|seen| seen.target).collect();
     assert_eq!(asked.len(), 2, "{asked:?}");
-    assert!(
-        asked[0].contains("repository%3Aorg%2Fm%3Apull&")
-            || asked[0].ends_with("repository%3Aorg%2Fm%3Apull")
-    );
+    assert!(asked[0].ends_with("scope=repository%3Aorg%2Fm%3Apull"), "{asked:?}");
     assert!(asked[1].ends_with("repository%3Aorg%2Fm%3Apull%2Cpush"));
     assert!(leaks(&registry).is_empty());
 }
@@ -267,14 +268,12 @@ fn ghsa_xf85_363p_868w_realm_of_another_host_gets_no_secret() {
         assert_eq!(code(send(&user.at(&registry.host()), b"x")), "E-AUTH-REALM");
         assert!(elsewhere.seen().is_empty());
         // Unless the user says that it is the right one.
-        let options = user.options().trust_realm(AuthRealm::parse(&elsewhere.host()).unwrap());
+        let options = user.options().auth_realm(AuthRealm::parse(&elsewhere.host()).unwrap());
         round(&remote(&registry.host(), &options));
         assert!(!elsewhere.seen().is_empty());
         elsewhere.forget();
-        let [digest] = [&b"x"[..]].map(|bytes| format!("sha256:{}", described(bytes).digest));
-        registry.remove_blob("org/m", &digest);
-        let weights = described(&noise(1, 3 * usize::try_from(CHUNK).unwrap() + 5)).digest;
-        registry.remove_blob("org/m", &format!("sha256:{weights}"));
+        // For the next one there is nothing yet.
+        registry.remove_blob("org/m", &format!("sha256:{}", described(&weights()).digest));
     }
     assert!(leaks(&registry).is_empty());
 }
@@ -284,11 +283,9 @@ fn a_registry_that_never_takes_its_own_tokens_is_not_asked_for_ever() {
     let registry = bearer(|bearer| bearer.audience = Audience::Another);
     let store = User::password(&registry.host()).at(&registry.host());
     assert_eq!(code(send(&store, b"x")), "E-AUTH");
-    assert_eq!(
-        (refusals(&registry), registry.seen_at("GET", "/token").len()),
-        (2 + 1, 1),
-        "the first is no HEAD"
-    );
+    registry.settle();
+    // The look whether it speaks HTTP, the request, and the request with a token.
+    assert_eq!((refusals(&registry), registry.seen_at("GET", "/token").len()), (3, 1));
 }
 
 #[test]
@@ -344,7 +341,7 @@ fn a_token_service_can_fail_in_every_way() {
         (Fault::status(404), "E-SERVICE"),
         (Fault::html(200), "E-SERVICE"),
         (moved, "E-SERVICE"),
-        (Fault::status(503), "E-SERVICE"),
+        (Fault::status(503), "E-REGISTRY"),
         (Fault::Body(Lie::Endless), "E-LIMIT"),
         (Fault::Body(Lie::Gzip(1 << 20)), "E-REGISTRY"),
         (Fault::Body(Lie::Other(b"{\"token\":\"a b\"}".to_vec())), "E-SERVICE"),
@@ -407,7 +404,7 @@ fn a_credential_helper_is_asked_for_the_registry() {
     let program = user.home.path().join("docker-credential-stand-in");
     let script = format!(
         r#"#!/bin/sh
-server=$(cat); [ "$server" = "{}" ] || exit 1
+server=$(/bin/cat); [ "$server" = "{}" ] || exit 1
 echo "{{\"ServerURL\":\"$server\",\"Username\":\"me\",\"Secret\":\"{SECRET}\"}}""#,
         registry.host()
     );

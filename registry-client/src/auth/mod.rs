@@ -27,7 +27,7 @@ mod token;
 pub(crate) use authority::Authority;
 pub(crate) use origin::Origin;
 pub(crate) use scope::Scope;
-pub(crate) use token::{ANSWER_LIMIT, TokenAnswer, TokenRequest};
+pub(crate) use token::{TokenAnswer, TokenRequest};
 
 pub use challenge::fuzz_challenges;
 pub use credentials::{Credentials, fuzz_docker_config};
