@@ -19,6 +19,7 @@ mod key_import;
 mod key_show;
 mod output;
 mod programs;
+mod registries;
 mod remote;
 mod reuse;
 mod several;

@@ -34,7 +34,7 @@ pub(super) fn each(
     mut take: impl FnMut(&[u8]) -> Result<Next, RegistryError>,
 ) -> Result<(), RegistryError> {
     let mut answer = answer;
-    for _ in 0..MOST {
+    for read in 1.. {
         if answer.status() != 200 {
             return Err(answer.refusal());
         }
@@ -43,6 +43,9 @@ pub(super) fn each(
             return Ok(());
         }
         let Some(url) = next else { return Ok(()) };
+        if read >= MOST {
+            break;
+        }
         answer = remote.transport.send(&Request::new(Method::GET, Place::At(url), &remote.pull))?;
     }
     Err(RegistryError::TooMany { what, limit: MOST as u64 })

@@ -55,14 +55,20 @@ pub(super) fn put(
     if remote.was_seen(&descriptor.digest) || blobs::presence(remote, descriptor)? == Presence::Present {
         return existed(remote);
     }
-    let mut begun = None;
+    let mut begun: Option<Session> = None;
     for source in &remote.sources {
-        match Session::mount(remote, descriptor, source)? {
+        let mounted = Session::mount(remote, descriptor, source)?;
+        // An upload that was begun instead is used, if it comes to that.
+        let replaced = match mounted {
+            Mounted::Done | Mounted::Begun(_) => begun.take(),
+            Mounted::No => None,
+        };
+        if let Some(session) = replaced {
+            session.abandon(remote);
+        }
+        match mounted {
             Mounted::Done => return existed(remote),
-            Mounted::Begun(session) => {
-                begun = Some(session);
-                break;
-            }
+            Mounted::Begun(session) => begun = Some(session),
             Mounted::No => {}
         }
     }

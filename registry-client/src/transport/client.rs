@@ -53,6 +53,13 @@ fn builder(options: &RegistryOptions, url: &Url) -> ClientBuilder {
         .default_headers(headers)
         .redirect(Policy::none())
         .referer(false)
+        // Another crate of the same program may have brought these along.
+        .no_gzip()
+        .no_brotli()
+        .no_deflate()
+        .no_zstd()
+        // Several transfers at once want several connections, which HTTP/2 would make one.
+        .http1_only()
         // Attempts are counted by us.
         .retry(reqwest::retry::never())
         .connect_timeout(options.patience.min(CONNECT))
