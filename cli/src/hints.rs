@@ -90,12 +90,14 @@ impl Subject {
     fn of(verb: &Verb) -> Self {
         let model = match verb {
             Verb::Key(args) => text::path(args.subject()),
+            Verb::Cache(args) => text::path(args.subject()),
             Verb::Sign(args) => args.what(),
             Verb::Verify(args) => text::path(&args.model),
             Verb::Inspect(args) => args.what.to_string_lossy().into_owned(),
             Verb::Push(args) => text::path(&args.model),
             Verb::Pull(args) => args.reference.clone(),
             Verb::Diff(args) => args.a.to_string_lossy().into_owned(),
+            Verb::Trust(args) => args.what(),
         };
         Self { verb: verb.name(), model: text::shell(&model) }
     }
@@ -275,8 +277,8 @@ fn login(code: &str) -> Option<String> {
              docs/REGISTRIES.md has the other ways"
         }
         "E-AUTH-REALM" => {
-            "if its token service really stands there, ask the registry's operator, then name that host as one to trust \
-             (docs/REGISTRIES.md)"
+            "ask the registry's operator whether its token service stands there; if so: --auth-realm HOST \
+             (docs/REGISTRIES.md has the rules)"
         }
         "E-CHALLENGE" => {
             "what answers there is no registry, or stands behind a proxy that wants a login of its own: check the address"
@@ -338,6 +340,24 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
         "E-TOKEN" => {
             "get a new token for the audience `sigstore`: in a file, in SIGSTORE_ID_TOKEN, or from the CI \
                       system"
+                .to_owned()
+        }
+        "E-TRUST-CONFIG" if ["verify", "pull", "trust show", "trust update"].contains(verb) => {
+            "look at who wrote it, or remove it and run `lacre trust update`; until then what is built in counts".to_owned()
+        }
+        "E-TRUST-METADATA" => {
+            "nothing was changed: the repository, or somebody on the way to it, gives out something else than its \
+             owners signed; try another network, and do not trust it on another way"
+                .to_owned()
+        }
+        "E-METADATA-EXPIRED" => {
+            "nothing was changed: look at this machine's clock; else the repository is stale, or somebody holds newer \
+             metadata back"
+                .to_owned()
+        }
+        "E-ROLLBACK" => {
+            "nothing was changed: somebody offers an older state than was seen before; try another network, and ask \
+             who runs the repository"
                 .to_owned()
         }
         "E-TRUST-CONFIG" => {
@@ -436,8 +456,19 @@ mod tests {
 
     #[test]
     fn every_code_has_a_remedy_in_every_verb() {
-        for verb in ["key new", "key import", "key show", "sign", "verify", "inspect", "push", "pull", "diff"]
-        {
+        for verb in [
+            "key new",
+            "key import",
+            "key show",
+            "sign",
+            "verify",
+            "inspect",
+            "push",
+            "pull",
+            "diff",
+            "trust update",
+            "trust show",
+        ] {
             let subject = Subject { verb, model: "MODEL".to_owned() };
             for code in exit::TABLE.iter().flat_map(|row| row.codes) {
                 let hint = by_code(code, &subject);

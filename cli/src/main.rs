@@ -18,6 +18,7 @@ mod registry;
 mod save;
 mod session;
 mod signer;
+mod sigstore_trust;
 mod text;
 mod units;
 mod user_cache;

@@ -43,6 +43,18 @@ impl Place {
     }
 }
 
+/// The repository of a reference, without tag and digest: versions that come from there belong together.
+pub(crate) fn repository(reference: &Reference) -> String {
+    match reference {
+        Reference::Layout { dir, .. } => {
+            let dir = dir.canonicalize().unwrap_or_else(|_| dir.clone());
+            format!("oci:{}", dir.display())
+        }
+        Reference::Remote { registry, repository, .. } => format!("{registry}/{repository}"),
+        _ => reference.to_string(),
+    }
+}
+
 /// Where the signature of a model is when nobody says otherwise: `MODEL/model.sig`, or `FILE.sig` for a file.
 pub(crate) fn default_signature(model: &Path) -> PathBuf {
     if model.is_dir() {

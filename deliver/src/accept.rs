@@ -13,7 +13,14 @@ const MOST_BUNDLES: usize = 64;
 pub(crate) struct Accepted {
     pub(crate) claim: Verified<Claim>,
     /// The bundles behind the claim, at least one.
-    pub(crate) bundles: Vec<Vec<u8>>,
+    pub(crate) bundles: Vec<Attached>,
+}
+
+/// A bundle as it was attached.
+pub(crate) struct Attached {
+    /// The manifest of the referrer.
+    pub(crate) referrer: Vec<u8>,
+    pub(crate) bundle: Vec<u8>,
 }
 
 /// Finds signatures over exactly the artifact's files that meet the requirements.
@@ -34,9 +41,9 @@ pub(crate) fn accept(
     let (mut endorsements, mut bundles) = (Vec::new(), Vec::new());
     for referrer in referrers {
         match candidate(store, &referrer, &files, requirements, limits) {
-            Ok(Some(Candidate { endorsement, bundle })) => {
+            Ok(Some(Candidate { endorsement, attached })) => {
                 endorsements.push(Ok(endorsement));
-                bundles.push(bundle);
+                bundles.push(attached);
                 if wanted == 1 {
                     break;
                 }
@@ -59,7 +66,7 @@ pub(crate) fn accept(
 /// A bundle that meets the requirements, as far as one can.
 struct Candidate {
     endorsement: Verified<Endorsement>,
-    bundle: Vec<u8>,
+    attached: Attached,
 }
 
 /// One bundle; nothing when it is said to hold something else than a model signature.
@@ -70,7 +77,8 @@ fn candidate(
     requirements: &Requirements,
     limits: &Limits,
 ) -> Result<Option<Candidate>, DeliverError> {
-    let signature = SignatureReferrer::parse(&store.manifest(referrer)?)?;
+    let referrer = store.manifest(referrer)?;
+    let signature = SignatureReferrer::parse(&referrer)?;
     if signature.predicate_type.is_some_and(|predicate| predicate != MODEL_PREDICATE_TYPE) {
         return Ok(None);
     }
@@ -79,7 +87,7 @@ fn candidate(
         .and_then(|one| one.verify(requirements))
         .map_err(DeliverError::Refused)?;
     one_to_one(files, signed_digests(&endorsement)?)?;
-    Ok(Some(Candidate { endorsement, bundle }))
+    Ok(Some(Candidate { endorsement, attached: Attached { referrer, bundle } }))
 }
 
 /// Layers are known by SHA-256: nothing else can be compared with them before they are fetched.

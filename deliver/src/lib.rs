@@ -17,6 +17,7 @@
 //! there: it proves again what the journal says is written, and fetches the rest.
 
 mod accept;
+mod cache;
 mod error;
 mod journal;
 mod lists;
@@ -25,6 +26,7 @@ mod reuse;
 mod staging;
 mod transfer;
 
+pub use cache::{Cache, CachedVersion, Pruned};
 pub use error::{CODES, DeliverError};
 pub use pull::{Moved, Offer, Pulled, examine};
 pub use staging::{Overwrite, may_write};

@@ -10,11 +10,12 @@ use std::sync::atomic::AtomicU64;
 use lacre_attest::Limits;
 use lacre_hash::{ChunkStore, Progress, Sha256Digest};
 use lacre_manifest::escape_os;
-use lacre_registry_client::{Descriptor, ModelArtifact, RegistryError, Store, Target};
+use lacre_registry_client::{Descriptor, MAX_MANIFEST, ModelArtifact, RegistryError, Store, Target};
 use lacre_verify::{Claim, Incoming, Leftovers, Model, Prove, Receiving, Requirements, Verified};
 
 use crate::DeliverError;
-use crate::accept::{Accepted, accept};
+use crate::accept::{Accepted, Attached, accept};
+use crate::cache::Cache;
 use crate::journal::{Journal, Place};
 use crate::staging::{Found, Overwrite, Staging};
 use crate::transfer::{Stopped, Transfer};
@@ -35,6 +36,8 @@ pub struct Pulled {
     pub model: Verified<Model>,
     /// Where its bytes came from.
     pub moved: Moved,
+    /// Why it could not be kept in the cache, if it was to be and could not.
+    pub not_kept: Option<DeliverError>,
 }
 
 /// Where the bytes of a model came from. Bytes that had to be fetched again count again.
@@ -42,6 +45,8 @@ pub struct Pulled {
 pub struct Moved {
     /// Bytes that were fetched from the store.
     pub fetched: u64,
+    /// Bytes that were in the cache.
+    pub cached: u64,
     /// Bytes that an earlier attempt had written.
     pub resumed: u64,
     /// Bytes that were taken from an older version on this machine.
@@ -52,9 +57,11 @@ pub struct Moved {
 pub struct Offer<'a> {
     store: &'a dyn Store,
     manifest: Descriptor,
+    text: Vec<u8>,
     artifact: ModelArtifact,
     accepted: Accepted,
     prove: Prove,
+    cache: Option<(&'a Cache, String)>,
     older: Vec<PathBuf>,
     lists: Option<ChunkStore>,
     at_once: NonZeroUsize,
@@ -72,18 +79,19 @@ pub fn examine<'a>(
     limits: &Limits,
 ) -> Result<Offer<'a>, DeliverError> {
     let manifest = store.resolve(target)?;
-    let artifact = ModelArtifact::parse(&store.manifest(&manifest)?)?;
+    let text = store.manifest(&manifest)?;
+    let artifact = ModelArtifact::parse(&text)?;
     let accepted = accept(store, &manifest, &artifact, requirements, limits)?;
     // A pin by digest is a pin by SHA-256 alone.
     let prove = match target {
         Target::Digest(_) => Prove::Both,
         Target::Only | Target::Tag(_) => requirements.proof(),
     };
-    let (older, lists, at_once) = (Vec::new(), None, AT_ONCE);
-    Ok(Offer { store, manifest, artifact, accepted, prove, older, lists, at_once })
+    let (cache, older, lists, at_once) = (None, Vec::new(), None, AT_ONCE);
+    Ok(Offer { store, manifest, text, artifact, accepted, prove, cache, older, lists, at_once })
 }
 
-impl Offer<'_> {
+impl<'a> Offer<'a> {
     /// The manifest that the reference led to.
     pub fn manifest(&self) -> &Descriptor {
         &self.manifest
@@ -92,6 +100,15 @@ impl Offer<'_> {
     /// Who claims what about it.
     pub fn claim(&self) -> &Verified<Claim> {
         &self.accepted.claim
+    }
+
+    /// Takes what is in `cache` from there, and keeps this version in it, as one of `repository`. Both digests prove the
+    /// files then.
+    #[must_use]
+    pub fn cache(mut self, cache: &'a Cache, repository: &str) -> Self {
+        self.cache = Some((cache, repository.to_owned()));
+        self.prove = Prove::Both;
+        self
     }
 
     /// Takes from the folder of an older version what is the same in this one. It may hold anything: what is taken is
@@ -137,10 +154,10 @@ impl Offer<'_> {
             Ok((pulled, bundles)) => {
                 let mut bundles = bundles.iter();
                 if let Some(first) = bundles.next() {
-                    staging.write(SIGNATURE, first)?;
+                    staging.write(SIGNATURE, &first.bundle)?;
                 }
                 staging.expose()?;
-                write_others(into, bundles)?;
+                write_others(into, bundles.map(|attached| &attached.bundle))?;
                 Ok(pulled)
             }
             Err(error) => {
@@ -158,8 +175,8 @@ impl Offer<'_> {
         self,
         staging: &mut Staging,
         progress: &dyn Progress,
-    ) -> Result<(Pulled, Vec<Vec<u8>>), DeliverError> {
-        let Self { store, manifest, artifact, accepted, prove, older, lists, at_once } = self;
+    ) -> Result<(Pulled, Vec<Attached>), DeliverError> {
+        let Self { store, manifest, text, artifact, accepted, prove, cache, older, lists, at_once } = self;
         let Accepted { claim, bundles } = accepted;
         let layers: HashMap<&str, &Descriptor> =
             artifact.layers.iter().map(|layer| (layer.path.as_str(), &layer.descriptor)).collect();
@@ -178,13 +195,25 @@ impl Offer<'_> {
                 .filter_map(|file| Some((file, *layers.get(file.entry().path.as_str())?)))
                 .collect();
             progress.begin(files.len() as u64, files.iter().map(|(_, layer)| layer.size).sum());
-            let work = Work { store, files: &files, journal: &journal, at_once, progress };
+            let cache = cache.as_ref().map(|(cache, _)| *cache);
+            let work = Work { store, files: &files, journal: &journal, cache, at_once, progress };
             work.complete(&noted, &older)
         };
         match moved {
-            Ok(moved) => {
+            Ok((moved, cached)) => {
                 let model = receiving.finish().map_err(DeliverError::Refused)?;
-                Ok((Pulled { manifest, model, moved }, bundles))
+                let not_kept = cache.and_then(|(cache, repository)| {
+                    let missing =
+                        artifact.layers.iter().filter(|layer| !cached.contains(&layer.descriptor.digest));
+                    let missing =
+                        missing.map(|layer| (&layer.descriptor, staging.path().join(layer.path.as_str())));
+                    let config = store.small_blob(&artifact.config, MAX_MANIFEST).map_err(DeliverError::from);
+                    let kept = config.and_then(|config| {
+                        cache.keep(&repository, &text, &config, &missing.collect::<Vec<_>>(), &bundles)
+                    });
+                    kept.err()
+                });
+                Ok((Pulled { manifest, model, moved, not_kept }, bundles))
             }
             Err(stopped) => Err(refusal(receiving, stopped)),
         }
@@ -196,29 +225,49 @@ struct Work<'a> {
     store: &'a dyn Store,
     files: &'a [(&'a Incoming, &'a Descriptor)],
     journal: &'a Journal<'a>,
+    cache: Option<&'a Cache>,
     at_once: NonZeroUsize,
     progress: &'a dyn Progress,
 }
 
 impl Work<'_> {
-    /// Brings everything: what an earlier attempt wrote, what an older version holds, and the rest from the store.
-    fn complete(&self, noted: &BTreeSet<Place>, older: &[PathBuf]) -> Result<Moved, Stopped> {
+    /// Brings everything: what an earlier attempt wrote, what the cache and older versions hold, and the rest from the store.
+    /// Gives the layers that came whole from the cache, too.
+    fn complete(
+        &self,
+        noted: &BTreeSet<Place>,
+        older: &[PathBuf],
+    ) -> Result<(Moved, HashSet<Sha256Digest>), Stopped> {
         let fetched = AtomicU64::new(0);
         let transfer =
             || Transfer::new(self.store, self.files, self.journal, self.at_once, self.progress, &fetched);
         let noted: Vec<Place> = noted.iter().copied().collect();
         let mut moved = Moved { resumed: transfer().recover(&noted)?, ..Moved::default() };
+        let mut cached = HashSet::new();
+        for (index, (file, layer)) in self.files.iter().enumerate() {
+            let Some(source) = self.cache.and_then(|cache| cache.file(layer)) else { continue };
+            let taken = reuse::copy(&source, index, file, self.journal, self.progress)?;
+            moved.cached += taken;
+            if taken == layer.size && layer.size > 0 {
+                cached.insert(layer.digest);
+            }
+        }
         for older in older {
             moved.reused += reuse::take(older, self.files, self.journal, self.progress)?;
         }
         let mut anew = HashSet::new();
         loop {
             match transfer().run() {
-                Ok(()) => return Ok(Moved { fetched: fetched.into_inner(), ..moved }),
+                Ok(()) => return Ok((Moved { fetched: fetched.into_inner(), ..moved }, cached)),
                 // What stood already was perhaps not what it was taken for: once more, all of it from the store.
-                Err(Stopped::Changed(index)) if moved.resumed + moved.reused > 0 && anew.insert(index) => {
-                    let Some((file, _)) = self.files.get(index) else { return Err(Stopped::Changed(index)) };
+                Err(Stopped::Changed(index))
+                    if moved.cached + moved.resumed + moved.reused > 0 && anew.insert(index) =>
+                {
+                    let Some((file, layer)) = self.files.get(index) else {
+                        return Err(Stopped::Changed(index));
+                    };
                     file.forget();
+                    cached.remove(&layer.digest);
                 }
                 Err(stopped) => return Err(stopped),
             }

@@ -41,7 +41,7 @@ pub(crate) fn take(
 }
 
 /// Offers the groups of `source` that are missing, each at the place where it stands there.
-fn copy(
+pub(crate) fn copy(
     source: &File,
     index: usize,
     file: &Incoming,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 use lacre_hash::Sha256Digest;
+use lacre_sign::SigstoreTrust;
 use lacre_verify::{
     Anchors, CertificateIdentity, Crls, KeylessIdentity, Requirements, SubjectMatch, TimestampAuthorities,
     Trust, TrustedRoot, VerifyError,
@@ -16,6 +17,7 @@ use crate::args::signed_text;
 use crate::error::CliError;
 use crate::keys::KeyRing;
 use crate::session::Session;
+use crate::sigstore_trust::{self, Known};
 use crate::text;
 
 /// The longest file of certificates, lists or roots, in bytes.
@@ -46,7 +48,7 @@ pub(super) struct Demands {
     /// Keyless: demand this of the CI run, as repository=https://… (repeatable)
     #[arg(long, value_name = "CLAIM=VALUE", requires = "issuer", hide_short_help = true)]
     ci: Vec<String>,
-    /// Keyless: the keys of the Sigstore [default: the public good one]
+    /// Keyless: the keys of the Sigstore, or a file of trust update [default: the public one]
     #[arg(long, value_name = "FILE", requires = "issuer", hide_short_help = true)]
     trusted_root: Option<PathBuf>,
     /// Revocation list (repeatable); with any, every certificate needs a current one
@@ -79,7 +81,9 @@ impl Demands {
     /// The same for the verifier, and the keys with the files they came from.
     pub(super) fn read(&self, session: &Session) -> Result<(Requirements, KeyRing), CliError> {
         let ring = KeyRing::read(&self.key)?;
-        let trust = self.trust(&ring, session)?;
+        let sigstore = self.sigstore()?;
+        let trust = self.trust(&ring, sigstore.as_ref(), session)?;
+        let ring = ring.with_sigstore(sigstore);
         // The command line can demand more than the file, never less.
         let signers = self.signers.unwrap_or(NonZeroUsize::MIN).max(trust.wanted_signers());
         let trust = trust.signers(signers);
@@ -99,7 +103,7 @@ impl Demands {
         Ok((requirements, ring))
     }
 
-    fn trust(&self, ring: &KeyRing, session: &Session) -> Result<Trust, CliError> {
+    fn trust(&self, ring: &KeyRing, sigstore: Option<&Known>, session: &Session) -> Result<Trust, CliError> {
         let mut trust = self.trust.as_deref().map(Trust::read).transpose().map_err(CliError::Trust)?;
         let keys = ring.keys();
         if !keys.is_empty() {
@@ -113,7 +117,7 @@ impl Demands {
             trust = Some(self.authorities(trust)?);
         }
         if let Some(issuer) = &self.issuer {
-            trust = Some(self.keyless(trust, issuer, session)?);
+            trust = Some(self.keyless(trust, issuer, sigstore, session)?);
         }
         let nobody = || CliError::usage("nobody is trusted: give --key, --trust, --ca or --issuer");
         let mut trust = trust.ok_or_else(nobody)?;
@@ -167,10 +171,32 @@ impl Demands {
         with.map_err(CliError::Trust)
     }
 
-    fn keyless(&self, trust: Option<Trust>, issuer: &str, session: &Session) -> Result<Trust, CliError> {
-        let root = match &self.trusted_root {
-            None => TrustedRoot::public_good(),
-            Some(path) => TrustedRoot::from_json(read_text(path)?.as_bytes(), &session.limits()),
+    /// The Sigstore that keyless signatures are believed by; `None` if none is needed, or `--trusted-root` names the bare
+    /// keys of one. Nothing is fetched for it.
+    fn sigstore(&self) -> Result<Option<Known>, CliError> {
+        match (&self.issuer, &self.trusted_root) {
+            (Some(_), None) => sigstore_trust::public_good().map(Some),
+            (Some(_), Some(path)) if SigstoreTrust::is_one(read_text(path)?.as_bytes()) => {
+                let trust = sigstore_trust::read_named(path)?;
+                Ok(trust.map(|trust| Known { trust, file: Some(path.clone()) }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn keyless(
+        &self,
+        trust: Option<Trust>,
+        issuer: &str,
+        sigstore: Option<&Known>,
+        session: &Session,
+    ) -> Result<Trust, CliError> {
+        let root = match (sigstore, &self.trusted_root) {
+            (Some(known), _) => {
+                TrustedRoot::from_json(known.trust.trusted_root().as_bytes(), &session.limits())
+            }
+            (None, Some(path)) => TrustedRoot::from_json(read_text(path)?.as_bytes(), &session.limits()),
+            (None, None) => TrustedRoot::public_good(),
         };
         let root = root.map_err(CliError::Trust)?;
         let mut subjects: Vec<SubjectMatch> =

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lacre_deliver::{Moved, Overwrite};
+use lacre_deliver::{Cache, Moved, Overwrite};
 use lacre_manifest::escape;
 use lacre_registry_client::{Descriptor, Reference};
 use lacre_verify::Report;
@@ -16,7 +16,7 @@ use crate::keys::KeyRing;
 use crate::printer::{Done, Line};
 use crate::registry::RegistryArgs;
 use crate::session::Session;
-use crate::{text, user_cache};
+use crate::{place, text, user_cache};
 
 /// Pull a model: the signature is proven first, then every byte
 ///
@@ -36,6 +36,9 @@ pub(crate) struct PullArgs {
     /// Folder to make; an existing one is replaced only with --force
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+    /// Keep this version ready in the cache DIR, and take from there what is there already
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    cache: Option<PathBuf>,
     /// Folder of an older version: what is the same is taken from there, and proven like the rest; repeatable
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     reuse: Vec<PathBuf>,
@@ -57,6 +60,14 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
         let report = offer.claim().report();
         return Ok(told(args, "would pull", report, offer.manifest(), &ring, session));
     }
+    let cache = args.cache.as_deref().map(Cache::open).transpose();
+    let cache = cache.unwrap_or_else(|error| {
+        session.warn(format!("the cache is not used: {error}"));
+        None
+    });
+    if let Some(cache) = &cache {
+        offer = offer.cache(cache, &place::repository(&reference));
+    }
     if overwrite == Overwrite::Replace {
         offer = offer.reuse(args.folder.clone());
     }
@@ -72,11 +83,19 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
     };
     user_cache::keep_chunk_lists(pulled.model.chunk_lists());
     let mut done = told(args, "pulled", pulled.model.report(), &pulled.manifest, &ring, session);
-    let Moved { fetched, resumed, reused } = pulled.moved;
-    done.result["moved"] = json!({ "fetched": fetched, "resumed": resumed, "reused": reused });
-    if resumed + reused > 0 {
-        let from =
-            [(fetched, "fetched"), (resumed, "from an earlier attempt"), (reused, "from older versions")];
+    if let Some(error) = &pulled.not_kept {
+        session.warn(format!("this version could not be kept in the cache: {error}"));
+    }
+    let Moved { fetched, cached, resumed, reused } = pulled.moved;
+    done.result["moved"] =
+        json!({ "cached": cached, "fetched": fetched, "resumed": resumed, "reused": reused });
+    if cached + resumed + reused > 0 {
+        let from = [
+            (fetched, "fetched"),
+            (cached, "from the cache"),
+            (resumed, "from an earlier attempt"),
+            (reused, "from older versions"),
+        ];
         let from = from.iter().filter(|(bytes, _)| *bytes > 0);
         let from: Vec<_> = from.map(|(bytes, from)| format!("{} {from}", text::size(*bytes))).collect();
         done.lines.push(Line::row("moved", from.join(", ")));
