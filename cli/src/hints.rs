@@ -277,8 +277,8 @@ fn login(code: &str) -> Option<String> {
              docs/REGISTRIES.md has the other ways"
         }
         "E-AUTH-REALM" => {
-            "if its token service really stands there, ask the registry's operator, then name that host as one to trust \
-             (docs/REGISTRIES.md)"
+            "ask the registry's operator whether its token service stands there; if so: --auth-realm HOST \
+             (docs/REGISTRIES.md has the rules)"
         }
         "E-CHALLENGE" => {
             "what answers there is no registry, or stands behind a proxy that wants a login of its own: check the address"

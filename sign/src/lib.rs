@@ -84,3 +84,10 @@ pub use ssh_agent::{AgentIdentity, AgentSigner, AgentUri};
 pub use timestamp::{Timestamp, TimestampQuery};
 #[cfg(feature = "timestamp")]
 pub use timestamp_service::TimestampService;
+
+/// Keyless signatures over anything, which say nothing about a model. For the conformance suite and for tests.
+#[cfg(feature = "keyless")]
+#[doc(hidden)]
+pub mod sigstore_layer_that_signs_no_model {
+    pub use crate::keyless::layer::{Content, sign};
+}

@@ -166,6 +166,11 @@ impl Service {
         let client = client
             .timeout(self.patience)
             .redirect(reqwest::redirect::Policy::none())
+            // Another crate may have switched these on for everybody: what is unpacked can be longer than what came.
+            .no_gzip()
+            .no_deflate()
+            .no_brotli()
+            .no_zstd()
             .user_agent(concat!("lacre/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(Mishap::of)?;

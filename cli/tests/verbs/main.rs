@@ -8,6 +8,7 @@
     reason = "these are tests; what was skipped is said on standard error"
 )]
 
+mod advisories;
 mod bench;
 mod certified;
 mod diff;

@@ -14,9 +14,6 @@
 //! authentication (`GET`) and its OAuth 2 form (`POST`, RFC 6749 section 6), docker's `config.json`,
 //! `containers-auth.json(5)`, the protocol of docker-credential-helpers.
 
-// Until the transport asks.
-#![allow(dead_code, unused_imports, reason = "the transport's side is built elsewhere")]
-
 mod authority;
 mod challenge;
 mod credentials;
@@ -27,10 +24,10 @@ mod scope;
 mod secret;
 mod token;
 
-pub(crate) use authority::{Authority, Fetch, Session};
+pub(crate) use authority::Authority;
 pub(crate) use origin::Origin;
 pub(crate) use scope::Scope;
-pub(crate) use token::{ANSWER_LIMIT, TokenAnswer, TokenRequest};
+pub(crate) use token::{TokenAnswer, TokenRequest};
 
 pub use challenge::fuzz_challenges;
 pub use credentials::{Credentials, fuzz_docker_config};

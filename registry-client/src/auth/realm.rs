@@ -68,8 +68,8 @@ pub(crate) struct Realm {
 }
 
 impl Realm {
-    /// Reads the `realm` of a challenge of `registry`: an `https` address. Plain `http` is taken on this machine for a
-    /// registry of this machine, and at the very origin of a registry that is itself spoken to in plain.
+    /// Reads the `realm` of a challenge of `registry`: an `https` address. Plain `http` is taken for a registry that is itself
+    /// spoken to in plain: on this machine if the registry is there as well, else at its very origin.
     pub(crate) fn parse(text: &str, registry: &Origin) -> Result<Self, AuthProblem> {
         let refuse = |reason| Err(AuthProblem::Realm { realm: shown(text), reason });
         if text.len() > LONGEST {
@@ -87,7 +87,7 @@ impl Realm {
             return refuse("is an address with a fragment");
         }
         let here = origin.is_loopback() && registry.is_loopback();
-        if !origin.is_encrypted() && !here && origin != *registry {
+        if !origin.is_encrypted() && (registry.is_encrypted() || !(here || origin == *registry)) {
             return refuse("would be spoken to without encryption");
         }
         Ok(Self { url, origin })
@@ -113,7 +113,6 @@ impl Realm {
         let (here, there) = (registry.host(), self.origin.host());
         let hub = is_hub(here) && there == HUB_REALM && self.origin.port() == 443;
         here == there
-            || (registry.is_loopback() && self.origin.is_loopback())
             || is_below(here, there)
             || is_below(there, here)
             || hub
@@ -175,6 +174,8 @@ mod tests {
             ("https://10.0.0.1/token", "https://0.0.1"),
             ("https://10.0.0.2/token", "https://10.0.0.1"),
             ("https://evil.test/token", "http://127.0.0.1:5000"),
+            ("http://127.0.0.2:5000/token", "http://127.0.0.1:5000"),
+            ("http://localhost:5000/token", "http://127.0.0.1:5000"),
         ] {
             assert!(!trusted(realm, registry, &[]), "{realm} {registry}");
         }
@@ -189,7 +190,6 @@ mod tests {
             ("https://auth.registry.example.com/token", "https://registry.example.com"),
             ("https://auth.docker.io/token", "https://registry-1.docker.io"),
             ("http://127.0.0.1:6000/token", "http://127.0.0.1:5000"),
-            ("http://localhost:6000/token", "http://[::1]:5000"),
         ] {
             assert!(trusted(realm, registry, &[]), "{realm} {registry}");
         }
@@ -223,6 +223,7 @@ mod tests {
             ("http://a.test/token", "https://a.test"),
             ("http://a.test:5001/token", "http://a.test:5000"),
             ("http://127.0.0.1/token", "https://a.test"),
+            ("http://127.0.0.1:5001/token", "https://127.0.0.1:5000"),
             ("http://a.test/token", "http://127.0.0.1:5000"),
             ("", "https://a.test"),
             ("/token", "https://a.test"),

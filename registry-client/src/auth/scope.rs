@@ -25,11 +25,6 @@ impl Scope {
         Self::of(repository, &["pull", "push"])
     }
 
-    /// Deleting in `repository`.
-    pub(crate) fn delete(repository: &str) -> Self {
-        Self::of(repository, &["delete", "pull"])
-    }
-
     /// Reading from `source` as well, to mount a blob of it.
     pub(crate) fn and_pull(mut self, source: &str) -> Self {
         self.actions.entry(source.to_owned()).or_default().insert("pull");
@@ -107,7 +102,7 @@ mod tests {
     fn what_is_wider_covers_what_is_narrower() {
         let (pull, push, mount) = (Scope::pull("a/b"), Scope::push("a/b"), Scope::push("a/b").and_pull("c"));
         assert!(push.covers(&pull) && mount.covers(&push) && mount.covers(&pull) && pull.covers(&pull));
-        assert!(!pull.covers(&push) && !push.covers(&mount) && !push.covers(&Scope::delete("a/b")));
+        assert!(!pull.covers(&push) && !push.covers(&mount));
         assert!(!Scope::pull("a").covers(&Scope::pull("b")));
         // The credentials of a/b need not be those of c.
         assert!(!mount.covers(&Scope::pull("c")));

@@ -57,11 +57,14 @@ impl Session {
         let place = remote.place(&format!("blobs/uploads/?mount=sha256:{digest}&from={source}"));
         let scope = remote.push.clone().and_pull(source.as_str());
         let request = Request::new(Method::POST, Place::Below(&place), &scope).header(CONTENT_LENGTH, "0");
-        let answer = remote.transport.send(&request)?;
+        // Whoever may write here need not be allowed to read there.
+        let answer = match remote.transport.send(&request) {
+            Err(error) if error.code() == "E-AUTH" => return Ok(Mounted::No),
+            answer => answer?,
+        };
         match answer.status() {
             201 => Ok(Mounted::Done),
             202 => Ok(Mounted::Begun(Self::of(&answer)?)),
-            // Whoever may write here need not be allowed to read there.
             _ => Ok(Mounted::No),
         }
     }

@@ -1,6 +1,6 @@
 //! The last look at a finished bundle, with the eyes of a verifier.
 
-use lacre_attest::{Bundle, Limits, Statement};
+use lacre_hash::Sha256Digest;
 use lacre_manifest::escape;
 use sigstore_sign::crypto::Keyring;
 use sigstore_sign::types::{Artifact, KindVersion, Sha256Hash, TransparencyLogEntry};
@@ -9,24 +9,19 @@ use sigstore_verify::{Error, VerificationPolicy, Verifier};
 use super::{Identity, TrustConfig};
 use crate::SignError;
 
-/// Verifies the bundle against the trusted root, for the identity that was confirmed.
+/// Verifies a bundle about what has `digest` against the trusted root, for the identity that was confirmed.
 ///
 /// Who is to blame is told apart: evidence that does not verify is a fault of the service that gave it.
 pub(super) fn verify(
-    bundle: &Bundle,
+    bundle: &[u8],
+    digest: Sha256Digest,
     config: &TrustConfig,
     identity: &Identity,
-    limits: &Limits,
 ) -> Result<(), SignError> {
     let ours = |error: &dyn std::fmt::Display| SignError::bug(format!("reading a finished bundle: {error}"));
-    let json = String::from_utf8(bundle.to_json()).map_err(|error| ours(&error))?;
-    let read = sigstore_sign::types::Bundle::from_json(&json).map_err(|error| ours(&error))?;
-    let statement = Statement::parse(bundle.envelope().payload(), limits)?;
-    let digest = statement
-        .subjects()
-        .iter()
-        .find_map(|subject| Sha256Hash::from_hex(subject.digest.get("sha256")?).ok())
-        .ok_or_else(|| ours(&"the statement has no subject with a SHA-256 digest"))?;
+    let json = std::str::from_utf8(bundle).map_err(|error| ours(&error))?;
+    let read = sigstore_sign::types::Bundle::from_json(json).map_err(|error| ours(&error))?;
+    let digest = Sha256Hash::from_hex(&digest.to_string()).map_err(|error| ours(&error))?;
     let policy = VerificationPolicy::new(identity.subject.as_str(), identity.issuer.as_str());
     let verifier = Verifier::new(config.root()).map_err(|error| ours(&error))?;
     verifier.verify(Artifact::from(digest), &read, &policy).map_err(|error| blamed(&error, config))?;

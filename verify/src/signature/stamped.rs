@@ -3,7 +3,7 @@
 use lacre_attest::Bundle;
 use serde::Deserialize;
 
-use super::certificate::TrustedTime;
+use super::certificate::{TimestampProblem, TrustedTime};
 use super::timestamp::{TimestampAuthorities, verify_token};
 use crate::VerifyError;
 
@@ -21,8 +21,9 @@ struct WireTimestamp<'a> {
 /// nobody told it.
 ///
 /// # Errors
-/// `E-TIMESTAMP` when there are timestamps, somebody is trusted to tell the time, and none of them verifies: the first
-/// refusal. One that does not verify beside one that does changes nothing.
+/// `E-TIMESTAMP` when somebody is trusted to tell the time, and a timestamp is not one of this signature, or none is by
+/// somebody who is trusted: the first refusal. One by somebody else beside one that proves a time changes nothing.
+/// `E-BUNDLE` when one stands twice.
 pub(super) fn times(
     bundle: &Bundle,
     authorities: &TimestampAuthorities,
@@ -32,10 +33,14 @@ pub(super) fn times(
     }
     let mut proven = Vec::new();
     let mut refusal = None;
-    for text in bundle.timestamps_json() {
+    for (place, text) in bundle.timestamps_json().enumerate() {
+        if bundle.timestamps_json().take(place).any(|before| before == text) {
+            return Err(malformed("stands twice"));
+        }
         match token(text).and_then(|token| verify_token(&token, bundle.envelope().signature(), authorities)) {
             Ok(time) => proven.push(time),
-            Err(error) => refusal = refusal.or(Some(error)),
+            Err(error) if is_a_strangers(&error) => refusal = refusal.or(Some(error)),
+            Err(error) => return Err(error),
         }
     }
     match refusal {
@@ -44,14 +49,23 @@ pub(super) fn times(
     }
 }
 
+/// Whether nothing is wrong with a timestamp but that its authority is not trusted here.
+fn is_a_strangers(error: &VerifyError) -> bool {
+    let VerifyError::Timestamp { problem } = error else { return false };
+    match problem {
+        TimestampProblem::Unknown { .. } => true,
+        TimestampProblem::Chain(error) => matches!(**error, VerifyError::CertificateUntrusted { .. }),
+        _ => false,
+    }
+}
+
+fn malformed(detail: impl std::fmt::Display) -> VerifyError {
+    VerifyError::Claim(lacre_attest::AttestError::Bundle { detail: format!("a timestamp: {detail}") })
+}
+
 fn token(text: &str) -> Result<Vec<u8>, VerifyError> {
     use base64::Engine as _;
-    let malformed = |detail: String| {
-        VerifyError::Claim(lacre_attest::AttestError::Bundle { detail: format!("a timestamp: {detail}") })
-    };
-    let wire: WireTimestamp<'_> = lacre_json::from_slice(text.as_bytes(), lacre_json::Limits::new(LIMIT, 4))
-        .map_err(|error| malformed(error.to_string()))?;
-    base64::engine::general_purpose::STANDARD
-        .decode(wire.signed_timestamp.as_bytes())
-        .map_err(|error| malformed(error.to_string()))
+    let wire: WireTimestamp<'_> =
+        lacre_json::from_slice(text.as_bytes(), lacre_json::Limits::new(LIMIT, 4)).map_err(malformed)?;
+    base64::engine::general_purpose::STANDARD.decode(wire.signed_timestamp.as_bytes()).map_err(malformed)
 }
