@@ -1,8 +1,8 @@
-//! Where it is kept: OCI image layouts (registries come behind the same interface), model artifacts, referrers.
+//! Where it is kept: OCI registries, and image layouts behind the same interface; model artifacts, referrers.
 //!
 //! ```text
-//! Reference ─► Store (Layout) ─► Descriptor ─► manifest ─► ModelArtifact: one raw layer = one file
-//!                                     └─► referrers ─► SignatureReferrer ─► bundle
+//! Reference ─► Store (Layout, Remote) ─► Descriptor ─► manifest ─► ModelArtifact: one raw layer = one file
+//!                                             └─► referrers ─► SignatureReferrer ─► bundle
 //! ```
 //!
 //! This crate moves bytes and proves digests; it does not know what a signature means. Small documents come proven or
@@ -13,7 +13,7 @@
 //! with duplicate keys and would have each caller look for `urls` and `data` anew.
 //!
 //! Specifications: OCI image specification 1.1 (`image-layout.md`, `manifest.md`, `descriptor.md`), OCI distribution
-//! specification 1.1 (tags, referrers), CNCF `ModelPack`.
+//! specification 1.1, CNCF `ModelPack`.
 //!
 //! ```
 //! use lacre_hash::{NoProgress, Sha256Digest};
@@ -77,4 +77,5 @@ pub use transport::{RegistryOptions, RemoteFault, Retry};
 #[doc(hidden)]
 pub mod readers_of_untrusted_bytes {
     pub use crate::auth::{fuzz_challenges, fuzz_docker_config};
+    pub use crate::remote::fuzz_answer;
 }

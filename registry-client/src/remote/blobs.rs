@@ -170,7 +170,7 @@ pub(super) fn unwrapped(error: io::Error) -> RegistryError {
 }
 
 /// `bytes FIRST-LAST/TOTAL`, where the total may be `*` (RFC 9110, section 14.4).
-fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
+pub(super) fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
     let (range, total) = text.strip_prefix("bytes ")?.trim().split_once('/')?;
     let (first, last) = range.split_once('-')?;
     let number =

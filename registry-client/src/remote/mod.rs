@@ -98,6 +98,21 @@ fn full_name(registry: &RegistryName, repository: &Repository) -> Repository {
     Repository::parse(&format!("library/{repository}")).unwrap_or_else(|_| repository.clone())
 }
 
+/// Reads what registries answer, by one reader after another; the first code of those that refuse.
+#[doc(hidden)]
+pub fn fuzz_answer(bytes: &[u8]) -> Option<&'static str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        if let Some(target) = pages::next_target(text) {
+            assert!(text.contains(target));
+        }
+        // Its numbers are compared with what was asked for by whoever asked.
+        let _ = blobs::content_range(text);
+    }
+    crate::transport::fuzz_errors(bytes);
+    let outcomes = [referrers::ReferrerIndex::parse(bytes).map(drop), tags::parse(bytes).map(drop)];
+    outcomes.into_iter().find_map(|outcome| Some(outcome.err()?.code()))
+}
+
 impl fmt::Debug for Remote {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = format!("{}/{}", self.registry(), self.repository);

@@ -62,7 +62,7 @@ fn next(answer: &Answer) -> Result<Option<Url>, RegistryError> {
 }
 
 /// The target of the link that is the next page.
-fn next_target(mut header: &str) -> Option<&str> {
+pub(super) fn next_target(mut header: &str) -> Option<&str> {
     loop {
         let (target, rest) = header.split_once('<')?.1.split_once('>')?;
         // A comma ends the parameters; ours hold none.

@@ -75,7 +75,7 @@ pub(super) fn resolved(remote: &Remote) -> Result<Vec<(Tag, Descriptor)>, Regist
     Ok(found)
 }
 
-fn parse(page: &[u8]) -> Result<Vec<String>, RegistryError> {
+pub(super) fn parse(page: &[u8]) -> Result<Vec<String>, RegistryError> {
     let list: List = lacre_json::from_slice(page, JSON_LIMITS)
         .map_err(|source| RegistryError::Json { document: "the list of tags".to_owned(), source })?;
     Ok(list.tags.unwrap_or_default())

@@ -166,7 +166,6 @@ impl Answer {
 
     /// The errors that the body lists (distribution specification 1.1, "Error Codes"); nothing when it lists none.
     pub(crate) fn reported(self) -> Vec<Reported> {
-        const MOST: usize = 3;
         let mut bytes = Vec::new();
         let mut stream = self.into_stream();
         while let Ok(Some(piece)) = stream.next() {
@@ -175,10 +174,24 @@ impl Answer {
             }
             bytes.extend_from_slice(&piece);
         }
-        let errors: Result<Errors, _> = lacre_json::from_slice(&bytes, ERROR_LIMITS);
-        let mut errors = errors.map(|errors| errors.errors).unwrap_or_default();
-        errors.truncate(MOST);
-        errors
+        errors(&bytes)
+    }
+}
+
+/// The first few errors that a body lists.
+fn errors(body: &[u8]) -> Vec<Reported> {
+    const MOST: usize = 3;
+    let errors: Result<Errors, _> = lacre_json::from_slice(body, ERROR_LIMITS);
+    let mut errors = errors.map(|errors| errors.errors).unwrap_or_default();
+    errors.truncate(MOST);
+    errors
+}
+
+/// Shows the errors that a body lists.
+pub(crate) fn fuzz_errors(body: &[u8]) {
+    for error in errors(body) {
+        let words = error.words();
+        assert!(words.chars().count() <= SHOWN && !words.contains('\u{1b}'), "{words}");
     }
 }
 

@@ -29,7 +29,7 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use zeroize::Zeroizing;
 
 use self::answer::Told;
-pub(crate) use self::answer::{Answer, Stream};
+pub(crate) use self::answer::{Answer, Stream, fuzz_errors};
 pub(crate) use self::body::Pieces;
 use self::client::Whom;
 use self::exchange::Lost;
