@@ -3,8 +3,8 @@
 mod docker_config;
 mod environment;
 mod file;
-mod helper;
 mod key;
+mod program;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -21,6 +21,7 @@ pub use docker_config::fuzz_docker_config;
 
 use docker_config::{DockerConfig, Kept};
 use key::Keys;
+use program::Program;
 
 /// The longest time that a credential helper may take.
 const HELPER_PATIENCE: Duration = Duration::from_secs(30);
@@ -121,7 +122,7 @@ impl Credentials {
                     entry.credential(&place)?.map(|credential| Found::Credential { credential, place })
                 }
                 Kept::Helper { name, server } => {
-                    let program = helper::Program::find(name, place, lookup("PATH").as_deref())?;
+                    let program = Program::find(name, place, lookup("PATH").as_deref())?;
                     program
                         .get(server, self.helper_patience)?
                         .map(|credential| Found::Credential { credential, place: program.to_string() })
