@@ -88,7 +88,7 @@ fn signed_by(
         identity: Some(identity),
         issuer: None,
     };
-    report.signed_at = SignedAt::proven(proven.iter().map(|time| time.time));
+    report.signed_at = SignedAt::proven(proven.iter().map(|time| time.time()));
     report.signer = Some(signer.clone());
     Ok((signer, report))
 }

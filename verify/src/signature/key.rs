@@ -63,7 +63,7 @@ pub(super) fn verify(
 #[cfg(feature = "x509")]
 fn proven_times(bundle: &Bundle, trust: &Trust) -> Result<Vec<SystemTime>, VerifyError> {
     let times = super::stamped::times(bundle, trust.timestamp_authorities())?;
-    Ok(times.into_iter().map(|time| time.time).collect())
+    Ok(times.into_iter().map(|time| time.time()).collect())
 }
 
 /// Nobody is trusted to tell the time.

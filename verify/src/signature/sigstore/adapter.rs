@@ -20,8 +20,9 @@ use sigstore_verify::types::{
     TimestampToken, TimestampVerificationData, TransparencyLogEntry, VerificationMaterial,
     VerificationMaterialContent, X509Certificate,
 };
-use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, Verifier};
+use sigstore_verify::{CertificateError, Error, PublicKeyVerificationPolicy, VerificationPolicy, Verifier};
 
+use super::leaf;
 use super::members::malformed;
 use super::precheck::{EntryKind, Evidence, LogEntry, Version};
 use super::refusal::refused;
@@ -151,7 +152,10 @@ pub(super) fn keyless(
         .held
         .verifier
         .verify(artifact(pieces), &bundle, &VerificationPolicy::any_identity())
-        .map_err(refused)?;
+        .map_err(|error| match error {
+            Error::Certificate(CertificateError::ChainInvalid(_)) => no_path(&error, pieces, evidence, root),
+            other => refused(other),
+        })?;
     // The policy demands all of it; whoever changes the policy must not find out by an attack.
     let certificate = result
         .certificate()
@@ -190,6 +194,29 @@ pub(super) fn keyless(
         key: Sha256Digest::of(certificate.public_key.as_bytes()),
     };
     Ok((certified, vouched(pieces, evidence, root)?))
+}
+
+/// Why no path was found, when the crate found none. The times are authenticated by then.
+fn no_path(error: &Error, pieces: &Pieces<'_>, evidence: &Evidence, root: &TrustedRoot) -> VerifyError {
+    let detail = lacre_manifest::escape(&error.to_string());
+    let chain: Vec<&[u8]> = match &pieces.material {
+        SigningMaterial::Leaf(leaf) => vec![leaf],
+        SigningMaterial::Chain(chain) => chain.iter().map(Vec::as_slice).collect(),
+        SigningMaterial::Key => Vec::new(),
+    };
+    let signature = SignatureBytes::from_bytes(pieces.content.signature());
+    let promised = evidence.entries.iter().filter(|entry| entry.promise.is_some());
+    let times = promised
+        .filter_map(|entry| jiff::Timestamp::from_second(entry.integrated?).ok())
+        .chain(evidence.timestamps.iter().filter_map(|token| Some(stamped(token, &signature, root)?.1)));
+    let authorities_at = |time: jiff::Timestamp| {
+        let authorities = root.held.root.certificate_authorities.iter();
+        let current = authorities
+            .filter(move |authority| authority.valid_for.is_none_or(|window| window.contains(time)));
+        current.flat_map(|authority| &authority.cert_chain.certificates).map(|held| held.raw_bytes.as_bytes())
+    };
+    let times = times.map(|time| (SystemTime::from(time), authorities_at(time).collect()));
+    leaf::why_no_path(&chain, times, detail)
 }
 
 /// Signature, log and timestamps of a bundle that was signed with `key`.
@@ -236,18 +263,10 @@ fn vouched(pieces: &Pieces<'_>, evidence: &Evidence, root: &TrustedRoot) -> Resu
         vouched.logs.insert(log);
     }
     let signature = SignatureBytes::from_bytes(pieces.content.signature());
-    let authorities = root.held.root.tsa_authorities();
     for token in &evidence.timestamps {
-        let token = TimestampToken::from_bytes(token);
-        let (authority, time) = authorities
-            .iter()
-            .find_map(|authority| {
-                let time = verify_timestamp_for_authority(&token, &signature, authority).ok()?;
-                Some((Sha256Digest::of(authority.leaf.as_bytes()), time))
-            })
-            .ok_or_else(|| VerifyError::KeylessTimestamp {
-                detail: "no authority vouches for it".to_owned(),
-            })?;
+        let (authority, time) = stamped(token, &signature, root).ok_or_else(|| {
+            VerifyError::KeylessTimestamp { detail: "no authority vouches for it".to_owned() }
+        })?;
         let name = root
             .held
             .root
@@ -269,6 +288,19 @@ fn vouched(pieces: &Pieces<'_>, evidence: &Evidence, root: &TrustedRoot) -> Resu
     }
     vouched.signed_at.sort_by_key(|signed| signed.time);
     Ok(vouched)
+}
+
+/// The authority that made a timestamp, by its certificate, and the time.
+fn stamped(
+    token: &[u8],
+    signature: &SignatureBytes,
+    root: &TrustedRoot,
+) -> Option<(Sha256Digest, jiff::Timestamp)> {
+    let token = TimestampToken::from_bytes(token);
+    root.held.root.tsa_authorities().iter().find_map(|authority| {
+        let time = verify_timestamp_for_authority(&token, signature, authority).ok()?;
+        Some((Sha256Digest::of(authority.leaf.as_bytes()), time))
+    })
 }
 
 fn system_time(seconds: i64) -> Result<SystemTime, VerifyError> {
