@@ -12,7 +12,7 @@ use lacre_registry_client::{
     BUNDLE_ARTIFACT_TYPE, Descriptor, ModelArtifact, RegistryError, SignatureReferrer, Store, Target,
 };
 use lacre_verify::{
-    Claim, Endorsement, Failure, Model, Prove, Requirements, Step, Unverified, Verified, VerifyError,
+    Claim, Endorsement, Failure, HowFar, Model, Prove, Requirements, Unverified, Verified, VerifyError,
 };
 
 use crate::DeliverError;
@@ -231,10 +231,10 @@ fn one_to_one(files: &Manifest, signed: &Manifest) -> Result<(), DeliverError> {
 }
 
 /// Of several refusals the one that came furthest says most.
-fn how_far(error: &DeliverError) -> (u8, Option<Step>) {
+fn how_far(error: &DeliverError) -> (u8, Option<HowFar>) {
     match error {
         DeliverError::Mismatch { .. } => (2, None),
-        DeliverError::Refused(failure) => (1, failure.how_far()),
+        DeliverError::Refused(failure) => (1, Some(failure.how_far())),
         _ => (0, None),
     }
 }

@@ -58,6 +58,8 @@ pub struct KeylessSigner {
     pub algorithm: &'static str,
     /// The SHA-256 of the certificate's `SubjectPublicKeyInfo` in DER.
     pub key: Sha256Digest,
+    /// The certificate's `SubjectPublicKeyInfo` in DER.
+    pub spki: Vec<u8>,
     /// The place of the expectation that was met, among those that were given.
     pub expected: usize,
 }
@@ -189,8 +191,22 @@ pub fn verify_managed(
     limits: &Limits,
     now: SystemTime,
 ) -> Result<Vouched, VerifyError> {
+    let timestamps: Vec<&str> = bundle.timestamps_json().collect();
+    verify_evidence(bundle, &timestamps, key, root, limits, now)
+}
+
+/// The same with the timestamps of the bundle that nobody else has confirmed.
+pub(crate) fn verify_evidence(
+    bundle: &Bundle,
+    timestamps: &[&str],
+    key: &PublicKey,
+    root: &TrustedRoot,
+    limits: &Limits,
+    now: SystemTime,
+) -> Result<Vouched, VerifyError> {
     let envelope = bundle.envelope();
-    let (entries, timestamps) = evidence_of(bundle);
+    let entries: Vec<&str> = bundle.log_entries_json().collect();
+    let timestamps = timestamps.to_vec();
     let evidence = Evidence::read(Version::V03, entries.iter().copied(), timestamps.iter().copied())?;
     envelope.verify(key)?;
     evidence.is_about(envelope.signature())?;
@@ -277,7 +293,8 @@ fn certified(
         issuer,
         ci,
         algorithm: certified.algorithm,
-        key: certified.key,
+        key: Sha256Digest::of(&certified.spki),
+        spki: certified.spki,
         expected,
     };
     Ok((signer, vouched))

@@ -33,7 +33,7 @@ pub(super) fn times(
     let mut proven = Vec::new();
     let mut refusal = None;
     for text in bundle.timestamps_json() {
-        match token(text).and_then(|token| verify_token(&token, bundle.envelope().signature(), authorities)) {
+        match time(text, bundle, authorities) {
             Ok(time) => proven.push(time),
             Err(error) => refusal = refusal.or(Some(error)),
         }
@@ -42,6 +42,15 @@ pub(super) fn times(
         Some(error) if proven.is_empty() => Err(error),
         _ => Ok(proven),
     }
+}
+
+/// The time that one timestamp of `bundle` proves.
+pub(super) fn time(
+    text: &str,
+    bundle: &Bundle,
+    authorities: &TimestampAuthorities,
+) -> Result<TrustedTime, VerifyError> {
+    verify_token(&token(text)?, bundle.envelope().signature(), authorities)
 }
 
 fn token(text: &str) -> Result<Vec<u8>, VerifyError> {

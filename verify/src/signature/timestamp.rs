@@ -70,6 +70,12 @@ impl TimestampAuthorities {
         Ok(self)
     }
 
+    /// These and those.
+    pub fn and(mut self, others: Self) -> Self {
+        self.authorities.extend(others.authorities);
+        self
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.authorities.is_empty()

@@ -47,6 +47,8 @@ struct Held {
     root: Root,
     verifier: Verifier,
     logs: Keyring,
+    /// Of the text that it was read from.
+    digest: Sha256Digest,
 }
 
 impl TrustedRoot {
@@ -65,7 +67,7 @@ impl TrustedRoot {
                 detail: "its media type is that of something else".to_owned(),
             });
         }
-        Self::prepare(root)
+        Self::prepare(root, text)
     }
 
     /// The root of Sigstore's public instance, as it was when this version of Lacre was made.
@@ -73,13 +75,26 @@ impl TrustedRoot {
     /// # Errors
     /// `E-TRUST-ROOT` never, unless the embedded text is damaged.
     pub fn public_good() -> Result<Self, VerifyError> {
-        Self::prepare(Root::from_json(SIGSTORE_PRODUCTION_TRUSTED_ROOT).map_err(|error| unusable(&error))?)
+        let text = SIGSTORE_PRODUCTION_TRUSTED_ROOT;
+        Self::prepare(Root::from_json(text).map_err(|error| unusable(&error))?, text)
     }
 
-    fn prepare(root: Root) -> Result<Self, VerifyError> {
+    fn prepare(root: Root, text: &str) -> Result<Self, VerifyError> {
         let verifier = Verifier::new(&root).map_err(|error| unusable(&error))?;
         let logs = root.rekor_keys().map_err(|error| unusable(&error))?;
-        Ok(Self { held: Arc::new(Held { root, verifier, logs }) })
+        let digest = Sha256Digest::of(text.as_bytes());
+        Ok(Self { held: Arc::new(Held { root, verifier, logs, digest }) })
+    }
+
+    /// Whether both were read from the same text.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.held.digest == other.held.digest
+    }
+
+    /// The digest of the key of a log.
+    fn log_key(&self, id: &[u8; 32]) -> Option<Sha256Digest> {
+        let log = self.held.root.tlogs.iter().find(|log| log.log_id.key_id.as_bytes() == id)?;
+        Some(Sha256Digest::of(log.public_key.raw_bytes.as_bytes()))
     }
 
     /// The name of a log: its address without the scheme, or its key where that is empty.
@@ -116,7 +131,7 @@ pub(super) struct Certified {
     pub(super) issuer: Option<String>,
     pub(super) ci: Vec<(&'static str, Option<String>)>,
     pub(super) algorithm: &'static str,
-    pub(super) key: Sha256Digest,
+    pub(super) spki: Vec<u8>,
 }
 
 /// The key of a certificate, before anything about it is believed.
@@ -191,7 +206,7 @@ pub(super) fn keyless(
         .map(|(name, value)| (name, value.clone()))
         .into(),
         algorithm: algorithm_name(certificate.key_algorithm),
-        key: Sha256Digest::of(certificate.public_key.as_bytes()),
+        spki: certificate.public_key.as_bytes().to_vec(),
     };
     Ok((certified, vouched(pieces, evidence, root)?))
 }
@@ -252,6 +267,7 @@ fn algorithm_name(algorithm: KeyAlgorithm) -> &'static str {
 /// Which log and which authority vouched, found out by the key that verifies. The crate says only that one did.
 fn vouched(pieces: &Pieces<'_>, evidence: &Evidence, root: &TrustedRoot) -> Result<Vouched, VerifyError> {
     let mut vouched = Vouched { signed_at: Vec::new(), logs: BTreeSet::new(), authorities: BTreeSet::new() };
+    let mut keys = BTreeSet::new();
     for entry in &evidence.entries {
         let log = vouching_log(entry, root)?;
         if let (Some(_), Some(seconds)) = (&entry.promise, entry.integrated)
@@ -260,7 +276,10 @@ fn vouched(pieces: &Pieces<'_>, evidence: &Evidence, root: &TrustedRoot) -> Resu
             let time = system_time(seconds)?;
             vouched.signed_at.push(SignedTime { time, source: TimeSource::Log(log.clone()) });
         }
-        vouched.logs.insert(log);
+        // One key is one log, under whatever names the root knows it.
+        if keys.insert(root.log_key(&entry.log)) {
+            vouched.logs.insert(log);
+        }
     }
     let signature = SignatureBytes::from_bytes(pieces.content.signature());
     for token in &evidence.timestamps {
