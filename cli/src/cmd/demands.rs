@@ -28,7 +28,7 @@ pub(super) struct Demands {
     /// Public key to trust (repeatable)
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
-    /// Trust file: keys with their terms
+    /// Trust file: keys with their terms, authorities, identities
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     /// Certificate authority (repeatable); needs --identity
@@ -46,8 +46,8 @@ pub(super) struct Demands {
     /// Keyless: demand this of the CI run, as repository=https://… (repeatable)
     #[arg(long, value_name = "CLAIM=VALUE", requires = "issuer", hide_short_help = true)]
     ci: Vec<String>,
-    /// Keyless: the keys of the Sigstore [default: the public good one]
-    #[arg(long, value_name = "FILE", requires = "issuer", hide_short_help = true)]
+    /// The Sigstore: for --issuer [default: the public good one], and for logs and timestamps beside a key
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     trusted_root: Option<PathBuf>,
     /// Revocation list (repeatable); with any, every certificate needs a current one
     #[arg(long, value_name = "FILE", requires = "ca", hide_short_help = true)]
@@ -100,8 +100,9 @@ impl Demands {
         if !self.ca.is_empty() {
             trust = Some(self.authorities(trust)?);
         }
+        let root = self.sigstore(session)?;
         if let Some(issuer) = &self.issuer {
-            trust = Some(self.keyless(trust, issuer, session)?);
+            trust = Some(self.keyless(trust, issuer, root.as_ref())?);
         }
         let nobody = || CliError::usage("nobody is trusted: give --key, --trust, --ca or --issuer");
         let mut trust = trust.ok_or_else(nobody)?;
@@ -111,6 +112,9 @@ impl Demands {
         }
         if !certified && (self.any_identity_danger || !self.identity.is_empty()) {
             return Err(CliError::usage("--identity is for certificates: it needs --ca or --issuer"));
+        }
+        if let Some(root) = root {
+            trust = trust.and_witnesses(root);
         }
         let mut authorities = TimestampAuthorities::new();
         for path in &self.tsa_chain {
@@ -155,11 +159,23 @@ impl Demands {
         with.map_err(CliError::Trust)
     }
 
-    fn keyless(&self, trust: Option<Trust>, issuer: &str, session: &Session) -> Result<Trust, CliError> {
-        let root = match &self.trusted_root {
-            None => TrustedRoot::public_good(),
-            Some(path) => TrustedRoot::from_json(read_text(path)?.as_bytes(), &session.limits()),
-        };
+    /// The Sigstore that is named, for whoever can use it.
+    fn sigstore(&self, session: &Session) -> Result<Option<TrustedRoot>, CliError> {
+        let Some(path) = &self.trusted_root else { return Ok(None) };
+        if self.key.is_empty() && self.trust.is_none() && self.issuer.is_none() {
+            return Err(CliError::usage("--trusted-root is for --issuer, --key or --trust"));
+        }
+        let text = read_text(path)?;
+        TrustedRoot::from_json(text.as_bytes(), &session.limits()).map(Some).map_err(CliError::Trust)
+    }
+
+    fn keyless(
+        &self,
+        trust: Option<Trust>,
+        issuer: &str,
+        root: Option<&TrustedRoot>,
+    ) -> Result<Trust, CliError> {
+        let root = root.map_or_else(TrustedRoot::public_good, |root| Ok(root.clone()));
         let root = root.map_err(CliError::Trust)?;
         let mut subjects: Vec<SubjectMatch> =
             self.identity.iter().map(|text| SubjectMatch::Exact(text.clone())).collect();
