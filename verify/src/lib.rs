@@ -30,6 +30,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(all(feature = "sigstore", feature = "x509"))]
+mod claimed;
 mod content;
 mod endorse;
 mod error;
@@ -48,6 +50,8 @@ mod trust;
 mod trust_file;
 mod watch;
 
+#[cfg(all(feature = "sigstore", feature = "x509"))]
+pub use claimed::{Claimant, ClaimedCertificate, ClaimedIdentity};
 pub use content::Hold;
 pub use error::{CODES, Failure, VerifyError};
 pub use identity::CertificateIdentity;

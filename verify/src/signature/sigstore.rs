@@ -278,14 +278,7 @@ fn certified(
     let (identity, identity_kind) = leaf::check(leaf)?;
     let (certified, vouched) = adapter::keyless(pieces, evidence, root)?;
     not_after(&vouched, now)?;
-    let issuer = certified.issuer.ok_or_else(|| VerifyError::KeylessCertificate {
-        detail: "it does not say who vouched for the name".to_owned(),
-    })?;
-    let ci: BTreeMap<String, String> = certified
-        .ci
-        .into_iter()
-        .filter_map(|(name, value)| value.map(|value| (name.to_owned(), value)))
-        .collect();
+    let (issuer, ci) = said(certified.issuer, certified.ci)?;
     let expected = expected_one(identities, &identity, &issuer, &ci)?;
     let signer = KeylessSigner {
         identity,
@@ -298,6 +291,27 @@ fn certified(
         expected,
     };
     Ok((signer, vouched))
+}
+
+/// What a certificate says of its issuer and of a CI run.
+fn said(
+    issuer: Option<String>,
+    ci: Vec<(&'static str, Option<String>)>,
+) -> Result<(String, BTreeMap<String, String>), VerifyError> {
+    let issuer = issuer.ok_or_else(|| VerifyError::KeylessCertificate {
+        detail: "it does not say who vouched for the name".to_owned(),
+    })?;
+    let ci = ci.into_iter().filter_map(|(name, value)| value.map(|value| (name.to_owned(), value)));
+    Ok((issuer, ci.collect()))
+}
+
+/// What a certificate says, of which nothing is checked.
+#[cfg(feature = "x509")]
+pub(crate) fn claimed(leaf: &[u8]) -> Result<crate::ClaimedIdentity, VerifyError> {
+    let (identity, _) = leaf::check(leaf)?;
+    let read = adapter::read(leaf)?;
+    let (issuer, ci) = said(read.issuer, read.ci)?;
+    Ok(crate::ClaimedIdentity { identity, issuer, ci })
 }
 
 fn evidence_in(pieces: &Pieces<'_>) -> Result<Evidence, VerifyError> {

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use lacre_attest::{Envelope, IN_TOTO_PAYLOAD_TYPE, Limits, PublicKey, pae};
 use lacre_hash::Sha256Digest;
-use sigstore_verify::crypto::{self, KeyAlgorithm, Keyring};
+use sigstore_verify::crypto::{self, CertificateInfo, KeyAlgorithm, Keyring};
 use sigstore_verify::trust_root::{SIGSTORE_PRODUCTION_TRUSTED_ROOT, TrustedRoot as Root};
 use sigstore_verify::tsa::verify_timestamp_for_authority;
 use sigstore_verify::types::{
@@ -125,13 +125,58 @@ fn without_scheme(url: &str) -> Option<String> {
     (!name.is_empty()).then(|| lacre_manifest::escape(name))
 }
 
-/// What a certificate says, that its chain was found to prove.
+/// What a certificate says. Whether its chain proves it is for whoever reads it.
 #[derive(Debug)]
 pub(super) struct Certified {
     pub(super) issuer: Option<String>,
     pub(super) ci: Vec<(&'static str, Option<String>)>,
     pub(super) algorithm: &'static str,
     pub(super) spki: Vec<u8>,
+}
+
+impl Certified {
+    fn of(certificate: &CertificateInfo) -> Self {
+        let claims = &certificate.ci_claims;
+        let github = &claims.deprecated_github;
+        Self {
+            issuer: certificate.issuer.clone(),
+            ci: [
+                ("commit", &claims.source_repository_digest),
+                ("environment", &claims.deployment_environment),
+                ("github-ref", &github.workflow_ref),
+                ("github-repository", &github.workflow_repository),
+                ("github-sha", &github.workflow_sha),
+                ("github-trigger", &github.workflow_trigger),
+                ("github-workflow", &github.workflow_name),
+                ("owner", &claims.source_repository_owner_uri),
+                ("owner-id", &claims.source_repository_owner_identifier),
+                ("ref", &claims.source_repository_ref),
+                ("repository", &claims.source_repository_uri),
+                ("repository-id", &claims.source_repository_identifier),
+                ("run", &claims.run_invocation_uri),
+                ("runner", &claims.runner_environment),
+                ("signer-commit", &claims.build_signer_digest),
+                ("signer-workflow", &claims.build_signer_uri),
+                ("token-subject", &claims.token_subject),
+                ("trigger", &claims.build_trigger),
+                ("visibility", &claims.source_repository_visibility_at_signing),
+                ("workflow", &claims.build_config_uri),
+                ("workflow-commit", &claims.build_config_digest),
+            ]
+            .map(|(name, value)| (name, value.clone()))
+            .into(),
+            algorithm: algorithm_name(certificate.key_algorithm),
+            spki: certificate.public_key.as_bytes().to_vec(),
+        }
+    }
+}
+
+/// What a certificate says, of which nothing is checked.
+#[cfg(feature = "x509")]
+pub(super) fn read(certificate: &[u8]) -> Result<Certified, VerifyError> {
+    crypto::parse_certificate_info(&DerCertificate::from_bytes(certificate))
+        .map(|info| Certified::of(&info))
+        .map_err(|error| refused(error.into()))
 }
 
 /// The key of a certificate, before anything about it is believed.
@@ -176,39 +221,7 @@ pub(super) fn keyless(
         .certificate()
         .filter(|_| result.certificate_verified() && result.sct_verified() && result.tlog_verified())
         .ok_or_else(|| VerifyError::KeylessCertificate { detail: "not all of it was verified".to_owned() })?;
-    let claims = &certificate.ci_claims;
-    let github = &claims.deprecated_github;
-    let certified = Certified {
-        issuer: certificate.issuer.clone(),
-        ci: [
-            ("commit", &claims.source_repository_digest),
-            ("environment", &claims.deployment_environment),
-            ("github-ref", &github.workflow_ref),
-            ("github-repository", &github.workflow_repository),
-            ("github-sha", &github.workflow_sha),
-            ("github-trigger", &github.workflow_trigger),
-            ("github-workflow", &github.workflow_name),
-            ("owner", &claims.source_repository_owner_uri),
-            ("owner-id", &claims.source_repository_owner_identifier),
-            ("ref", &claims.source_repository_ref),
-            ("repository", &claims.source_repository_uri),
-            ("repository-id", &claims.source_repository_identifier),
-            ("run", &claims.run_invocation_uri),
-            ("runner", &claims.runner_environment),
-            ("signer-commit", &claims.build_signer_digest),
-            ("signer-workflow", &claims.build_signer_uri),
-            ("token-subject", &claims.token_subject),
-            ("trigger", &claims.build_trigger),
-            ("visibility", &claims.source_repository_visibility_at_signing),
-            ("workflow", &claims.build_config_uri),
-            ("workflow-commit", &claims.build_config_digest),
-        ]
-        .map(|(name, value)| (name, value.clone()))
-        .into(),
-        algorithm: algorithm_name(certificate.key_algorithm),
-        spki: certificate.public_key.as_bytes().to_vec(),
-    };
-    Ok((certified, vouched(pieces, evidence, root)?))
+    Ok((Certified::of(certificate), vouched(pieces, evidence, root)?))
 }
 
 /// Why no path was found, when the crate found none. The times are authenticated by then.
