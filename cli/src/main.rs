@@ -16,6 +16,7 @@ mod private_key;
 mod progress;
 mod save;
 mod session;
+mod shell;
 mod signer;
 mod text;
 mod units;

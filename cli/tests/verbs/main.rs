@@ -10,6 +10,7 @@
 
 mod bench;
 mod certified;
+mod claimant;
 mod diff;
 mod drift;
 mod inspect;
