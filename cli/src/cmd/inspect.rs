@@ -35,14 +35,17 @@ pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Done, CliErro
         Place::Reference(reference) => reference_claims(&reference, session),
         Place::Stdin => {
             let bytes = place::read_bundle(Path::new("-"), &limits)?;
-            bundle_claims(Looked { bundle: "-".as_ref(), model: None }, &bytes, session)
+            let bundle = Path::new("-");
+            bundle_claims(Looked { bundle, model: None, named: Some(bundle) }, &bytes, session)
         }
         Place::Folder(model) => model_claims(&model, session),
         Place::File(file) if is_model(&file) => model_claims(&file, session),
         Place::File(file) => {
             let bytes = place::read_bundle(&file, &limits)?;
             let model = signed_model(&file);
-            bundle_claims(Looked { bundle: &file, model: model.as_deref() }, &bytes, session)
+            let usual = model.as_deref().map(place::default_signature);
+            let named = (usual.as_deref() != Some(&file)).then_some(file.as_path());
+            bundle_claims(Looked { bundle: &file, model: model.as_deref(), named }, &bytes, session)
         }
     }
 }
@@ -53,6 +56,8 @@ struct Looked<'a> {
     bundle: &'a Path,
     /// The model that the bundle is said to belong to, if its place tells.
     model: Option<&'a Path>,
+    /// The bundle, if verification has to be told where it is.
+    named: Option<&'a Path>,
 }
 
 fn reference_claims(reference: &Reference, session: &Session) -> Result<Done, CliError> {
@@ -81,8 +86,9 @@ fn model_claims(model: &Path, session: &Session) -> Result<Done, CliError> {
     let limits = session.limits();
     let beside = Beside::of(&Root::open(model, Links::Refuse)?).bundles()?;
     let first = place::default_signature(model);
-    let found = place::read_signature(model, None, &limits)
-        .and_then(|bytes| bundle_claims(Looked { bundle: &first, model: Some(model) }, &bytes, session));
+    let found = place::read_signature(model, None, &limits).and_then(|bytes| {
+        bundle_claims(Looked { bundle: &first, model: Some(model), named: None }, &bytes, session)
+    });
     let mut done = match found {
         Err(CliError::NoSignature { .. }) if !beside.is_empty() => Done::new(nothing(), Vec::new()),
         Err(error) if !beside.is_empty() => unreadable(&first, &error),
@@ -90,7 +96,7 @@ fn model_claims(model: &Path, session: &Session) -> Result<Done, CliError> {
     };
     let mut others = Vec::new();
     for bundle in &beside {
-        let looked = Looked { bundle, model: Some(model) };
+        let looked = Looked { bundle, model: Some(model), named: None };
         let found = Beside::open(bundle)
             .map_err(CliError::from)
             .and_then(|file| place::read_opened(file, bundle, &limits))
@@ -163,9 +169,9 @@ pub(super) fn check_lines(command: Option<&str>, claims: &Claims) -> Vec<Line> {
 fn check_command(looked: Looked<'_>, claims: &Claims) -> Option<String> {
     let (claim, flags) = (claims.model()?, claims.check_flags()?);
     let model = looked.model.map_or_else(|| Some("MODEL".to_owned()), shell::path)?;
-    let elsewhere = looked.model.map(place::default_signature).as_deref() != Some(looked.bundle);
-    let bundle =
-        if elsewhere { format!(" {}", shell::option("--signature", looked.bundle)?) } else { String::new() };
+    let bundle = looked
+        .named
+        .map_or(Some(String::new()), |named| Some(format!(" {}", shell::option("--signature", named)?)))?;
     let expected = expectations(claim.name(), claim.version())?;
     Some(format!("lacre verify {model} {flags}{bundle}{expected}"))
 }

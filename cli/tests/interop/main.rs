@@ -10,5 +10,6 @@ mod cosign;
 mod foreign_digests;
 mod from_model_signing;
 mod keyless;
+mod managed;
 mod to_model_signing;
 mod travelling;

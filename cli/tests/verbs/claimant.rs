@@ -168,16 +168,43 @@ fn every_signature_of_a_model_is_shown_with_its_check() {
     let others = value["result"]["others"].as_array().unwrap();
     assert_eq!(others[1]["error"]["code"], "E-BUNDLE");
     let check = others[0]["check"].as_str().unwrap();
-    assert!(check.contains("/MODEL.signatures/"), "{check}");
     assert_eq!(paste(&bench, check).exit, Some(0), "{check}");
     bench.write("MODEL/model.sig", b"garbage");
     let value = bench.good("inspect MODEL --json").json();
     assert_eq!(value["result"]["error"]["code"], "E-JSON");
     assert_eq!(value["result"]["others"][0]["check"], check);
     fs::remove_file(bench.path("MODEL/model.sig")).unwrap();
+    assert_eq!(paste(&bench, check).exit, Some(0), "{check}");
     let value = bench.good("inspect MODEL --json").json();
     assert_eq!((&value["result"]["bundle"], &value["result"]["check"]), (&Value::Null, &Value::Null));
     assert_eq!(value["result"]["others"][0]["check"], check);
+}
+
+#[test]
+fn a_bundle_elsewhere_is_named() {
+    let bench = Bench::with_model_and_key();
+    fs::copy(bench.path("k.pub"), bench.path("KEY.pub")).unwrap();
+    let said = bench.args([
+        "sign",
+        "MODEL",
+        "--key",
+        "k.key",
+        "--name",
+        "m",
+        "--signature",
+        "it's $(touch pwned).sig",
+    ]);
+    assert_eq!(said.exit, Some(0), "{said:?}");
+    both_ways_of_bundle(&bench, "it's $(touch pwned).sig");
+}
+
+/// The command that is printed for a bundle whose model cannot be told from its place.
+fn both_ways_of_bundle(bench: &Bench, bundle: &str) {
+    let value = Said::of(bench.command().args(["inspect", "--json", "--", bundle])).json();
+    let check = value["result"]["check"].as_str().unwrap();
+    let done = paste(bench, check);
+    assert_eq!(done.exit, Some(0), "{check}\n{done:?}");
+    assert!(!bench.path("pwned").exists());
 }
 
 #[test]
