@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::dsse::{Envelope, WireEnvelope, WrittenEnvelope};
 use crate::error::quoted;
-use crate::wire::{Base64, Bounded, Object, Present, decode_base64, encode_base64, to_json};
+use crate::wire::{Base64, Bounded, Object, Present, Verbatim, decode_base64, encode_base64, to_json};
 use crate::{AttestError, KeyHint, Limits, PublicKey};
 
 /// The media type of the one version that is read and written.
@@ -109,7 +109,7 @@ impl Bundle {
     pub fn with_timestamp(mut self, response: &[u8]) -> Result<Self, AttestError> {
         within("timestamps", self.timestamps.len() + 1, EVIDENCE_LIMIT)?;
         let text = to_json(&WrittenTimestamp { signed_timestamp: Base64(response) }, response.len() * 2);
-        self.timestamps.push(Verbatim::from_json(text)?);
+        self.timestamps.push(verbatim(text)?);
         Ok(self)
     }
 
@@ -121,7 +121,7 @@ impl Bundle {
         let Object(members) =
             lacre_json::from_slice::<Object<BTreeMap<String, serde_json::Value>>>(entry, limits)
                 .map_err(|source| AttestError::Json { part: "transparency log entry", source })?;
-        self.log_entries.push(Verbatim::from_json(to_json(&members, entry.len()))?);
+        self.log_entries.push(verbatim(to_json(&members, entry.len()))?);
         Ok(self)
     }
 
@@ -230,12 +230,12 @@ impl Bundle {
     /// The transparency log entries, each as the JSON that stands in the bundle. Not verified, and not even read: only
     /// that they are JSON with no key twice is known.
     pub fn log_entries_json(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.log_entries.iter().map(|entry| entry.0.get())
+        self.log_entries.iter().map(Verbatim::get)
     }
 
     /// The RFC 3161 timestamps, each as the JSON that stands in the bundle, as little read as the log entries.
     pub fn timestamps_json(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.timestamps.iter().map(|timestamp| timestamp.0.get())
+        self.timestamps.iter().map(Verbatim::get)
     }
 
     /// How many RFC 3161 timestamps it carries. They are not verified.
@@ -294,6 +294,10 @@ fn certificates(
 
 fn malformed(detail: impl Into<String>) -> AttestError {
     AttestError::Bundle { detail: detail.into() }
+}
+
+fn verbatim(text: Vec<u8>) -> Result<Verbatim, AttestError> {
+    Verbatim::from_json(text).ok_or_else(|| malformed("evidence that is no JSON"))
 }
 
 fn within(what: &'static str, size: usize, limit: usize) -> Result<(), AttestError> {
@@ -358,35 +362,6 @@ struct WireChain<'a> {
 struct WireTimestamps<'a> {
     #[serde(borrow, default)]
     rfc3161_timestamps: Option<Bounded<&'a RawValue, EVIDENCE_LIMIT>>,
-}
-
-/// JSON of a type that is not read yet, kept as it stands so that nothing of a bundle is lost when it is written.
-#[derive(Debug, Clone, Serialize)]
-#[serde(transparent)]
-struct Verbatim(Box<RawValue>);
-
-impl Verbatim {
-    fn from_json(text: Vec<u8>) -> Result<Self, AttestError> {
-        String::from_utf8(text)
-            .ok()
-            .and_then(|text| RawValue::from_string(text).ok())
-            .map(Self)
-            .ok_or_else(|| malformed("evidence that is no JSON"))
-    }
-}
-
-impl PartialEq for Verbatim {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.get() == other.0.get()
-    }
-}
-
-impl Eq for Verbatim {}
-
-impl From<&RawValue> for Verbatim {
-    fn from(value: &RawValue) -> Self {
-        Self(value.to_owned())
-    }
 }
 
 // Members of the written types stand in code-point order of their names.

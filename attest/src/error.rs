@@ -13,6 +13,7 @@ pub const CODES: &[&str] = &[
     "E-IGNORE",
     "E-JSON",
     "E-KEY",
+    "E-LEGACY",
     "E-LIMIT",
     "E-NAME-COLLISION",
     "E-NO-RESOURCES",
@@ -81,6 +82,12 @@ pub enum AttestError {
         /// What is wrong with it.
         problem: KeyProblem,
     },
+    /// The input has a form from before OMS v1.0, which is read only where that is asked for.
+    #[error("{what} of model-signing 0.2, which is not read unless it is asked for")]
+    Legacy {
+        /// Which part of it.
+        what: &'static str,
+    },
     /// Something is larger, or there are more of it, than the limit allows.
     #[error("{what}: {size}, more than the limit of {limit}")]
     Limit {
@@ -98,6 +105,14 @@ pub enum AttestError {
         first: String,
         /// The other one.
         second: String,
+    },
+    /// A folder is signed as empty, and a file or another such folder lies in it, at least on some systems.
+    #[error("{folder} is signed as an empty folder, and {inside} lies in it (on some systems)")]
+    NotEmpty {
+        /// The folder.
+        folder: String,
+        /// What lies in it.
+        inside: String,
     },
     /// The claim covers no file.
     #[error("the signed list of files is empty: the signature covers nothing")]
@@ -226,8 +241,9 @@ impl AttestError {
             Self::Ignore { .. } => "E-IGNORE",
             Self::Json { source, .. } => source.code(),
             Self::Key { .. } => "E-KEY",
+            Self::Legacy { .. } => "E-LEGACY",
             Self::Limit { .. } => "E-LIMIT",
-            Self::NameCollision { .. } => "E-NAME-COLLISION",
+            Self::NameCollision { .. } | Self::NotEmpty { .. } => "E-NAME-COLLISION",
             Self::NoResources => "E-NO-RESOURCES",
             Self::Path { .. } => "E-PATH",
             Self::PayloadType { .. } => "E-PAYLOAD-TYPE",

@@ -9,11 +9,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::pkcs8::spki;
 use lacre_hash::Sha256Digest;
-use p256::ecdsa::signature::Verifier as _;
+use p256::ecdsa::signature::{DigestVerifier as _, Verifier as _};
 use p256::pkcs8::der::pem::LineEnding;
 use p256::pkcs8::{Document, EncodePublicKey as _, ObjectIdentifier, SubjectPublicKeyInfoRef};
+use sha2::{Sha256, Sha384, Sha512};
 
 use crate::error::quoted;
+use crate::legacy::{LegacyHash, Sink, feed};
 use crate::{AttestError, KeyProblem};
 
 /// The longest key text that is looked at, in bytes. A P-521 key takes 268.
@@ -210,6 +212,34 @@ impl PublicKey {
                 .and_then(|signature| key.verify(message, &signature)),
             Point::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
                 .and_then(|signature| key.verify_strict(message, &signature)),
+        };
+        outcome.map_err(|_| AttestError::Signature)
+    }
+
+    /// Checks an ECDSA signature over a message that `message` feeds piece by piece.
+    pub(crate) fn verify_streamed(
+        &self,
+        hash: LegacyHash,
+        signature: &[u8],
+        message: impl Fn(&mut Sink<'_>),
+    ) -> Result<(), AttestError> {
+        macro_rules! checked {
+            ($curve:ident, $key:expr, $of_curve:ty) => {
+                $curve::ecdsa::Signature::from_der(signature).and_then(|signature| match hash {
+                    LegacyHash::Sha256 => {
+                        $key.verify_digest(|hasher: &mut Sha256| feed(hasher, &message), &signature)
+                    }
+                    LegacyHash::OfCurve => {
+                        $key.verify_digest(|hasher: &mut $of_curve| feed(hasher, &message), &signature)
+                    }
+                })
+            };
+        }
+        let outcome = match &*self.point {
+            Point::P256(key) => checked!(p256, key, Sha256),
+            Point::P384(key) => checked!(p384, key, Sha384),
+            Point::P521(key) => checked!(p521, key, Sha512),
+            Point::Ed25519(_) => return Err(AttestError::Signature),
         };
         outcome.map_err(|_| AttestError::Signature)
     }

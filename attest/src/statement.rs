@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use lacre_json::JsonError;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::error::quoted;
-use crate::wire::{Bounded, Object};
+use crate::predicate::model::MODEL_PREDICATE_TYPE;
+use crate::wire::{Bounded, Object, Verbatim};
 use crate::{AttestError, Limits};
 
 /// The one statement type that is read and written.
@@ -17,8 +17,10 @@ pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 
 /// At most this many subjects (sigstore-go has the same bound).
 const SUBJECT_LIMIT: usize = 1024;
-/// The longest subject, in bytes of JSON.
+/// The longest subject, in bytes of JSON; lists of names aside.
 const SUBJECT_BYTES: usize = 64 * 1024;
+/// The annotations of a subject that are lists of names, as long as the model is large. Only a model has them.
+pub(crate) const NAME_LISTS: [&str; 2] = ["emptyFolders", "executable"];
 
 /// A statement: something is claimed (the predicate) about something (the subjects). The predicate is not parsed yet.
 #[derive(Debug, Clone)]
@@ -36,14 +38,16 @@ pub struct Subject {
     /// Its digests by name of the algorithm.
     pub digest: BTreeMap<String, String>,
     /// What else is said about it.
-    pub annotations: BTreeMap<String, Value>,
+    pub annotations: BTreeMap<String, Verbatim>,
 }
 
 impl<'a> Statement<'a> {
     /// Reads a statement from the payload of an envelope. The statement borrows the payload.
     ///
     /// Refused: what is not one strict JSON object, another `_type`, no subject, more than 1024 subjects, subjects of
-    /// more than 64 KiB, unknown members. Unknown members of a subject are ignored, as in-toto demands.
+    /// more than 64 KiB, unknown members. Unknown members of a subject are ignored, as in-toto demands. The lists of
+    /// names of a model (its executable files, its empty folders) do not count to the 64 KiB: they are as long as the
+    /// statement may be.
     pub fn parse(payload: &'a [u8], limits: &Limits) -> Result<Self, AttestError> {
         let Object(wire) =
             lacre_json::from_slice::<Object<WireStatement<'a>>>(payload, limits.statement_json()).map_err(
@@ -62,7 +66,9 @@ impl<'a> Statement<'a> {
         if count > SUBJECT_LIMIT {
             return Err(AttestError::Limit { what: "subjects", size: count, limit: SUBJECT_LIMIT });
         }
-        let subjects = kept.into_iter().map(subject).collect::<Result<_, _>>()?;
+        let lists: &[&str] =
+            if count == 1 && predicate_type == MODEL_PREDICATE_TYPE { &NAME_LISTS } else { &[] };
+        let subjects = kept.into_iter().map(|text| subject(text, lists)).collect::<Result<_, _>>()?;
         Ok(Self { subjects, predicate_type, predicate })
     }
 
@@ -82,17 +88,25 @@ impl<'a> Statement<'a> {
     }
 }
 
-fn subject(text: &RawValue) -> Result<Subject, AttestError> {
+/// Reads a subject; `lists` are the annotations that may be long.
+fn subject(text: &RawValue, lists: &[&str]) -> Result<Subject, AttestError> {
+    let within = |size: usize| {
+        let limit = SUBJECT_BYTES;
+        if size > limit { Err(AttestError::Limit { what: "bytes of subject", size, limit }) } else { Ok(()) }
+    };
     let size = text.get().len();
-    if size > SUBJECT_BYTES {
-        return Err(AttestError::Limit { what: "bytes of subject", size, limit: SUBJECT_BYTES });
+    if lists.is_empty() {
+        within(size)?;
     }
-    let Object(wire) = serde_json::from_str::<Object<WireSubject>>(text.get())
+    let Object(wire) = serde_json::from_str::<Object<WireSubject<'_>>>(text.get())
         .map_err(|error| malformed(format!("subject: {error}")))?;
+    let annotations = wire.annotations.unwrap_or_default();
+    let long: usize = lists.iter().filter_map(|list| Some(annotations.get(*list)?.get().len())).sum();
+    within(size - long)?;
     Ok(Subject {
         name: wire.name.unwrap_or_default(),
         digest: wire.digest.unwrap_or_default(),
-        annotations: wire.annotations.unwrap_or_default(),
+        annotations: annotations.into_iter().map(|(name, text)| (name, text.into())).collect(),
     })
 }
 
@@ -114,13 +128,13 @@ struct WireStatement<'a> {
 }
 
 #[derive(Debug, Deserialize)]
-struct WireSubject {
+struct WireSubject<'a> {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
     digest: Option<BTreeMap<String, String>>,
-    #[serde(default)]
-    annotations: Option<BTreeMap<String, Value>>,
+    #[serde(borrow, default)]
+    annotations: Option<BTreeMap<String, &'a RawValue>>,
 }
 
 #[cfg(test)]
@@ -150,7 +164,8 @@ mod tests {
         let [subject] = statement.subjects() else { panic!() };
         assert_eq!(subject.name, "n");
         assert_eq!(subject.digest, [("sha256".to_owned(), "ab".to_owned())].into());
-        assert_eq!(subject.annotations, [("k".to_owned(), serde_json::json!(["v"]))].into());
+        assert_eq!(subject.annotations["k"].get(), r#"["v"]"#);
+        assert_eq!(subject.annotations.len(), 1);
     }
 
     #[test]
@@ -221,6 +236,17 @@ mod tests {
         let long = |bytes: usize| with(subject, &format!(r#"{{"x":"{}"}}"#, "x".repeat(bytes - 8)));
         assert_eq!(code(&long(SUBJECT_BYTES)), "ok");
         assert_eq!(code(&long(SUBJECT_BYTES + 1)), "E-LIMIT");
+        // Lists of names are as long as the statement, if it is one about a model, and about one.
+        let listed = |list: &str, kind: &str, more: &str| {
+            let names = "x".repeat(SUBJECT_BYTES);
+            let text = with(subject, &format!(r#"{{"annotations":{{"{list}":["{names}"]}}}}{more}"#));
+            code(&text.replace("urn:x", kind))
+        };
+        assert_eq!(listed("executable", MODEL_PREDICATE_TYPE, ""), "ok");
+        assert_eq!(listed("emptyFolders", MODEL_PREDICATE_TYPE, ""), "ok");
+        assert_eq!(listed("others", MODEL_PREDICATE_TYPE, ""), "E-LIMIT");
+        assert_eq!(listed("executable", MODEL_PREDICATE_TYPE, ",{}"), "E-LIMIT");
+        assert_eq!(listed("executable", "urn:x", ""), "E-LIMIT");
         let padded = |bytes: usize| format!("{GOOD}{}", " ".repeat(bytes - GOOD.len()));
         assert_eq!(code(&padded(LIMITS.statement)), "ok");
         assert_eq!(code(&padded(LIMITS.statement + 1)), "E-LIMIT");

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 /// A `T` that was written as a JSON object. Alone, serde fills a struct from an array as well, member by member.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +94,37 @@ pub(crate) struct Present(pub(crate) bool);
 impl<'de> Deserialize<'de> for Present {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         IgnoredAny::deserialize(deserializer).map(|_| Self(true))
+    }
+}
+
+/// JSON that is kept as it stands: nothing of it is lost when it is written, and reading it is left to who knows its
+/// type.
+#[derive(Debug, Clone, serde::Serialize)]
+#[serde(transparent)]
+pub struct Verbatim(Box<RawValue>);
+
+impl Verbatim {
+    /// The JSON text.
+    pub fn get(&self) -> &str {
+        self.0.get()
+    }
+
+    pub(crate) fn from_json(text: Vec<u8>) -> Option<Self> {
+        RawValue::from_string(String::from_utf8(text).ok()?).ok().map(Self)
+    }
+}
+
+impl PartialEq for Verbatim {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl Eq for Verbatim {}
+
+impl From<&RawValue> for Verbatim {
+    fn from(value: &RawValue) -> Self {
+        Self(value.to_owned())
     }
 }
 

@@ -193,7 +193,7 @@ fn certificate_and_keyless_bundles_are_recognised() {
             match claim(&bundle) {
                 Ok(claim) => assert_eq!(names(&claim), ["signme-1", "signme-2"], "{name}"),
                 Err(error) => {
-                    assert_eq!((name, error.code()), ("historical-v0.2.0-certificate", "E-PREDICATE-TYPE"));
+                    assert_eq!((name, error.code()), ("historical-v0.2.0-certificate", "E-LEGACY"));
                 }
             }
             count += 1;

@@ -6,6 +6,7 @@ use clap::builder::TypedValueParser;
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
 use lacre_manifest::{EntryPath, Links};
 
+use crate::cmd::cache::CacheArgs;
 use crate::cmd::diff::DiffArgs;
 use crate::cmd::inspect::InspectArgs;
 use crate::cmd::key::KeyArgs;
@@ -101,6 +102,7 @@ pub(crate) enum Verb {
     Push(PushArgs),
     Pull(PullArgs),
     Diff(DiffArgs),
+    Cache(CacheArgs),
 }
 
 impl Verb {
@@ -114,6 +116,7 @@ impl Verb {
             Self::Push(_) => "push",
             Self::Pull(_) => "pull",
             Self::Diff(_) => "diff",
+            Self::Cache(args) => args.verb(),
         }
     }
 }

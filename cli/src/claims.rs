@@ -6,7 +6,7 @@ use lacre_attest::{
     AttestError, Bundle, CertificateForm, Inspection, KeyHint, Limits, MODEL_PREDICATE_TYPE, Material,
     ModelClaim, Statement, Subject,
 };
-use lacre_manifest::{Digests, ShardDigests};
+use lacre_manifest::{Digests, EntryPath, Shape, ShardDigests};
 use lacre_verify::{CertificateIdentity, Claimant, VerifyError};
 use serde_json::{Value, json};
 
@@ -240,10 +240,26 @@ fn model_rows(claim: &ModelClaim, rows: &mut Vec<(&'static str, String)>) {
     if claim.inspection() == Inspection::NotInspected {
         rows.push(("content", "not looked at by the signer (digests of a registry)".to_owned()));
     }
+    if let Some(shape) = claim.shape() {
+        rows.push(("executable", few_words(shape.executable(), "")));
+        rows.push(("empty", few_words(shape.empty_folders(), "/")));
+    }
     if !claim.ignore_paths().is_empty() {
         let paths: Vec<_> = claim.ignore_paths().iter().map(ToString::to_string).collect();
         rows.push(("left out", paths.join(", ")));
     }
+}
+
+/// The first of these names, and how many more there are.
+fn few_words(paths: &[EntryPath], end: &str) -> String {
+    const SHOWN: usize = 8;
+    let mut words: Vec<_> = paths.iter().take(SHOWN).map(|path| format!("{path}{end}")).collect();
+    match paths.len() {
+        0 => words.push("none".to_owned()),
+        more if more > SHOWN => words.push(format!("and {} more", more - SHOWN)),
+        _ => {}
+    }
+    words.join(", ")
 }
 
 fn model_json(claim: &ModelClaim) -> Value {
@@ -264,6 +280,8 @@ fn model_json(claim: &ModelClaim) -> Value {
         .collect();
     json!({
         "bytes": manifest.total_size(),
+        "empty_folders": claim.shape().map(Shape::empty_folders),
+        "executable": claim.shape().map(Shape::executable),
         "files": files,
         "identity": claim.identity().map(ToString::to_string),
         "ignore_paths": claim.ignore_paths(),

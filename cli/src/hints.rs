@@ -90,6 +90,7 @@ impl Subject {
     fn of(verb: &Verb) -> Self {
         let model = match verb {
             Verb::Key(args) => text::path(args.subject()),
+            Verb::Cache(args) => text::path(args.subject()),
             Verb::Sign(args) => args.what(),
             Verb::Verify(args) => text::path(&args.model),
             Verb::Inspect(args) => args.what.to_string_lossy().into_owned(),
@@ -123,6 +124,21 @@ fn content(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
         }
         "E-FILE-MISSING" | "E-FILE-CHANGED" | "E-FILE-SIZE" => fetch_again,
         "E-FILE-RENAMED" => "give the file its signed name back, or fetch the model again".to_owned(),
+        "E-FILE-MODE" if *verb == "pull" => {
+            "the disk does not keep modes as they are signed: pull to another one, or without --strict".to_owned()
+        }
+        "E-FILE-MODE" => {
+            "give the files the modes that are signed (chmod u+x, u-x, u-s, g-s, -t), or pull the model again".to_owned()
+        }
+        "E-FOLDER-MISSING" => "make the folder, or pull the model again".to_owned(),
+        "E-FOLDER-EXTRA" => "remove the folder: nothing says that it belongs to the model".to_owned(),
+        "E-EXCLUDED" => {
+            "remove what is not covered; or sign it, too: lacre sign --no-default-ignores, without --ignore".to_owned()
+        }
+        "E-MODES-NOT-SIGNED" => {
+            "the signature was made by another tool, or with --digests-from: --strict wants one of lacre sign, over the files"
+                .to_owned()
+        }
         "E-FILE-TYPE" => {
             "a signed file must be a regular file; for a Hugging Face cache snapshot give --links hf-cache"
                 .to_owned()
@@ -263,6 +279,9 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
              for a Hugging Face cache snapshot give --links hf-cache"
             .to_owned(),
         "E-INPUT-NAME" => "rename it: signed names are UTF-8, relative, and without backslash".to_owned(),
+        "E-INPUT-MODE" => {
+            "no file of a model has a use for these bits, and they are never signed: chmod u-s,g-s,-t FILE".to_owned()
+        }
         "E-INPUT-CHANGED" => {
             format!("something writes to {model} while it is read: wait for it, then try again")
         }
@@ -312,6 +331,12 @@ fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
         "E-KEY" => "wanted: a public key of ecdsa-p256, ecdsa-p384, ecdsa-p521 or ed25519, in PEM \
              (`-----BEGIN PUBLIC KEY-----`) or as ssh-keygen writes it (`ssh-ed25519 AAAA…`)"
             .to_owned(),
+        "E-LEGACY" if ["verify", "pull"].contains(verb) => {
+            "have the model signed anew; --allow-legacy-danger accepts it as it is: it names no model, so any other of \
+             this signer passes for it"
+                .to_owned()
+        }
+        "E-LEGACY" => "have the model signed anew, in a form of today".to_owned(),
         "E-NAME-COLLISION" | "E-DUPLICATE-NAME" if *verb == "sign" => {
             "rename one of them: on another file system both names are one file".to_owned()
         }

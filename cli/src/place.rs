@@ -49,6 +49,17 @@ pub(crate) fn open_store(reference: &Reference) -> Result<(Box<dyn Store>, &Targ
     }
 }
 
+/// The repository of a reference, without tag and digest: versions that come from there belong together.
+pub(crate) fn repository(reference: &Reference) -> String {
+    match reference {
+        Reference::Layout { dir, .. } => {
+            let dir = dir.canonicalize().unwrap_or_else(|_| dir.clone());
+            format!("oci:{}", dir.display())
+        }
+        _ => reference.to_string(),
+    }
+}
+
 /// Where the signature of a model is when nobody says otherwise: `MODEL/model.sig`, or `FILE.sig` for a file.
 pub(crate) fn default_signature(model: &Path) -> PathBuf {
     if model.is_dir() {

@@ -316,12 +316,16 @@ struct Failure {
     message: String,
     causes: Vec<String>,
     hint: Option<String>,
+    /// How far verification came, for JSON.
+    report: Value,
 }
 
 impl Failure {
     fn new(error: &CliError, hint: Option<String>) -> Self {
         let code = error.code();
-        Self { code, exit: exit::of(code), message: error.to_string(), causes: causes(error), hint }
+        let (message, causes) = (error.to_string(), causes(error));
+        let report = json!(error.report());
+        Self { code, exit: exit::of(code), message, causes, hint, report }
     }
 
     /// The `error` object of `--json`.
@@ -332,6 +336,7 @@ impl Failure {
             "exit": self.exit,
             "hint": self.hint,
             "message": self.message,
+            "report": self.report,
         })
     }
 }

@@ -11,10 +11,15 @@ pub(crate) fn folder() -> Option<PathBuf> {
     of(std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME"))
 }
 
+/// The chunk lists that were kept.
+pub(crate) fn chunk_lists() -> Option<ChunkStore> {
+    folder().map(|folder| ChunkStore::at(folder.join("chunks")))
+}
+
 /// Keeps chunk lists, under the BLAKE3 roots that they prove themselves by, for whoever loads a part of a file later.
 /// Nothing needs them, so where they cannot be kept nothing is lost but time.
 pub(crate) fn keep_chunk_lists<'a>(lists: impl Iterator<Item = (&'a Blake3Digest, &'a ChunkList)>) {
-    let Some(store) = folder().map(|folder| ChunkStore::at(folder.join("chunks"))) else { return };
+    let Some(store) = chunk_lists() else { return };
     for (root, list) in lists {
         if store.put(root, list).is_err() {
             return;

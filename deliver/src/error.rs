@@ -69,4 +69,13 @@ impl DeliverError {
             Self::TooManyBundles { .. } => "E-LIMIT",
         }
     }
+
+    /// Whether the work was broken off rather than refused: what is done already is of use to another attempt. Not where the
+    /// disk is full: what is done would keep it so.
+    pub fn may_go_on(&self) -> bool {
+        matches!(
+            self.code(),
+            "E-AUTH" | "E-DENIED" | "E-INTERRUPTED" | "E-NETWORK" | "E-REGISTRY" | "E-UNREADABLE"
+        )
+    }
 }

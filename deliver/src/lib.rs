@@ -7,16 +7,26 @@
 //!                                                    │ Verified<Claim>
 //!                              layers = signed files, one to one?
 //!                                                    │ only now the first byte of content
-//!     rename ◄─ model.sig ◄─ Verified<Model> ◄─ blobs, proven while they are written into a hidden folder
+//!     hidden folder ◄─ groups of 1 MiB, each proven before it is written ◄─ an earlier attempt, an older version,
+//!            │                                                               and the rest from the store
+//!     rename ◄─ model.sig ◄─ Verified<Model>
 //! ```
 //!
-//! Nothing is visible under the wanted name before all of it is proven; when anything fails, or the work is
-//! interrupted, the hidden folder is removed.
+//! Nothing is visible under the wanted name before all of it is proven. What is refused is removed. What was only broken
+//! off (the network, the disk, an interruption) stays in the hidden folder, and the next pull of the same manifest goes on
+//! there: it proves again what the journal says is written, and fetches the rest.
 
+mod accept;
+mod cache;
 mod error;
+mod journal;
+mod lists;
 mod pull;
+mod reuse;
 mod staging;
+mod transfer;
 
+pub use cache::{Cache, CachedVersion, Pruned};
 pub use error::{CODES, DeliverError};
-pub use pull::{Offer, Pulled, examine};
+pub use pull::{Moved, Offer, Pulled, examine};
 pub use staging::{Overwrite, may_write};

@@ -12,6 +12,10 @@ fn read(payload: &[u8]) -> Result<ModelClaim, AttestError> {
 }
 
 fuzz_target!(|payload: &[u8]| {
+    // The form of model-signing 0.2 is read by the same rules, where it is read at all.
+    if let Ok(claim) = Statement::parse(payload, &LIMITS).and_then(|it| ModelClaim::from_statement_or_legacy(&it)) {
+        assert_eq!(claim.is_legacy(), read(payload).is_err());
+    }
     let claim = match read(payload) {
         Ok(claim) => claim,
         Err(error) => {
@@ -29,6 +33,17 @@ fuzz_target!(|payload: &[u8]| {
         assert!(manifest.entries().iter().all(|entry| entry.size.is_some() && entry.blake3().is_some()));
     }
 
+    if let Some(shape) = claim.shape() {
+        assert!(shape.executable().iter().all(|path| manifest.get(path.as_str()).is_some()));
+        assert!(shape.empty_folders().is_sorted() && shape.executable().is_sorted());
+        let empty = shape.empty_folders();
+        let is_empty = |name: &str| empty.binary_search_by(|folder| folder.as_str().cmp(name)).is_ok();
+        for entry in manifest.entries() {
+            let name = entry.path.as_str();
+            assert!(!is_empty(name) && !name.match_indices('/').any(|(end, _)| is_empty(&name[..end])));
+        }
+    }
+
     // Written in Lacre's form, it makes the same claim, and writing that again changes nothing.
     let Ok(written) = claim.to_statement() else {
         assert!(claim.sha256_manifest().is_err(), "only digests that Lacre does not sign cannot be written");
@@ -41,6 +56,7 @@ fuzz_target!(|payload: &[u8]| {
     assert_eq!(again.manifest(), manifest);
     assert_eq!(again.ignore_paths(), claim.ignore_paths());
     assert_eq!(again.identity(), claim.identity());
+    assert_eq!(again.shape(), claim.shape());
     assert!(!again.single_file());
     assert_eq!(*again.root(), manifest.oms_root());
     let value: serde_json::Value = serde_json::from_slice(&written).expect("JSON");

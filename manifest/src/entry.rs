@@ -169,7 +169,7 @@ fn collision(first: &Entry, second: &Entry) -> ManifestError {
 }
 
 /// What a file system that ignores case and normal form makes of a name.
-fn fold(name: &str) -> String {
+pub(crate) fn fold(name: &str) -> String {
     if name.is_ascii() {
         return name.to_ascii_lowercase();
     }

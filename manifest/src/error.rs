@@ -13,6 +13,7 @@ pub const CODES: &[&str] = &[
     "E-HEX",
     "E-INPUT-CHANGED",
     "E-INPUT-EMPTY",
+    "E-INPUT-MODE",
     "E-INPUT-NAME",
     "E-INPUT-TYPE",
     "E-INTERRUPTED",
@@ -60,6 +61,26 @@ pub enum ManifestError {
     /// A file could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// A folder is said to be empty, and something lies in it, at least where case or normal form are ignored.
+    #[error("{folder} is listed as an empty folder, and {inside} lies in it (on some systems)")]
+    NotEmpty {
+        /// The folder.
+        folder: String,
+        /// What lies in it.
+        inside: String,
+    },
+    /// A file is said to be executable, and is none of the files.
+    #[error("{name} is listed as executable, and is none of the files")]
+    NotListed {
+        /// The file.
+        name: String,
+    },
+    /// A file has a bit in its mode that is never signed.
+    #[error("{name} has a set-user-id, set-group-id or sticky bit")]
+    SpecialMode {
+        /// The file.
+        name: String,
+    },
     /// More than the limit.
     #[error("{what}: more than {limit}")]
     Limit {
@@ -97,15 +118,16 @@ impl ManifestError {
     /// The stable code of this failure.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Collision { .. } => "E-NAME-COLLISION",
+            Self::Collision { .. } | Self::NotEmpty { .. } => "E-NAME-COLLISION",
             Self::Duplicate { .. } => "E-DUPLICATE-NAME",
             Self::Empty { .. } => "E-INPUT-EMPTY",
             Self::Foreign { kind, .. } if kind.is_about_the_name() => "E-INPUT-NAME",
             Self::Foreign { .. } | Self::NotHfCache { .. } => "E-INPUT-TYPE",
             Self::Hash(error) => error.code(),
             Self::Limit { .. } => "E-LIMIT",
-            Self::NotFound { .. } => "E-NOT-FOUND",
+            Self::NotFound { .. } | Self::NotListed { .. } => "E-NOT-FOUND",
             Self::Path(error) => error.code(),
+            Self::SpecialMode { .. } => "E-INPUT-MODE",
             Self::Unreadable { .. } => "E-UNREADABLE",
         }
     }

@@ -23,6 +23,7 @@ mod entry;
 mod error;
 mod path;
 mod root;
+mod shape;
 mod stamps;
 mod survey;
 mod walk;
@@ -34,6 +35,7 @@ pub use entry::{Entry, Manifest, ModelIdentity, component_order};
 pub use error::{CODES, ManifestError};
 pub use path::{EntryPath, PathError, escape, escape_os};
 pub use root::{Links, Root};
+pub use shape::Shape;
 pub use stamps::{Known, MachineId, StampStore, Stamps, StampsError};
 pub use survey::{FileSource, Reused, Survey, resurvey, survey};
 pub use walk::{

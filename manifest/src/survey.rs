@@ -85,7 +85,7 @@ pub struct Reused {
 ///
 /// # Errors
 /// Anything that cannot be signed (a link, a device, a name that is not UTF-8) is refused by name:
-/// `E-INPUT-TYPE`, `E-INPUT-NAME`.
+/// `E-INPUT-TYPE`, `E-INPUT-NAME`; `E-INPUT-MODE` for a set-user-id, set-group-id or sticky bit.
 pub fn survey(
     root: &Root,
     exclusions: &Exclusions,
@@ -139,6 +139,9 @@ fn walk_signable(root: &Root, exclusions: &Exclusions) -> Result<Tree, ManifestE
     let tree = walk(root, exclusions)?;
     if let Some(foreign) = tree.foreign.first() {
         return Err(ManifestError::Foreign { name: foreign.name.clone(), kind: foreign.kind });
+    }
+    if let Some(path) = tree.special.first() {
+        return Err(ManifestError::SpecialMode { name: path.to_string() });
     }
     if tree.files.is_empty() {
         return Err(ManifestError::Empty { name: escape(root.name()) });

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, Dir, FileType};
+use rustix::fs::{AtFlags, Dir, FileType, Stat};
 use serde::Serialize;
 
 use crate::ManifestError;
@@ -18,6 +18,10 @@ pub const DEFAULT_IGNORES: [&str; 4] = [".git", ".gitattributes", ".github", ".g
 const MAX_DEPTH: usize = 64;
 /// Most names in one model.
 const MAX_NAMES: usize = 16_000_000;
+/// The one bit of a mode that is signed: what git keeps, and the same under every umask.
+const OWNER_EXECUTES: u32 = 0o100;
+/// Set-user-id, set-group-id and sticky: no file of a model has a use for them.
+const SPECIAL_BITS: u32 = 0o7000;
 
 /// What is left out of a walk, by exact path.
 #[derive(Debug, Clone, Default)]
@@ -37,8 +41,12 @@ pub struct Tree {
     pub foreign: Vec<Foreign>,
     /// What was left out; in order of path.
     pub excluded: Vec<Excluded>,
-    /// Folders with nothing in them, in code-point order.
+    /// Folders in which there is neither a file nor a further folder, left out ones aside; in code-point order.
     pub empty_folders: Vec<EntryPath>,
+    /// Files that their owner may execute, in code-point order.
+    pub executable: Vec<EntryPath>,
+    /// Files with a set-user-id, set-group-id or sticky bit, in code-point order.
+    pub special: Vec<EntryPath>,
     /// Links that were followed (see [`Links`](crate::Links)), in code-point order.
     pub links: Vec<FollowedLink>,
 }
@@ -181,15 +189,15 @@ pub fn walk(root: &Root, exclusions: &Exclusions) -> Result<Tree, ManifestError>
     let mut walk = Walk { root, signature, ignore, tree: Tree::default(), names: 0 };
     match root.only_file() {
         Some(only) => walk.name(root.folder(), only.as_str(), only.clone(), 0)?,
-        None => {
-            walk.folder(root.folder(), None, 0)?;
-        }
-    }
+        None => walk.folder(root.folder(), None, 0)?,
+    };
     let mut tree = walk.tree;
     tree.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     tree.foreign.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     tree.excluded.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     tree.empty_folders.sort_unstable();
+    tree.executable.sort_unstable();
+    tree.special.sort_unstable();
     tree.links.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(tree)
 }
@@ -203,7 +211,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Lists a folder; says whether it held anything.
+    /// Lists a folder; says whether it held anything that is not left out.
     fn folder(
         &mut self,
         at: BorrowedFd<'_>,
@@ -222,36 +230,39 @@ impl Walk<'_> {
             if matches!(bytes.to_bytes(), b"." | b"..") {
                 continue;
             }
-            any = true;
             self.names += 1;
             if self.names > MAX_NAMES {
                 return Err(ManifestError::Limit { what: "names in a model", limit: MAX_NAMES });
             }
             match entry_path(path, bytes) {
-                Ok((name, path)) => self.name(at, &name, path, depth)?,
-                Err(foreign) => self.tree.foreign.push(foreign),
+                Ok((name, path)) => any |= self.name(at, &name, path, depth)?,
+                Err(foreign) => {
+                    any = true;
+                    self.tree.foreign.push(foreign);
+                }
             }
         }
         Ok(any)
     }
 
+    /// Takes one name of a folder; says whether it is not left out.
     fn name(
         &mut self,
         at: BorrowedFd<'_>,
         name: &str,
         path: EntryPath,
         depth: usize,
-    ) -> Result<(), ManifestError> {
+    ) -> Result<bool, ManifestError> {
         let failed = |error| ManifestError::reading(path.as_str(), error);
         let stat = rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
         let kind = FileType::from_raw_mode(stat.st_mode);
         if let Some(reason) = self.excluded(&path) {
             let end = if kind == FileType::Directory { "/" } else { "" };
             self.tree.excluded.push(Excluded { path: format!("{path}{end}"), reason });
-            return Ok(());
+            return Ok(false);
         }
         match kind {
-            FileType::RegularFile => self.tree.files.push(TreeFile { path, size: size(stat.st_size) }),
+            FileType::RegularFile => self.file(path, &stat),
             FileType::Directory => {
                 let name = EntryPath::parse(name)?;
                 let inner = open_folder_beneath(at, &name).map_err(failed)?;
@@ -264,21 +275,32 @@ impl Walk<'_> {
                 self.tree.foreign.push(Foreign { name: path.to_string(), kind: ForeignKind::of(other) });
             }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    fn file(&mut self, path: EntryPath, stat: &Stat) {
+        // Few files have a mode of their own, so only their names are kept.
+        if stat.st_mode & OWNER_EXECUTES != 0 {
+            self.tree.executable.push(path.clone());
+        }
+        if stat.st_mode & SPECIAL_BITS != 0 {
+            self.tree.special.push(path.clone());
+        }
+        self.tree.files.push(TreeFile { path, size: size(stat.st_size) });
     }
 
     /// A link: followed when it is one of the cache's own, else foreign.
     fn link(&mut self, path: EntryPath) -> Result<(), ManifestError> {
         let target =
             self.root.link_target(&path).map_err(|error| ManifestError::reading(path.as_str(), error))?;
-        let size_of = |target: &EntryPath| {
+        let file_at = |target: &EntryPath| {
             let stat =
                 rustix::fs::statat(self.root.cache()?, target.as_str(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
-            (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then(|| size(stat.st_size))
+            (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then_some(stat)
         };
-        match target.and_then(|target| Some((size_of(&target)?, target))) {
-            Some((size, target)) => {
-                self.tree.files.push(TreeFile { path: path.clone(), size });
+        match target.and_then(|target| Some((file_at(&target)?, target))) {
+            Some((stat, target)) => {
+                self.file(path.clone(), &stat);
                 self.tree.links.push(FollowedLink { path, target });
             }
             None => self.tree.foreign.push(Foreign { name: path.to_string(), kind: ForeignKind::Symlink }),

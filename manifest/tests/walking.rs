@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use lacre_hash::{Engine, NoProgress, Sha256Digest};
@@ -43,6 +43,64 @@ fn lists_files_in_code_point_order_with_sizes_and_empty_folders() {
     assert_eq!(tree.files[1].size, 12);
     assert_eq!(tree.empty_folders, [entry("empty/inner")]);
     assert!(tree.foreign.is_empty() && tree.excluded.is_empty() && tree.links.is_empty());
+}
+
+/// What is left out makes no folder less empty: where it is missing, the folder is the same.
+#[test]
+fn a_folder_with_nothing_but_what_is_left_out_is_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in ["weights", "logs/today", "tmp/cache/x", "tmp/model.sig"] {
+        write(folder.path(), path, path);
+    }
+    let ignore = vec![entry("logs/today"), entry("tmp/cache")];
+    let exclusions = Exclusions { ignore, signature: Some(entry("tmp/model.sig")) };
+    let tree = walked(folder.path(), Links::Refuse, &exclusions);
+    assert_eq!(tree.empty_folders, [entry("logs"), entry("tmp")]);
+    let tree = walked(folder.path(), Links::Refuse, &Exclusions::default());
+    assert!(tree.empty_folders.is_empty());
+}
+
+#[test]
+fn tells_which_files_have_a_mode_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let modes = [
+        ("a", 0o644),
+        ("b", 0o755),
+        ("c", 0o100),
+        // Not the owner: git does not call this executable either.
+        ("d", 0o655),
+        ("e", 0o4755),
+        ("f", 0o2644),
+        ("g", 0o1644),
+    ];
+    for (name, mode) in modes {
+        write(folder.path(), name, "x");
+        fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let tree = walked(folder.path(), Links::Refuse, &Exclusions::default());
+    assert_eq!(tree.executable, ["b", "c", "e"].map(entry));
+    assert_eq!(tree.special, ["e", "f", "g"].map(entry));
+    let root = Root::open(folder.path(), Links::Refuse).unwrap();
+    let error = survey(&root, &Exclusions::default(), &Engine::new(), &NoProgress).unwrap_err();
+    assert_eq!(error.code(), "E-INPUT-MODE");
+    assert!(error.to_string().starts_with("e has a set-user-id"), "{error}");
+    // A folder's bits say who owns what is made in it: they are nothing of the model.
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "shared/f", "x");
+    fs::set_permissions(folder.path().join("shared"), fs::Permissions::from_mode(0o3775)).unwrap();
+    assert!(walked(folder.path(), Links::Refuse, &Exclusions::default()).special.is_empty());
+}
+
+#[test]
+fn a_linked_file_has_the_mode_of_what_it_leads_to() {
+    let cache = tempfile::tempdir().unwrap();
+    write(cache.path(), "models--o--m/blobs/b1", "x");
+    let blob = cache.path().join("models--o--m/blobs/b1");
+    fs::set_permissions(blob, fs::Permissions::from_mode(0o700)).unwrap();
+    let snapshot = cache.path().join("models--o--m/snapshots/r");
+    fs::create_dir_all(&snapshot).unwrap();
+    symlink("../../blobs/b1", snapshot.join("run")).unwrap();
+    assert_eq!(walked(&snapshot, Links::HfCache, &Exclusions::default()).executable, [entry("run")]);
 }
 
 #[test]

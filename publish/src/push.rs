@@ -1,15 +1,15 @@
 //! Pushing a signed model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lacre_attest::{Bundle, Limits, MODEL_PREDICATE_TYPE, ModelClaim, Statement};
-use lacre_hash::{Engine, Progress, Sha256Digest};
-use lacre_manifest::{Entry, EntryPath, Exclusions, Manifest, Root, diff, escape, survey};
+use lacre_hash::{Blake3Digest, ChunkList, Engine, Progress, Sha256Digest};
+use lacre_manifest::{Entry, EntryPath, Exclusions, Manifest, Root, Survey, diff, escape, survey};
 use lacre_registry_client::{
-    BuiltArtifact, Descriptor, IMAGE_MANIFEST, ModelLayer, Put, RegistryError, Store, Tag, attach_signature,
-    build,
+    BuiltArtifact, Descriptor, IMAGE_MANIFEST, ModelLayer, Put, RegistryError, Store, Tag, attach_chunks,
+    attach_signature, build,
 };
 
 use crate::PublishError;
@@ -53,6 +53,8 @@ pub struct Prepared<'a> {
     model: &'a Signed<'a>,
     claim: ModelClaim,
     built: BuiltArtifact,
+    /// The chunk lists, as they travel; empty when no file has one.
+    lists: Vec<u8>,
 }
 
 /// Reads every file of a signed model and compares it, under both digests, with what was signed. Writes nothing.
@@ -74,13 +76,15 @@ pub fn prepare<'a>(
         if other.name() != claim.name()
             || other.version() != claim.version()
             || other.manifest() != claim.manifest()
+            || other.shape() != claim.shape()
         {
             return Err(PublishError::OtherClaim);
         }
     }
-    let files = as_signed(model, &claim, progress)?;
+    let (files, chunks) = as_signed(model, &claim, progress)?;
     let built = build(&files, claim.name(), claim.version())?;
-    Ok(Prepared { model, claim, built })
+    let lists = lists(&claim, &chunks);
+    Ok(Prepared { model, claim, built, lists })
 }
 
 impl Prepared<'_> {
@@ -112,6 +116,9 @@ impl Prepared<'_> {
         for bundle in model.others {
             attach_signature(store, &manifest, bundle, MODEL_PREDICATE_TYPE, &now())?;
         }
+        if !self.lists.is_empty() {
+            attach_chunks(store, &manifest, &self.lists)?;
+        }
         if let Some(tag) = tag {
             store.tag(&manifest, tag)?;
         }
@@ -121,14 +128,25 @@ impl Prepared<'_> {
     }
 }
 
-/// Reads every file and finds it as signed; gives the manifest with all sizes.
+/// The chunk lists of the files that have one, in the order of the signed names.
+fn lists(claim: &ModelClaim, chunks: &Trees) -> Vec<u8> {
+    let chunks: HashMap<&Blake3Digest, &ChunkList> = chunks.iter().map(|(root, list)| (root, list)).collect();
+    let roots = claim.manifest().entries().iter().filter_map(Entry::blake3);
+    roots.filter_map(|root| chunks.get(root)).flat_map(|list| list.to_bytes()).collect()
+}
+
+/// BLAKE3 trees, by their roots.
+type Trees = Vec<(Blake3Digest, ChunkList)>;
+
+/// Reads every file and finds it as signed; gives the manifest with all sizes, and the BLAKE3 trees.
 fn as_signed(
     model: &Signed<'_>,
     claim: &ModelClaim,
     progress: &dyn Progress,
-) -> Result<Manifest, PublishError> {
+) -> Result<(Manifest, Trees), PublishError> {
     let exclusions = Exclusions { ignore: claim.ignore_paths().to_vec(), signature: model.signature.clone() };
-    let mut found = survey(model.root, &exclusions, &Engine::new(), progress)?.manifest;
+    let Survey { manifest: mut found, chunks, .. } =
+        survey(model.root, &exclusions, &Engine::new(), progress)?;
     if claim.single_file() && model.root.only_file().is_some() {
         found = under_signed_name(&found, claim)?;
     }
@@ -152,7 +170,7 @@ fn as_signed(
         }
     }
     let difference = diff(claim.manifest(), &found);
-    if difference.is_empty() { Ok(found) } else { Err(PublishError::Differs(Box::new(difference))) }
+    if difference.is_empty() { Ok((found, chunks)) } else { Err(PublishError::Differs(Box::new(difference))) }
 }
 
 /// Signatures of one file made before OMS v1.0 do not bind its name: the file travels under the signed one.

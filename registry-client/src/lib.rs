@@ -42,6 +42,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod chunks;
 mod descriptor;
 mod error;
 mod image;
@@ -51,9 +52,10 @@ mod reference;
 mod referrers;
 mod store;
 
+pub use chunks::{CHUNKS_ARTIFACT_TYPE, ChunksReferrer, attach_chunks};
 pub use descriptor::{Descriptor, EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST};
 pub use error::{ArtifactFault, CODES, RegistryError};
-pub use layout::{Layout, MAX_CANDIDATE_BYTES, MAX_CANDIDATES};
+pub use layout::{Freed, Layout, MAX_CANDIDATE_BYTES, MAX_CANDIDATES};
 pub use modelpack::{
     BuiltArtifact, LayerKind, MODEL_ARTIFACT_TYPE, MODEL_CONFIG_TYPE, ModelArtifact, ModelConfig, ModelLayer,
     build,

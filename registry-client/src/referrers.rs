@@ -103,35 +103,44 @@ impl SignatureReferrer {
     /// `E-ARTIFACT` when it is not an image manifest of type [`BUNDLE_ARTIFACT_TYPE`] with a subject and exactly one
     /// layer, the bundle, held in the store; the codes of reading JSON.
     pub fn parse(bytes: &[u8]) -> Result<Self, RegistryError> {
-        let digest = Sha256Digest::of(bytes);
-        let manifest = ImageManifest::parse(bytes, &digest)?;
-        let fault = |detail: String| RegistryError::Referrer { digest, detail };
-        if manifest.media_type.as_deref() != Some(IMAGE_MANIFEST) {
-            return Err(fault(format!(
-                "its media type is {:?}",
-                manifest.media_type.as_deref().unwrap_or("")
-            )));
-        }
-        if manifest.artifact_type() != BUNDLE_ARTIFACT_TYPE {
-            return Err(fault(format!("its artifact type is {:?}", manifest.artifact_type())));
-        }
-        let subject = manifest.subject.as_ref().ok_or_else(|| fault("it has no subject".to_owned()))?;
-        let AnyDigest::Sha256(subject) = parse_digest(&subject.digest).map_err(fault)? else {
-            return Err(fault("its subject's digest is not sha256".to_owned()));
-        };
-        let [layer] = manifest.layers() else {
-            return Err(fault(format!("it has {} layers, not one", manifest.layers().len())));
-        };
-        if layer.media_type != BUNDLE_ARTIFACT_TYPE {
-            return Err(fault(format!("its layer is of type {:?}", layer.media_type)));
-        }
-        if layer.urls.is_some() || layer.data.is_some() {
-            return Err(fault("its layer's content may come from elsewhere (`urls` or `data`)".to_owned()));
-        }
-        let bundle = layer.clone().into_descriptor().map_err(fault)?;
-        let mut annotations: BTreeMap<String, String> = manifest.annotations();
+        let OneLayer { subject, layer: bundle, mut annotations } = one_layer(bytes, BUNDLE_ARTIFACT_TYPE)?;
         Ok(Self { subject, bundle, predicate_type: annotations.remove(PREDICATE_TYPE) })
     }
+}
+
+/// A referrer of one layer.
+pub(crate) struct OneLayer {
+    pub(crate) subject: Sha256Digest,
+    pub(crate) layer: Descriptor,
+    pub(crate) annotations: BTreeMap<String, String>,
+}
+
+/// Reads the manifest of a referrer whose artifact type, and whose one layer, are of `media_type`.
+pub(crate) fn one_layer(bytes: &[u8], media_type: &str) -> Result<OneLayer, RegistryError> {
+    let digest = Sha256Digest::of(bytes);
+    let manifest = ImageManifest::parse(bytes, &digest)?;
+    let fault = |detail: String| RegistryError::Referrer { digest, detail };
+    if manifest.media_type.as_deref() != Some(IMAGE_MANIFEST) {
+        return Err(fault(format!("its media type is {:?}", manifest.media_type.as_deref().unwrap_or(""))));
+    }
+    if manifest.artifact_type() != media_type {
+        return Err(fault(format!("its artifact type is {:?}", manifest.artifact_type())));
+    }
+    let subject = manifest.subject.as_ref().ok_or_else(|| fault("it has no subject".to_owned()))?;
+    let AnyDigest::Sha256(subject) = parse_digest(&subject.digest).map_err(fault)? else {
+        return Err(fault("its subject's digest is not sha256".to_owned()));
+    };
+    let [layer] = manifest.layers() else {
+        return Err(fault(format!("it has {} layers, not one", manifest.layers().len())));
+    };
+    if layer.media_type != media_type {
+        return Err(fault(format!("its layer is of type {:?}", layer.media_type)));
+    }
+    if layer.urls.is_some() || layer.data.is_some() {
+        return Err(fault("its layer's content may come from elsewhere (`urls` or `data`)".to_owned()));
+    }
+    let layer = layer.clone().into_descriptor().map_err(fault)?;
+    Ok(OneLayer { subject, layer, annotations: manifest.annotations() })
 }
 
 #[cfg(test)]

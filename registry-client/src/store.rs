@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, Read, Seek as _, SeekFrom};
+use std::ops::Range;
 
 use lacre_hash::{Progress, Sha256Digest};
 
@@ -42,6 +43,17 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// `E-BLOB-MISSING`; `E-BLOB-DIGEST` when it is of another size.
     fn blob(&self, descriptor: &Descriptor) -> Result<BlobReader, RegistryError>;
+
+    /// Opens a part of a blob. **The bytes are not proven.** The range must lie within the descriptor's size.
+    ///
+    /// # Errors
+    /// As [`Store::blob`].
+    fn blob_range(&self, descriptor: &Descriptor, range: Range<u64>) -> Result<BlobReader, RegistryError> {
+        self.blob(descriptor)?.part(range).map_err(|source| {
+            let digest = descriptor.digest;
+            RegistryError::Content { digest, source }
+        })
+    }
 
     /// The bytes of a blob of at most `limit` bytes, of the descriptor's size and digest.
     ///
@@ -216,6 +228,24 @@ impl BlobReader {
         self.size
     }
 
+    /// A part of the blob: what stands before it is skipped in a file, and read and thrown away in a stream.
+    fn part(mut self, range: Range<u64>) -> io::Result<Self> {
+        let Range { start, end } = range;
+        if start > end || end > self.size {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        match &mut self.source {
+            Source::File(file) => drop(file.seek(SeekFrom::Current(start.cast_signed()))?),
+            Source::Stream(_) => drop(io::copy(&mut (&mut self).take(start), &mut io::sink())?),
+        }
+        let size = end - start;
+        Ok(match self.source {
+            // No longer a file that stands at its first byte.
+            Source::File(file) => Self { source: Source::Stream(Box::new(file)), size, left: size },
+            source @ Source::Stream(_) => Self { source, size, left: size },
+        })
+    }
+
     /// The file behind the blob, from which it can be read at any place and by several threads; gives the reader
     /// back when there is none (a stream), or when reading has begun.
     pub fn into_file(self) -> Result<File, Self> {
@@ -273,6 +303,26 @@ mod tests {
         assert_eq!(short.kind(), io::ErrorKind::UnexpectedEof);
         let mut endless = BlobReader::from_stream(Box::new(io::repeat(0)), 70_000);
         assert_eq!(io::copy(&mut endless, &mut io::sink()).unwrap(), 70_000);
+    }
+
+    #[test]
+    fn a_part_is_read_from_files_and_streams() {
+        let file = || {
+            let mut file = tempfile::tempfile().unwrap();
+            std::io::Write::write_all(&mut file, b"abcdef").unwrap();
+            std::io::Seek::rewind(&mut file).unwrap();
+            BlobReader::from_file(file, 6)
+        };
+        let stream = || BlobReader::from_stream(Box::new(Cursor::new(b"abcdefg")), 6);
+        for (range, wanted) in [(0..6, "abcdef"), (2..4, "cd"), (6..6, "")] {
+            for reader in [file(), stream()] {
+                let mut text = String::new();
+                reader.part(range.clone()).unwrap().read_to_string(&mut text).unwrap();
+                assert_eq!(text, wanted);
+            }
+        }
+        assert!(file().part(3..7).is_err());
+        assert!(file().part(1..3).unwrap().into_file().is_err(), "its first byte is another one");
     }
 
     #[test]

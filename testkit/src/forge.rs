@@ -62,6 +62,12 @@ impl<'k> Forge<'k> {
         self
     }
 
+    /// Signs this message, in place of the encoding that DSSE wants.
+    pub fn over(self, message: impl AsRef<[u8]>) -> Self {
+        let signature = self.key.sign(message.as_ref()).unwrap();
+        self.signature(signature)
+    }
+
     /// The bundle as a tree, to be bent further.
     pub fn to_value(&self) -> Value {
         let signature = self.signature.clone().unwrap_or_else(|| {

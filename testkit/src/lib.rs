@@ -13,6 +13,8 @@
 //! | certificates as `openssl` makes them | [`openssl_pki::Pki`] |
 //! | a whole Sigstore | [`Stack`]; tokens of any kind: [`Issuer`] |
 //! | a service that answers badly | [`HttpServer`] |
+//! | a registry, as it should be or as it should not | [`registry::Registry`] |
+//! | a registry of somebody else | [`PeerRegistry`] |
 //! | the committed vectors, the peers | [`places::vectors`], [`places::Peer`] |
 //!
 //! Everything here panics when it cannot do its work: a test that was not set up must not pass. What is written here
@@ -36,10 +38,13 @@ mod issuer;
 mod model;
 mod noise;
 pub mod openssl_pki;
+mod peer_registry;
 pub mod pki;
 pub mod places;
+pub mod registry;
 mod safetensors;
 mod sealed;
+mod server;
 mod stack;
 pub mod tamper;
 
@@ -48,6 +53,7 @@ pub use http::{HttpAnswer, HttpRequest, HttpServer, http_get, http_post};
 pub use issuer::Issuer;
 pub use model::ModelDir;
 pub use noise::noise;
+pub use peer_registry::PeerRegistry;
 pub use safetensors::SafetensorsFile;
 pub use sealed::{Seal, Sealed};
 pub use stack::Stack;

@@ -50,6 +50,10 @@ pub enum Peer {
     Rekor,
     /// `sigstore` (`PyPI`), the command line of sigstore-python.
     Sigstore,
+    /// `docker-registry`, which has no referrers API.
+    DockerRegistry,
+    /// go-containerregistry's registry, with the referrers API.
+    ReferrersRegistry,
 }
 
 impl Peer {
@@ -64,6 +68,8 @@ impl Peer {
             Self::Fulcio => "servers/bin/authority",
             Self::Rekor => "servers/bin/rekor-server-posix",
             Self::Sigstore => "venv/bin/sigstore",
+            Self::DockerRegistry => "registries/tree/usr/bin/docker-registry",
+            Self::ReferrersRegistry => "registries/bin/referrers-registry",
         }
     }
 

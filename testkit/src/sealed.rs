@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lacre_attest::{KeyAlgorithm, Limits, ModelClaim, PublicKey};
 use lacre_hash::{Engine, NoProgress};
-use lacre_manifest::{EntryPath, Exclusions, Links, Root, survey};
+use lacre_manifest::{EntryPath, Exclusions, Links, Root, Survey, survey};
 use lacre_sign::{FileKey, seal, write_key_pair};
 use serde_json::Value;
 
@@ -21,6 +21,14 @@ pub struct Seal {
     key: Option<Arc<FileKey>>,
     algorithm: KeyAlgorithm,
     ignore: Vec<EntryPath>,
+    modes: Modes,
+}
+
+/// Whether executable bits and empty folders are signed.
+#[derive(Debug, Clone, Copy)]
+enum Modes {
+    Signed,
+    Unsigned,
 }
 
 impl Seal {
@@ -33,6 +41,7 @@ impl Seal {
             key: None,
             algorithm: KeyAlgorithm::EcdsaP256,
             ignore: Vec::new(),
+            modes: Modes::Signed,
         }
     }
 
@@ -66,6 +75,12 @@ impl Seal {
         self
     }
 
+    /// Says nothing of executable bits and empty folders, as other tools do.
+    pub fn without_modes(mut self) -> Self {
+        self.modes = Modes::Unsigned;
+        self
+    }
+
     /// The claim that is signed, for other ways of signing it.
     pub fn claim(&self) -> ModelClaim {
         let root = Root::open(&self.model.path(), Links::Refuse).unwrap();
@@ -73,8 +88,12 @@ impl Seal {
             ignore: self.ignore.clone(),
             signature: Some(EntryPath::parse(Sealed::SIGNATURE).unwrap()),
         };
-        let manifest = survey(&root, &exclusions, &Engine::new(), &NoProgress).unwrap().manifest;
-        ModelClaim::new(self.name.as_str(), self.version.clone(), manifest, self.ignore.clone()).unwrap()
+        let Survey { manifest, tree, .. } = survey(&root, &exclusions, &Engine::new(), &NoProgress).unwrap();
+        let claim = ModelClaim::new(self.name.as_str(), self.version.clone(), manifest, self.ignore.clone());
+        match self.modes {
+            Modes::Signed => claim.unwrap().with_shape(tree.executable, tree.empty_folders).unwrap(),
+            Modes::Unsigned => claim.unwrap(),
+        }
     }
 
     /// The model, not signed.

@@ -1,23 +1,17 @@
 //! A whole Sigstore on this machine for one test: an issuer, Fulcio with a certificate log, Rekor v2 and a timestamp
 //! authority, on free ports, with keys of their own. They stop when the value goes.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::http::http_get;
 use crate::issuer::Issuer;
 use crate::places::Peer;
+use crate::server::{Output, Server, answered, free_ports};
 
-/// How long the servers may take to come up.
-const PATIENCE: Duration = Duration::from_mins(1);
 /// Since when the services are in office, for trust that must already hold.
 const START: &str = "start-time=2024-01-01T00:00:00Z";
 
@@ -49,6 +43,7 @@ impl Stack {
         let mut authority = Server::start(
             Command::new(authority).args(["--issuer", &issuer.url(), "--out"]).arg(folder.path()),
             folder.path(),
+            Output::Addresses,
         );
         let [ctlog, timestamp, fulcio] = authority.addresses(["ctlog ", "timestamp ", "fulcio "]);
         let [rekor_port, grpc, metrics] = free_ports();
@@ -70,6 +65,7 @@ impl Stack {
                 .arg("--storage-dir")
                 .arg(folder.path().join("rekor-data")),
             folder.path(),
+            Output::Kept,
         );
         let rekor_url = format!("http://127.0.0.1:{rekor_port}");
         let chain = answered(&format!("{timestamp}/api/v1/timestamp/certchain"));
@@ -163,65 +159,6 @@ impl Stack {
         });
         fs::write(self.trust_config(), serde_json::to_vec(&both).unwrap()).unwrap();
     }
-}
-
-/// A server of ours, stopped by its own id when the value goes.
-struct Server {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Server {
-    fn start(command: &mut Command, folder: &Path) -> Self {
-        let name = Path::new(command.get_program()).file_name().unwrap().to_owned();
-        let log = folder.join(name).with_extension("log");
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(if log.ends_with("authority.log") {
-                Stdio::piped()
-            } else {
-                File::create(log.with_extension("out")).unwrap().into()
-            })
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        Self { child, log }
-    }
-
-    /// The addresses of what it holds, which it prints when all of it is up.
-    fn addresses<const N: usize>(&mut self, names: [&str; N]) -> [String; N] {
-        let mut lines = BufReader::new(self.child.stdout.take().unwrap()).lines();
-        names.map(|name| {
-            let line = lines.next().and_then(Result::ok);
-            let address = line.as_deref().and_then(|line| line.strip_prefix(name)).map(str::to_owned);
-            address.unwrap_or_else(|| panic!("no {name}: {}", fs::read_to_string(&self.log).unwrap()))
-        })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// What is answered there with status 200, as soon as it is.
-fn answered(url: &str) -> Vec<u8> {
-    let start = Instant::now();
-    loop {
-        match http_get(url) {
-            Some((200, body)) => return body,
-            other => assert!(start.elapsed() < PATIENCE, "{url} does not come up: {other:?}"),
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Ports that were free a moment ago, all different.
-fn free_ports<const N: usize>() -> [String; N] {
-    let held: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port().to_string())
 }
 
 fn run(command: &mut Command) {

@@ -13,6 +13,7 @@ use lacre_manifest::{
 use crate::load::ProvenBytes;
 use crate::mismatch::{ContentMismatch, WrongSize};
 use crate::report::Report;
+use crate::shape::Met;
 use crate::{Requirements, VerifyError};
 
 /// Which files are kept in private memory while they are verified, so that they need not be read again.
@@ -54,8 +55,17 @@ pub(crate) fn prove(
     let mut tree = walk(scene.root, &exclusions)?;
     report.excluded = std::mem::take(&mut tree.excluded);
     report.links = std::mem::take(&mut tree.links);
-    report.empty_folders = std::mem::take(&mut tree.empty_folders);
-    let files = scene.match_names(tree, report, progress)?;
+    let mut met = Met::take(&mut tree);
+    let files = scene.match_names(tree, &mut met, report, progress)?;
+    let strictness = scene.requirements.strictness();
+    report.refuse_excluded(strictness)?;
+    if let Some(shape) = scene.claim.shape() {
+        let differs = met.compare(shape, scene.claim);
+        report.empty_folders.clone_from(&differs.extra_folders);
+        report.tell_shape(differs, strictness)?;
+    } else {
+        report.empty_folders = met.empty_folders;
+    }
     let places = hold_places(kept, scene.claim)?;
     let prove = scene.requirements.proof();
     let sources: Vec<SignedFile<'_>> = files
@@ -102,6 +112,7 @@ impl<'a> Scene<'a> {
     fn match_names(
         &self,
         tree: Tree,
+        met: &mut Met,
         report: &mut Report,
         progress: &dyn Progress,
     ) -> Result<Vec<(&'a Entry, TreeFile)>, VerifyError> {
@@ -130,6 +141,7 @@ impl<'a> Scene<'a> {
             if allowed(&path) {
                 let reason = ExcludedReason::UnsignedAllowed;
                 report.excluded.push(Excluded { path: path.to_string(), reason });
+                met.others.push(path);
             } else {
                 sizes.insert(path.clone(), file.size);
                 mismatch.extra.push(path);
@@ -138,16 +150,28 @@ impl<'a> Scene<'a> {
         mismatch.foreign = tree.foreign;
         mismatch.foreign.retain(|foreign| {
             // A foreign thing whose escaped name is a path is the path itself; any other was not allowed by name.
-            let is_allowed = EntryPath::parse(&foreign.name).is_ok_and(|path| allowed(&path));
-            if is_allowed {
+            let path = EntryPath::parse(&foreign.name).ok().filter(&allowed);
+            let is_allowed = path.is_some();
+            if let Some(path) = path {
                 let reason = ExcludedReason::UnsignedAllowed;
                 report.excluded.push(Excluded { path: foreign.name.clone(), reason });
+                met.others.push(path);
             }
             !is_allowed
         });
+        met.empty_folders.retain(|folder| {
+            let is_allowed = allowed(folder);
+            if is_allowed {
+                let reason = ExcludedReason::UnsignedAllowed;
+                report.excluded.push(Excluded { path: format!("{folder}/"), reason });
+                met.others.push(folder.clone());
+            }
+            !is_allowed
+        });
+        met.others.sort_unstable();
         report.excluded.sort_by(|a, b| a.path.cmp(&b.path));
         mismatch.extra.sort_unstable();
-        mismatch.tell_folders_from_missing(&report.empty_folders);
+        mismatch.tell_folders_from_missing(&met.empty_folders);
         if mismatch.is_empty() {
             return Ok(files);
         }

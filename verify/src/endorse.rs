@@ -4,6 +4,7 @@ use lacre_attest::{Bundle, Inspection, Limits, ModelClaim, Statement};
 
 use crate::proof::{Claim, Endorsement, Unverified, Verified};
 use crate::report::{Report, ReportedModel, Step};
+use crate::signature::Legacy;
 use crate::{Failure, Requirements, VerifyError, signature};
 
 impl Unverified<Endorsement> {
@@ -24,9 +25,10 @@ impl Unverified<Endorsement> {
             requirements.trust(),
             requirements.reading_limits(),
             requirements.now(),
+            requirements.legacy(),
             report,
         )?;
-        let claim = match read_claim(&self.input, requirements.reading_limits()) {
+        let claim = match read_claim(&self.input, requirements) {
             Ok(claim) => claim,
             Err(error) => return Err(report.fail(Step::Claim, error)),
         };
@@ -35,6 +37,12 @@ impl Unverified<Endorsement> {
         if claim.inspection() == Inspection::NotInspected {
             report.warnings.push(
                 "the signer did not look at the content: the digests were taken from a registry".to_owned(),
+            );
+        }
+        if claim.is_legacy() {
+            report.warnings.push(
+                "the statement is of model-signing 0.2: it names no model and no version, and no root is signed"
+                    .to_owned(),
             );
         }
         match requirements.met_by(&claim) {
@@ -87,7 +95,8 @@ impl Verified<Claim> {
                     });
                 }
                 (Ok(Verified { proven: Endorsement { signed, signer, report } }), None) => {
-                    claim = Some(Claim { signed, signers: vec![signer], report });
+                    let strictness = requirements.strictness();
+                    claim = Some(Claim { signed, signers: vec![signer], report, strictness });
                 }
                 (Ok(Verified { proven: one }), Some(claim)) => {
                     if !same(&claim.signed, &one.signed) {
@@ -121,16 +130,21 @@ impl Verified<Claim> {
     }
 }
 
-/// Whether two claims are about the same: name, version and every file. What they leave out may differ no more.
+/// Whether two claims are about the same: name, version and every file. What they leave out, which files may be executed
+/// and which folders are empty may differ no more.
 fn same(one: &ModelClaim, other: &ModelClaim) -> bool {
     one.name() == other.name()
         && one.version() == other.version()
         && one.manifest() == other.manifest()
         && one.ignore_paths() == other.ignore_paths()
+        && one.shape() == other.shape()
 }
 
 /// Called only after the signature was found good: no byte of the payload is interpreted before.
-fn read_claim(bundle: &Bundle, limits: &Limits) -> Result<ModelClaim, VerifyError> {
-    let statement = Statement::parse(bundle.envelope().payload(), limits)?;
-    Ok(ModelClaim::from_statement(&statement)?)
+fn read_claim(bundle: &Bundle, requirements: &Requirements) -> Result<ModelClaim, VerifyError> {
+    let statement = Statement::parse(bundle.envelope().payload(), requirements.reading_limits())?;
+    Ok(match requirements.legacy() {
+        Legacy::Refuse => ModelClaim::from_statement(&statement)?,
+        Legacy::Accept => ModelClaim::from_statement_or_legacy(&statement)?,
+    })
 }

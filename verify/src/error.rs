@@ -7,6 +7,7 @@ use lacre_hash::HashError;
 use lacre_manifest::{EntryPath, ManifestError, escape};
 
 use crate::mismatch::ContentMismatch;
+use crate::shape::ShapeMismatch;
 use crate::{CertificateProblem, Report, TimestampProblem};
 
 /// Every code that [`VerifyError::code`] can return of its own; those of [`AttestError`], [`ManifestError`] and
@@ -17,19 +18,24 @@ pub const CODES: &[&str] = &[
     "E-CERTIFICATE-EXPIRED",
     "E-CERTIFICATE-REVOKED",
     "E-DIGEST-NOT-SIGNED",
+    "E-EXCLUDED",
     "E-FILE-CHANGED",
     "E-FILE-EXTRA",
     "E-FILE-MISSING",
+    "E-FILE-MODE",
     "E-FILE-NAME",
     "E-FILE-RENAMED",
     "E-FILE-SIZE",
     "E-FILE-TYPE",
+    "E-FOLDER-EXTRA",
+    "E-FOLDER-MISSING",
     "E-IDENTITY-MISMATCH",
     "E-KEY-EXPIRED",
     "E-KEY-RETIRED",
     "E-KEY-REVOKED",
     "E-LIMIT",
     "E-LOG",
+    "E-MODES-NOT-SIGNED",
     "E-NAME-MISMATCH",
     "E-NO-SIGNATURE",
     "E-NOT-FOUND",
@@ -58,6 +64,18 @@ pub enum VerifyError {
     /// What lies on disk is not what was signed.
     #[error("the content is not what was signed: {0}")]
     Content(Box<ContentMismatch>),
+    /// Something lies in the model that the signature does not cover, which a strict caller refuses.
+    #[error("not covered by the signature: {}", few(.paths))]
+    Excluded {
+        /// What, safe for a terminal; a folder ends with `/`.
+        paths: Vec<String>,
+    },
+    /// Executable bits or empty folders are not as signed, which a strict caller refuses.
+    #[error("the content is not what was signed: {0}")]
+    Shape(Box<ShapeMismatch>),
+    /// Executable bits and empty folders are not signed, which a strict caller demands.
+    #[error("neither executable bits nor empty folders are signed")]
+    ShapeNotSigned,
     /// A digest was demanded as the proof of a file, and is not signed.
     #[error("no {digest} digest is signed for {path}")]
     DigestNotSigned {
@@ -378,6 +396,7 @@ impl VerifyError {
             Self::Content(mismatch) => mismatch.code(),
             Self::DigestNotSigned { .. } => "E-DIGEST-NOT-SIGNED",
             Self::Disk(error) => error.code(),
+            Self::Excluded { .. } => "E-EXCLUDED",
             Self::Hash(error) => error.code(),
             Self::KeyExpired { .. } => "E-KEY-EXPIRED",
             Self::KeyRetired { .. } => "E-KEY-RETIRED",
@@ -401,6 +420,8 @@ impl VerifyError {
             | Self::KeylessUntrusted { .. }
             | Self::NoAuthority
             | Self::SignerUntrusted { .. } => "E-SIGNER-UNTRUSTED",
+            Self::Shape(mismatch) => mismatch.code(),
+            Self::ShapeNotSigned => "E-MODES-NOT-SIGNED",
             Self::Store { .. } => "E-OUTPUT",
             Self::Timestamp { .. } | Self::KeylessTimestamp { .. } => "E-TIMESTAMP",
             Self::Version { .. } => "E-VERSION-MISMATCH",
@@ -408,6 +429,15 @@ impl VerifyError {
             Self::TrustRoot { .. } => "E-TRUST-ROOT",
         }
     }
+}
+
+/// At most this many names stand in a message.
+const SHOWN: usize = 8;
+
+fn few(names: &[String]) -> String {
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(SHOWN);
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
 /// A refusal, with the checks that were made until then.

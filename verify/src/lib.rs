@@ -45,6 +45,7 @@ mod prove;
 mod receive;
 mod report;
 mod requirements;
+mod shape;
 mod signature;
 mod trust;
 mod trust_file;
@@ -62,8 +63,10 @@ pub use mismatch::{ContentMismatch, WrongSize};
 pub use nearest::HowFar;
 pub use proof::{Claim, Endorsement, Model, Unverified, Verified};
 pub use prove::Prove;
+pub use receive::{Arrival, Incoming, Leftovers, Receiving};
 pub use report::{Check, Outcome, ProvenBy, Report, ReportedModel, SignedAt, Step};
 pub use requirements::Requirements;
+pub use shape::ShapeMismatch;
 #[cfg(feature = "x509")]
 pub use signature::certificate::{
     Anchors, ChainInput, Crls, San, SanKind, TimeSource, TrustedTime, VerifiedLeaf, verify_chain,

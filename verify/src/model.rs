@@ -61,7 +61,7 @@ impl Unverified<Model> {
         let first = first.into_iter().map(|bundle| bundle.and_then(|bundle| bundle.verify(requirements)));
         // One at a time: as many as are demanded are read, and no more.
         let others = others.iter().map(|at| read_other(at, requirements)?.verify(requirements));
-        let Claim { signed: claim, signers, mut report } =
+        let Claim { signed: claim, signers, mut report, .. } =
             Verified::unite(first.chain(others), requirements)?.proven;
         let engine = Engine::new();
         let found = content::prove(

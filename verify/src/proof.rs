@@ -11,6 +11,7 @@ use crate::Failure;
 use crate::load::ProvenBytes;
 use crate::prove::Prove;
 use crate::report::Report;
+use crate::requirements::Strictness;
 use crate::signature::Signer;
 
 /// Something from outside that nobody has vouched for yet. Only [`verify`](Unverified::verify) leads on.
@@ -91,6 +92,8 @@ pub struct Claim {
     /// At least one; distinct.
     pub(crate) signers: Vec<Signer>,
     pub(crate) report: Report,
+    /// What was demanded of the content.
+    pub(crate) strictness: Strictness,
 }
 
 /// A model whose every signed file was found to be as signed.

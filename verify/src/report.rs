@@ -5,10 +5,12 @@ use std::fmt;
 
 use lacre_attest::{Inspection, ModelClaim};
 use lacre_hash::{DigestSet, ShardAlgorithm};
-use lacre_manifest::{EntryPath, Excluded, FollowedLink, Manifest};
+use lacre_manifest::{EntryPath, Excluded, ExcludedReason, FollowedLink, Manifest};
 use serde::Serialize;
 
 use crate::VerifyError;
+use crate::requirements::Strictness;
+use crate::shape::ShapeMismatch;
 use crate::signature::Signer;
 
 /// What was checked, with what outcome.
@@ -35,8 +37,10 @@ pub struct Report {
     pub excluded: Vec<Excluded>,
     /// Links that were followed.
     pub links: Vec<FollowedLink>,
-    /// Folders without files; signatures do not cover them.
+    /// Folders without files that the signature does not list.
     pub empty_folders: Vec<EntryPath>,
+    /// How executable bits and empty folders differ from what is signed of them, if anything is.
+    pub deviations: ShapeMismatch,
     /// What a careful reader should know although nothing failed.
     pub warnings: Vec<String>,
     /// Every step, in order.
@@ -60,6 +64,10 @@ pub struct ReportedModel {
     pub bytes: Option<u64>,
     /// Whether the signer had looked at the content, as far as the claim says.
     pub inspected: bool,
+    /// What the signature leaves out, whether it is there or not.
+    pub ignore_paths: Vec<EntryPath>,
+    /// Whether executable bits and empty folders are signed.
+    pub modes_signed: bool,
 }
 
 impl ReportedModel {
@@ -74,6 +82,8 @@ impl ReportedModel {
             files: manifest.len(),
             bytes: manifest.total_size(),
             inspected: claim.inspection() == Inspection::Inspected,
+            ignore_paths: claim.ignore_paths().to_vec(),
+            modes_signed: claim.shape().is_some(),
         }
     }
 
@@ -200,6 +210,34 @@ impl Report {
         }
         let by = self.proven_by.map(|by| format!(", by {by}")).unwrap_or_default();
         self.pass(Step::Content, format!("{} files as signed{how}{by}", manifest.len()));
+    }
+
+    /// Executable bits and empty folders differ in this, or in nothing.
+    pub(crate) fn tell_shape(
+        &mut self,
+        differs: ShapeMismatch,
+        strictness: Strictness,
+    ) -> Result<(), VerifyError> {
+        if differs.is_empty() {
+            return Ok(());
+        }
+        self.deviations = differs.clone();
+        if strictness == Strictness::Refuse {
+            return Err(VerifyError::Shape(Box::new(differs)));
+        }
+        self.warnings.push(format!("not as signed, though no byte differs: {differs}"));
+        Ok(())
+    }
+
+    /// Nothing but the signature itself may lie there unsigned, where the caller is strict.
+    pub(crate) fn refuse_excluded(&self, strictness: Strictness) -> Result<(), VerifyError> {
+        let others = self.excluded.iter().filter(|one| one.reason != ExcludedReason::Signature);
+        let paths: Vec<String> = others.map(|one| one.path.clone()).collect();
+        if strictness == Strictness::Tell || paths.is_empty() {
+            Ok(())
+        } else {
+            Err(VerifyError::Excluded { paths })
+        }
     }
 
     pub(crate) fn pass(&mut self, step: Step, detail: impl Into<String>) {

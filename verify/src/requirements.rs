@@ -6,6 +6,7 @@ use lacre_attest::{Limits, ModelClaim};
 use lacre_manifest::EntryPath;
 
 use crate::prove::Prove;
+use crate::signature::Legacy;
 use crate::{Trust, VerifyError};
 
 /// What must hold before anything is believed: a trusted signer always, and what else the caller demands.
@@ -18,6 +19,18 @@ pub struct Requirements {
     limits: Limits,
     prove: Prove,
     now: Option<SystemTime>,
+    strictness: Strictness,
+    legacy: Legacy,
+}
+
+/// What comes of what is not covered by a signature, or differs in what need not survive a journey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Strictness {
+    /// It is told.
+    #[default]
+    Tell,
+    /// It is refused.
+    Refuse,
 }
 
 impl Requirements {
@@ -31,6 +44,8 @@ impl Requirements {
             limits: Limits::default(),
             prove: Prove::default(),
             now: None,
+            strictness: Strictness::default(),
+            legacy: Legacy::default(),
         }
     }
 
@@ -73,6 +88,31 @@ impl Requirements {
         self
     }
 
+    /// Refuses what is told otherwise: whatever the signature leaves out and is there all the same, executable bits and
+    /// empty folders that are not signed (`E-MODES-NOT-SIGNED`), and those that differ from what is signed
+    /// (`E-FILE-MODE`, `E-FOLDER-EXTRA`, `E-FOLDER-MISSING`). What [`allow_unsigned`](Self::allow_unsigned) names is
+    /// refused again when it is there (`E-EXCLUDED`).
+    pub fn strict(mut self) -> Self {
+        self.strictness = Strictness::Refuse;
+        self
+    }
+
+    /// Accepts what model-signing 0.2 made: statements that list files and nothing else, signatures over an encoding that
+    /// is no DSSE, with SHA-256 where the key wants more. Such a signature has no name, so that any model that the signer
+    /// ever signed passes for any other.
+    pub fn allow_legacy_danger(mut self) -> Self {
+        self.legacy = Legacy::Accept;
+        self
+    }
+
+    pub(crate) fn strictness(&self) -> Strictness {
+        self.strictness
+    }
+
+    pub(crate) fn legacy(&self) -> Legacy {
+        self.legacy
+    }
+
     pub(crate) fn now(&self) -> SystemTime {
         self.now.unwrap_or_else(SystemTime::now)
     }
@@ -103,7 +143,7 @@ impl Requirements {
     pub(crate) fn met_by(&self, claim: &ModelClaim) -> Result<Vec<String>, VerifyError> {
         let mut demanded = Vec::new();
         if let Some(expected) = &self.name {
-            if claim.name() != expected {
+            if claim.name() != expected || claim.is_legacy() {
                 return Err(VerifyError::Name {
                     signed: claim.name().to_owned(),
                     expected: expected.clone(),
@@ -117,6 +157,12 @@ impl Requirements {
                 return Err(VerifyError::Version { signed, expected: expected.clone() });
             }
             demanded.push(format!("version {expected}"));
+        }
+        if self.strictness == Strictness::Refuse {
+            if claim.shape().is_none() {
+                return Err(VerifyError::ShapeNotSigned);
+            }
+            demanded.push("executable bits and empty folders signed".to_owned());
         }
         Ok(demanded)
     }

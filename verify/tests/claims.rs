@@ -216,9 +216,10 @@ fn types_of_payload_statement_and_predicate() {
     assert_eq!(statement("https://in-toto.io/Statement/v0.1"), "E-STATEMENT-TYPE");
     assert_eq!(statement(""), "E-STATEMENT-TYPE");
     let predicate = |kind: &str| with_resigned(|statement| statement["predicateType"] = kind.into());
-    for other in ["https://model_signing/Digests/v0.1", "https://slsa.dev/provenance/v1", ""] {
+    for other in ["https://model_signing/Digests/v0.2", "https://slsa.dev/provenance/v1", ""] {
         assert_eq!(predicate(other), "E-PREDICATE-TYPE", "{other}");
     }
+    assert_eq!(predicate("https://model_signing/Digests/v0.1"), "E-LEGACY");
 }
 
 #[test]

@@ -9,15 +9,17 @@
 
 mod verifying;
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use lacre_hash::Blake3Digest;
+use lacre_hash::{Blake3Digest, ChunkList, GROUP, GroupValue};
 use lacre_manifest::Entry;
-use lacre_testkit::{ModelDir, Sealed, noise, tamper};
-use lacre_verify::{Claim, Limits, NoProgress, Progress, Prove, Requirements, Unverified, Verified};
+use lacre_testkit::{ModelDir, Seal, Sealed, noise, tamper};
+use lacre_verify::{
+    Arrival, Claim, Incoming, Leftovers, Limits, Prove, Receiving, Requirements, Unverified, Verified,
+    VerifyError,
+};
 
 use verifying::{Outcome, code, trusting, verify};
 
@@ -25,23 +27,61 @@ fn claim(bundle: &[u8], requirements: &Requirements) -> Verified<Claim> {
     Unverified::<Claim>::parse(bundle, &Limits::default()).unwrap().verify(requirements).unwrap()
 }
 
-/// Receives the model from its own folder, except that `blob.bin` comes from `blob`, when there is one.
-fn receive(sealed: &Sealed, bundle: &[u8], blob: Option<&Path>, into: &Path, prove: Prove) -> Outcome {
-    let fetch = |entry: &Entry| match blob {
-        Some(blob) if entry.path.as_str() == "blob.bin" => File::open(blob),
-        _ => File::open(sealed.model().entry(entry.path.as_str())),
-    };
-    claim(bundle, &trusting(sealed.public_key())).receive(into, prove, fetch, &NoProgress)
+fn begin(
+    sealed: &Sealed,
+    bundle: &[u8],
+    into: &Path,
+    prove: Prove,
+    leftovers: Leftovers,
+) -> Result<Receiving, Box<lacre_verify::Failure>> {
+    let size_of =
+        |entry: &Entry| fs::metadata(sealed.model().entry(entry.path.as_str())).ok().map(|found| found.len());
+    claim(bundle, &trusting(sealed.public_key())).receive(into, prove, leftovers, size_of)
 }
 
-/// What comes of it when `blob.bin` is served with this content, after the honest one was accepted.
+/// The bytes of `content` that are the group `index` of `file`.
+fn group<'a>(file: &Incoming, content: &'a [u8], index: u64) -> &'a [u8] {
+    let place = file.place(index);
+    let end = content.len().min(usize::try_from(place.end).unwrap());
+    &content[usize::try_from(place.start).unwrap().min(end)..end]
+}
+
+/// Brings every group of `file` out of `content`, the last one first; stops at one that is refused.
+fn bring(file: &Incoming, content: &[u8]) -> Result<Arrival, VerifyError> {
+    for index in (0..file.groups()).rev() {
+        if file.put(index, group(file, content, index))? == Arrival::Refused {
+            return Ok(Arrival::Refused);
+        }
+    }
+    Ok(Arrival::Kept)
+}
+
+/// Receives the model from its own folder, except that `blob.bin` has `other` content, when there is one.
+fn receive(sealed: &Sealed, bundle: &[u8], other: Option<&[u8]>, into: &Path, prove: Prove) -> Outcome {
+    let receiving = begin(sealed, bundle, into, prove, Leftovers::Refuse)?;
+    for file in receiving.files() {
+        let name = file.entry().path.as_str();
+        let content = match other {
+            Some(other) if name == "blob.bin" => other.to_vec(),
+            _ => sealed.model().read(name),
+        };
+        let refused = match bring(file, &content) {
+            Ok(Arrival::Kept) => continue,
+            Ok(Arrival::Refused) => file.changed(),
+            Err(error) => error,
+        };
+        return Err(receiving.fail(refused));
+    }
+    receiving.finish()
+}
+
+/// What comes of it when `blob.bin` is served with this content, after the honest one was accepted; and how many bytes
+/// of it were written.
 fn served(content: impl AsRef<[u8]>) -> (&'static str, u64) {
     let sealed = Sealed::sample();
-    let other = sealed.model().beside("other");
-    fs::write(&other, content).unwrap();
     let (one, two) = (ModelDir::new(), ModelDir::new());
     receive(&sealed, sealed.bundle(), None, &one.path(), Prove::Both).unwrap();
-    let outcome = receive(&sealed, sealed.bundle(), Some(&other), &two.path(), Prove::Quickest);
+    let outcome = receive(&sealed, sealed.bundle(), Some(content.as_ref()), &two.path(), Prove::Quickest);
     (code(outcome), fs::metadata(two.entry("blob.bin")).map_or(0, |metadata| metadata.len()))
 }
 
@@ -70,46 +110,115 @@ fn what_is_received_is_the_signed_model() {
 }
 
 #[test]
-fn other_bytes_of_the_right_size() {
-    assert_eq!(served(noise(43, 100_000)).0, "E-FILE-CHANGED");
+fn a_single_group_that_is_not_the_signed_one_is_never_written() {
+    assert_eq!(served(noise(43, 100_000)), ("E-FILE-CHANGED", 0));
     let mut last = noise(42, 100_000);
     last[99_999] ^= 0x80;
-    assert_eq!(served(last).0, "E-FILE-CHANGED");
+    assert_eq!(served(last), ("E-FILE-CHANGED", 0));
+    assert_eq!(served(&noise(42, 100_000)[..99_999]), ("E-FILE-CHANGED", 0));
+    assert_eq!(served([]), ("E-FILE-CHANGED", 0));
+}
+
+/// A model with one file of several groups, and the file's content.
+fn large() -> (Sealed, Vec<u8>) {
+    let content = noise(7, 3 * 1024 * 1024 + 5);
+    let sealed = Seal::of(ModelDir::new().file("weights.bin", &content).file("a", "a")).sign();
+    (sealed, content)
 }
 
 #[test]
-fn fewer_bytes() {
-    assert_eq!(served(&noise(42, 100_000)[..99_999]), ("E-FILE-SIZE", 99_999));
-    assert_eq!(served([]).0, "E-FILE-SIZE");
-}
-
-#[test]
-fn more_bytes_are_refused_before_they_are_written() {
-    let (code, written) = served(noise(42, 100_001));
-    assert_eq!(code, "E-FILE-SIZE");
-    assert!(written <= 100_000, "{written}");
-    let (code, written) = served(noise(42, 5 << 20));
-    assert_eq!(code, "E-FILE-SIZE");
-    assert!(written <= 100_000, "{written}");
-}
-
-/// A device tells no size, and goes on behind its end: nothing is read of it but the proof of that.
-#[test]
-fn a_source_that_never_ends() {
-    let sealed = Sealed::sample();
+fn with_a_chunk_list_a_wrong_group_is_refused_alone_and_can_come_again() {
+    let (sealed, content) = large();
+    let list = (0..).zip(content.chunks(1 << 20)).map(|(index, group)| GroupValue::of(index, group));
+    let list = ChunkList::new(content.len() as u64, list.collect()).unwrap().to_bytes();
     let into = ModelDir::new();
-    let outcome =
-        receive(&sealed, sealed.bundle(), Some(Path::new("/dev/zero")), &into.path(), Prove::Quickest);
-    assert_eq!(code(outcome), "E-INPUT-CHANGED");
+    let receiving =
+        begin(&sealed, sealed.bundle(), &into.path(), Prove::Quickest, Leftovers::Refuse).unwrap();
+    let [a, weights] = receiving.files() else { panic!("two files were signed") };
+    assert_eq!(bring(a, b"a").unwrap(), Arrival::Kept);
+    assert!(a.judges_groups() && !weights.judges_groups());
+    weights.learn(&list).unwrap();
+    let mut wrong = group(weights, &content, 2).to_vec();
+    wrong[0] ^= 1;
+    assert_eq!(weights.put(2, &wrong).unwrap(), Arrival::Refused);
+    assert_eq!(weights.put(1, group(weights, &content, 2)).unwrap(), Arrival::Refused, "another place");
+    assert_eq!(weights.missing(), vec![0..4]);
+    assert_eq!(bring(weights, &content).unwrap(), Arrival::Kept);
+    let model = receiving.finish().unwrap();
+    assert_eq!(into.read("weights.bin"), content);
+    let (root, made) = model.chunk_lists().next().unwrap();
+    assert_eq!((*root, made.to_bytes()), (Blake3Digest::of(&content), list));
 }
 
 #[test]
-fn a_source_that_cannot_be_opened() {
-    let sealed = Sealed::sample();
+fn without_a_chunk_list_the_file_is_judged_at_its_end() {
+    let (sealed, content) = large();
+    let mut wrong = content.clone();
+    wrong[1_500_000] ^= 1;
+    for prove in [Prove::Quickest, Prove::Sha256, Prove::Both] {
+        for (content, wanted) in [(&content, "ok"), (&wrong, "E-FILE-CHANGED")] {
+            let into = ModelDir::new();
+            let receiving = begin(&sealed, sealed.bundle(), &into.path(), prove, Leftovers::Refuse).unwrap();
+            let [a, weights] = receiving.files() else { panic!("two files were signed") };
+            assert_eq!(bring(a, b"a").unwrap(), Arrival::Kept);
+            assert_eq!(bring(weights, content).unwrap(), Arrival::Kept);
+            assert_eq!(
+                receiving.finish().map_or_else(|refused| refused.code(), |_| "ok"),
+                wanted,
+                "{prove:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_group_that_never_came_is_missed() {
+    let (sealed, content) = large();
     let into = ModelDir::new();
-    let nowhere = sealed.model().beside("nowhere");
-    let outcome = receive(&sealed, sealed.bundle(), Some(&nowhere), &into.path(), Prove::Quickest);
-    assert_eq!(code(outcome), "E-UNREADABLE");
+    let receiving = begin(&sealed, sealed.bundle(), &into.path(), Prove::Both, Leftovers::Refuse).unwrap();
+    for file in receiving.files() {
+        for index in [0, 1, 3] {
+            let content = if file.groups() == 1 { b"a" } else { &content[..] };
+            let _ = file.put(index, group(file, content, index)).unwrap();
+        }
+    }
+    assert_eq!(receiving.files()[1].missing(), vec![2..3]);
+    assert_eq!(code(receiving.finish()), "E-FILE-MISSING");
+}
+
+/// What a first attempt left, some of it spoilt since, is proven again group by group.
+#[test]
+fn what_an_earlier_attempt_left_is_proven_again() {
+    let (sealed, content) = large();
+    let list = (0..).zip(content.chunks(1 << 20)).map(|(index, group)| GroupValue::of(index, group));
+    let list = ChunkList::new(content.len() as u64, list.collect()).unwrap().to_bytes();
+    for prove in [Prove::Quickest, Prove::Both] {
+        let into = ModelDir::new();
+        let first = begin(&sealed, sealed.bundle(), &into.path(), prove, Leftovers::Reuse).unwrap();
+        for index in [1, 2] {
+            first.files()[1].put(index, group(&first.files()[1], &content, index)).unwrap();
+        }
+        drop(first);
+        let mut left = into.read("weights.bin");
+        assert_eq!(left.len(), content.len(), "room for all of it was made at once");
+        left[usize::try_from(2 * GROUP).unwrap()] ^= 1;
+        fs::write(into.entry("weights.bin"), &left).unwrap();
+
+        let refused = begin(&sealed, sealed.bundle(), &into.path(), prove, Leftovers::Refuse).unwrap();
+        assert_eq!(refused.files()[1].recover(1).unwrap(), Arrival::Refused);
+        let put = refused.files()[1].put(0, group(&refused.files()[1], &content, 0));
+        assert_eq!(put.unwrap_err().code(), "E-OUTPUT");
+
+        let second = begin(&sealed, sealed.bundle(), &into.path(), prove, Leftovers::Reuse).unwrap();
+        let weights = &second.files()[1];
+        weights.learn(&list).unwrap();
+        let recovered = [0, 1, 2, 3, 4].map(|index| weights.recover(index).unwrap() == Arrival::Kept);
+        assert_eq!(recovered, [false, true, false, false, false]);
+        assert_eq!(bring(weights, &content).unwrap(), Arrival::Kept);
+        assert_eq!(bring(&second.files()[0], b"a").unwrap(), Arrival::Kept);
+        second.finish().unwrap();
+        assert_eq!(into.read("weights.bin"), content);
+    }
 }
 
 #[test]
@@ -134,8 +243,7 @@ fn what_is_there_already_is_not_written_over() {
 #[test]
 fn two_digests_of_two_contents() {
     let sealed = Sealed::sample();
-    let other = sealed.model().beside("other");
-    fs::write(&other, noise(77, 100_000)).unwrap();
+    let other = noise(77, 100_000);
     let bundle = sealed.restated(|statement| {
         let resources = statement["predicate"]["resources"].as_array_mut().unwrap();
         assert_eq!(resources[0]["name"], "blob.bin");
@@ -164,31 +272,9 @@ fn a_peers_signature_proves_by_sha256() {
         let model = receive(&sealed, &bundle, None, &into.path(), prove).unwrap();
         assert_eq!(model.manifest().get("blob.bin").unwrap().size, Some(100_000), "the size that was seen");
     }
-    let other = sealed.model().beside("other");
-    for content in [noise(43, 100_000), noise(42, 99_999), noise(42, 100_001)] {
-        fs::write(&other, content).unwrap();
+    for other in [noise(43, 100_000), noise(42, 99_999)] {
         let into = ModelDir::new();
         let outcome = receive(&sealed, &bundle, Some(&other), &into.path(), Prove::Quickest);
         assert_eq!(code(outcome), "E-FILE-CHANGED");
     }
-}
-
-#[test]
-fn receiving_can_be_interrupted() {
-    struct Stop;
-    impl Progress for Stop {
-        fn cancelled(&self) -> bool {
-            true
-        }
-    }
-    let sealed = Sealed::sample();
-    let into = ModelDir::new();
-    let fetch = |entry: &Entry| -> io::Result<File> { File::open(sealed.model().entry(entry.path.as_str())) };
-    let outcome = claim(sealed.bundle(), &trusting(sealed.public_key())).receive(
-        &into.path(),
-        Prove::Quickest,
-        fetch,
-        &Stop,
-    );
-    assert_eq!(code(outcome), "E-INTERRUPTED");
 }

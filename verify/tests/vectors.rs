@@ -8,55 +8,18 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod oms;
 mod verifying;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
 
-use lacre_testkit::places;
-use lacre_verify::{EntryPath, Hold, Links, NoProgress, PublicKey, Requirements, Unverified};
-use serde_json::Value;
+use lacre_testkit::{Sealed, edit_bundle};
+use lacre_verify::Requirements;
+use serde_json::json;
 
-use verifying::{Outcome, path, trusting};
-
-fn oms() -> Option<PathBuf> {
-    places::vectors().map(|vectors| vectors.join("oms"))
-}
-
-fn key(file: &Path) -> PublicKey {
-    PublicKey::from_pem(&fs::read_to_string(file).unwrap()).unwrap()
-}
-
-fn verify(model: &Path, signature: &Path, requirements: &Requirements) -> Outcome {
-    Unverified::open(model, Some(signature), Links::Refuse, requirements)?.verify(
-        requirements,
-        &Hold::Nothing,
-        &NoProgress,
-    )
-}
-
-fn said(outcome: &Outcome) -> &'static str {
-    outcome.as_ref().map_or_else(|failure| failure.code(), |_| "accepted")
-}
-
-fn signed(outcome: &Outcome) -> Vec<&str> {
-    outcome.as_ref().unwrap().manifest().entries().iter().map(|entry| entry.path.as_str()).collect()
-}
-
-/// Copies a folder, which holds nothing but folders and files.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
+use oms::{Case, key, oms, said, signed, texts, verify};
+use verifying::{path, trusting, with_bundle};
 
 #[test]
 fn key_signatures_of_every_release_of_the_reference_implementation() {
@@ -131,96 +94,11 @@ fn the_first_release_is_refused_before_its_model_is_looked_at() {
     assert_eq!(said(&verify(&folder, &folder.join("model.sig"), &requirements)), "E-SIGNER-UNTRUSTED");
 }
 
-fn texts(list: &Value) -> Vec<String> {
-    list.as_array().into_iter().flatten().map(|text| text.as_str().unwrap().to_owned()).collect()
-}
-
-/// A case of the conformance suite, its model copied and changed as it says.
-struct Case {
-    name: String,
-    config: Value,
-    folder: PathBuf,
-    assets: PathBuf,
-}
-
-impl Case {
-    fn all(kind: &str) -> Vec<Self> {
-        let Some(oms) = oms() else { return Vec::new() };
-        let conformance = oms.join("conformance");
-        let mut cases: Vec<Self> = fs::read_dir(conformance.join("test-cases/verify").join(kind))
-            .unwrap()
-            .map(|entry| {
-                let folder = entry.unwrap().path();
-                Self {
-                    name: folder.file_name().unwrap().to_str().unwrap().to_owned(),
-                    config: serde_json::from_slice(&fs::read(folder.join("config.json")).unwrap()).unwrap(),
-                    assets: conformance.join("assets"),
-                    folder,
-                }
-            })
-            .collect();
-        cases.sort_by(|a, b| a.name.cmp(&b.name));
-        cases
-    }
-
-    fn method(&self) -> &str {
-        self.config["method"].as_str().unwrap()
-    }
-
-    /// The requirements that the case's options come to. What must not be ignored by a signature must be allowed by
-    /// its name.
-    fn requirements(&self) -> Requirements {
-        // Cases of other methods name no key; any will do to be told that they are not supported.
-        let file =
-            self.config["verify"]["public_key"].as_str().unwrap_or("keys/certificate/signing-key-pub.pem");
-        let mut allowed = texts(&self.config["verify"]["ignore_paths"]);
-        if self.config["verify"]["ignore_unsigned_files"] == true {
-            let injected = self.config["model_modifications"]["inject"].as_object().unwrap();
-            allowed.extend(injected.keys().cloned());
-        }
-        trusting(&key(&self.assets.join(file)))
-            .allow_unsigned(allowed.iter().map(|text| EntryPath::parse(text).unwrap()))
-    }
-
-    fn run(&self) -> Outcome {
-        let place = tempfile::tempdir().unwrap();
-        let named = Path::new(self.config["model"].as_str().unwrap());
-        let home = if self.config["model_relative_to"] == "test_dir" { &self.folder } else { &self.assets };
-        // A model that is one file stands in a folder of its own.
-        let Some(Component::Normal(top)) = named.components().next() else { panic!("{}", self.name) };
-        copy(&home.join(top), &place.path().join(top));
-        let model = place.path().join(named);
-        self.modify(&model);
-        verify(&model, &self.folder.join("bundle.sig"), &self.requirements())
-    }
-
-    fn modify(&self, model: &Path) {
-        let changes = self.config["model_modifications"].as_object();
-        for (kind, change) in changes.into_iter().flatten() {
-            match kind.as_str() {
-                "inject" | "tamper" => {
-                    for (name, content) in change.as_object().unwrap() {
-                        let file = model.join(name);
-                        assert_eq!(file.exists(), kind == "tamper", "{}: {name}", self.name);
-                        fs::write(file, content.as_str().unwrap()).unwrap();
-                    }
-                }
-                "delete" => {
-                    for name in texts(change) {
-                        fs::remove_file(model.join(name)).unwrap();
-                    }
-                }
-                other => panic!("{}: a change that this test does not know: {other}", self.name),
-            }
-        }
-    }
-}
-
 /// What a conformance case comes to, for those of method `key`; a key alone trusts nobody else.
 fn outcomes(kind: &str) -> BTreeMap<String, (&'static str, Vec<String>)> {
     let mut found = BTreeMap::new();
     for case in Case::all(kind) {
-        let outcome = case.run();
+        let outcome = case.run(&case.requirements(case.key()));
         if case.method() != "key" {
             assert_eq!(said(&outcome), "E-SIGNER-UNTRUSTED", "{}", case.name);
             continue;
@@ -271,4 +149,28 @@ fn conformance_cases_of_keys_that_must_be_refused() {
         ("malformed-wrong-predicate_fail", "E-SIGNATURE-INVALID"),
     ];
     assert_eq!(found, expected.map(|(name, code)| (name.to_owned(), code)));
+}
+
+/// The cases above whose bundles were changed after they were signed, and what comes of it when they are signed as they
+/// are.
+#[test]
+fn what_was_changed_is_refused_for_its_own_reason_when_it_is_signed_anew() {
+    let sealed = Sealed::sample();
+    let no_subject = sealed.resigned(|statement| statement["subject"] = json!([]));
+    assert_eq!(with_bundle(&sealed, &no_subject), "E-STATEMENT", "malformed-no-subject_fail");
+    let predicate = |kind: &str| sealed.resigned(|statement| statement["predicateType"] = kind.into());
+    let wrong = predicate("https://wrong.example.com/predicate/v1.0");
+    assert_eq!(with_bundle(&sealed, &wrong), "E-PREDICATE-TYPE", "malformed-wrong-predicate_fail");
+    // And those whose bundles say no more than that: nothing else is wrong with these.
+    let unsigned = edit_bundle(sealed.bundle(), |bundle| bundle["dsseEnvelope"]["signatures"] = json!([]));
+    assert_eq!(with_bundle(&sealed, &unsigned), "E-SIGNATURE-COUNT", "key-simple-no-signature_fail");
+    let media = edit_bundle(sealed.bundle(), |bundle| bundle["mediaType"] = "application/json".into());
+    assert_eq!(with_bundle(&sealed, &media), "E-BUNDLE", "key-simple-wrong-mediatype_fail");
+    let open = edit_bundle(sealed.bundle(), |bundle| {
+        bundle.as_object_mut().unwrap().remove("dsseEnvelope");
+    });
+    assert_eq!(with_bundle(&sealed, &open), "E-BUNDLE", "malformed-missing-envelope_fail");
+    let half = &sealed.bundle()[..sealed.bundle().len() / 2];
+    assert_eq!(with_bundle(&sealed, half), "E-JSON", "key-simple-truncated-bundle_fail");
+    assert_eq!(with_bundle(&sealed, b""), "E-JSON", "malformed-empty-bundle_fail");
 }

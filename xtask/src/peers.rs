@@ -4,6 +4,7 @@
 //! peers/VERSIONS              one line per program or package: name, version, where it is from
 //! peers/tree/usr/bin/         cosign, oras, crane: Debian sid's, unpacked beside the system
 //! peers/servers/bin/          the servers of a local Sigstore, built from Debian sid's sources
+//! peers/registries/           docker-registry of Debian sid, and one with referrers, built from sid's sources
 //! peers/venv/bin/             model_signing, moto_server and python: PyPI's, at the versions of constraints.txt
 //! ```
 
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::cache::Cache;
 use crate::failure::{Context, Outcome};
 use crate::process::Program;
-use crate::{debian, python, say, servers, system};
+use crate::{debian, python, registries, say, servers, system};
 
 /// What is printed at the end.
 #[derive(Clone, Copy)]
@@ -42,8 +43,9 @@ pub(crate) fn ensure(cache: &Cache) -> Outcome<PathBuf> {
     let programs = debian::ensure(&folder)?;
     let packages = python::ensure(&folder)?;
     let servers = servers::ensure(&folder)?;
+    let registries = registries::ensure(&folder)?;
     let versions = versions_file(&folder);
-    if [programs, packages, servers].into_iter().any(Work::is_new) || !versions.is_file() {
+    if [programs, packages, servers, registries].into_iter().any(Work::is_new) || !versions.is_file() {
         let text = record(&folder)?;
         fs::write(&versions, text).during(|| format!("cannot write {}", versions.display()))?;
     }
@@ -70,6 +72,7 @@ fn versions_file(folder: &Path) -> PathBuf {
 fn record(folder: &Path) -> Outcome<String> {
     let mut lines = debian::versions(folder)?;
     lines.extend(servers::versions(folder)?);
+    lines.extend(registries::versions(folder)?);
     lines.extend(python::versions(folder)?);
     for (program, argument) in
         [("openssl", "version"), ("skopeo", "--version"), ("softhsm2-util", "--version")]

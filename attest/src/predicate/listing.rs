@@ -140,7 +140,7 @@ impl<'s> Listing<'s> {
     }
 }
 
-fn refused_names(error: ManifestError) -> AttestError {
+pub(super) fn refused_names(error: ManifestError) -> AttestError {
     match error {
         ManifestError::Duplicate { name } => AttestError::DuplicateName { name },
         ManifestError::Collision { first, second } => AttestError::NameCollision { first, second },

@@ -1,6 +1,8 @@
 //! Predicates: what a statement claims about its subjects.
 
+mod annotations;
 mod form;
+pub(crate) mod legacy;
 mod listing;
 pub(crate) mod model;
 mod pieces;

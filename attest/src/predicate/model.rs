@@ -2,12 +2,15 @@
 //! `size` and `blake3` beside each file's `digest`, and `lacre` beside the subject's `sha256`.
 
 use lacre_hash::{Blake3Digest, Sha256Digest};
-use lacre_manifest::{Entry, EntryPath, Manifest, ModelIdentity};
+use lacre_manifest::{Entry, EntryPath, Manifest, ModelIdentity, Shape};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::annotations::{
+    WrittenAnnotations, refused_shape, signed_inspection, signed_shape, signed_version,
+};
 use super::form::{Algorithm, WireSerialization};
+use super::legacy::{self, LEGACY_PREDICATE_TYPE};
 use super::listing::{Listed, Listing};
 use crate::error::quoted;
 use crate::statement::STATEMENT_TYPE;
@@ -25,16 +28,8 @@ const METHOD: &str = "files";
 const ROOT_DIGEST: &str = "sha256";
 /// The name of the model identity among the subject's digests.
 const IDENTITY_DIGEST: &str = "lacre";
-/// The name of the version among the subject's annotations.
-const VERSION_ANNOTATION: &str = "version";
 /// Bytes of a resource beside its name, about: two digests, a size, and what stands around them.
 const BESIDE_NAME: usize = 240;
-/// What the subject's annotations say of a content that the signer did not look at.
-const CONTENT_ANNOTATION: &str = "content";
-const NOT_INSPECTED: &str = "not-inspected";
-/// And of the digest that is missing for that reason.
-const BLAKE3_ANNOTATION: &str = "blake3";
-const ABSENT: &str = "absent";
 /// The longest name or version of a model, in bytes.
 const TEXT_LIMIT: usize = 4096;
 
@@ -51,6 +46,8 @@ pub struct ModelClaim {
     identity: Option<ModelIdentity>,
     single_file: bool,
     inspection: Inspection,
+    shape: Option<Shape>,
+    legacy: bool,
 }
 
 /// Whether whoever signed had looked at the content.
@@ -93,20 +90,91 @@ impl ModelClaim {
             None
         };
         let root = manifest.oms_root();
-        let inspection = Inspection::Inspected;
-        Ok(Self { name, version, manifest, ignore_paths, root, identity, single_file: false, inspection })
+        Ok(Self {
+            name,
+            version,
+            manifest,
+            ignore_paths,
+            root,
+            identity,
+            single_file: false,
+            inspection: Inspection::Inspected,
+            shape: None,
+            legacy: false,
+        })
     }
 
     /// The same claim, with the signed facts that nobody looked at the content, and that there are no BLAKE3 digests
     /// therefore.
     ///
     /// # Errors
-    /// `E-PREDICATE` when there are BLAKE3 digests: somebody looked.
+    /// `E-PREDICATE` when there are BLAKE3 digests or modes: somebody looked.
     pub fn not_inspected(self) -> Result<Self, AttestError> {
         if self.manifest.entries().iter().any(|entry| entry.blake3().is_some()) {
             return Err(malformed("blake3 digests of a content that nobody looked at"));
         }
+        if self.shape.is_some() {
+            return Err(malformed("modes of files that nobody looked at"));
+        }
         Ok(Self { inspection: Inspection::NotInspected, ..self })
+    }
+
+    /// The same claim, with the signed facts which files their owner may execute and which folders hold no file.
+    ///
+    /// # Errors
+    /// `E-DUPLICATE-NAME`, `E-NAME-COLLISION` and `E-STATEMENT` for lists that are no [`Shape`] of the files; `E-IGNORE`
+    /// for a folder that nobody shall look at.
+    pub fn with_shape(
+        self,
+        executable: Vec<EntryPath>,
+        empty_folders: Vec<EntryPath>,
+    ) -> Result<Self, AttestError> {
+        let shape = Shape::new(&self.manifest, executable, empty_folders).map_err(refused_shape)?;
+        self.shaped(Some(shape))
+    }
+
+    fn shaped(self, shape: Option<Shape>) -> Result<Self, AttestError> {
+        let contradiction = |detail: &str| Err(AttestError::Statement { detail: detail.to_owned() });
+        if let Some(shape) = &shape {
+            if self.inspection == Inspection::NotInspected {
+                return contradiction("modes of files that nobody looked at");
+            }
+            if self.single_file {
+                return contradiction("modes beside a file that is listed as \".\"");
+            }
+            for path in &self.ignore_paths {
+                if let Some(hidden) = hidden_by(path, shape.empty_folders(), |folder| folder) {
+                    return Err(hides(path, "folder", hidden));
+                }
+            }
+        }
+        Ok(Self { shape, ..self })
+    }
+
+    /// Reads a claim from a statement of OMS v1.0, or of model-signing 0.2 ([`is_legacy`](Self::is_legacy)): that says
+    /// less, and nothing of what it says is stricter.
+    ///
+    /// # Errors
+    /// Those of [`from_statement`](Self::from_statement), but for `E-LEGACY`; `E-UNSUPPORTED` for digests that are not
+    /// SHA-256 of whole files.
+    pub fn from_statement_or_legacy(statement: &Statement<'_>) -> Result<Self, AttestError> {
+        if statement.predicate_type() != LEGACY_PREDICATE_TYPE {
+            return Self::from_statement(statement);
+        }
+        let manifest = legacy::manifest(statement)?;
+        let root = manifest.oms_root();
+        Ok(Self {
+            name: String::new(),
+            version: None,
+            manifest,
+            ignore_paths: Vec::new(),
+            root,
+            identity: None,
+            single_file: false,
+            inspection: Inspection::Inspected,
+            shape: None,
+            legacy: true,
+        })
     }
 
     /// Reads a claim from a statement.
@@ -116,6 +184,9 @@ impl ModelClaim {
     /// lists itself as `.` (before model-signing 1.1), and the Python implementation's way to write pieces
     /// (`shard_size` as `1000.0`, algorithms like `sha256-sharded-1000`).
     pub fn from_statement(statement: &Statement<'_>) -> Result<Self, AttestError> {
+        if statement.predicate_type() == LEGACY_PREDICATE_TYPE {
+            return Err(AttestError::Legacy { what: "a statement" });
+        }
         if statement.predicate_type() != MODEL_PREDICATE_TYPE {
             return Err(AttestError::PredicateType {
                 found: quoted(statement.predicate_type()),
@@ -138,7 +209,8 @@ impl ModelClaim {
         signed_root(subject, &root)?;
         let identity = signed_identity(subject, &manifest)?;
         let inspection = signed_inspection(subject, &manifest)?;
-        Ok(Self {
+        let shape = signed_shape(subject, &manifest)?;
+        let claim = Self {
             name,
             version,
             manifest,
@@ -147,15 +219,22 @@ impl ModelClaim {
             identity,
             single_file: model_itself,
             inspection,
-        })
+            shape: None,
+            legacy: false,
+        };
+        claim.shaped(shape)
     }
 
     /// The payload to sign: compact JSON, keys in code-point order, resources in code-point order, so that equal
     /// claims have equal bytes.
     ///
     /// Made for claims of [`ModelClaim::new`]. A claim that was read keeps its meaning, but takes Lacre's form: a new
-    /// payload is not the one that was signed. One whose digests Lacre does not sign is refused (`E-UNSUPPORTED`).
+    /// payload is not the one that was signed. One whose digests Lacre does not sign is refused (`E-UNSUPPORTED`), and so
+    /// is one of model-signing 0.2 (`E-LEGACY`).
     pub fn to_statement(&self) -> Result<Vec<u8>, AttestError> {
+        if self.legacy {
+            return Err(AttestError::Legacy { what: "a claim" });
+        }
         let resources: Option<Vec<_>> = self.manifest.entries().iter().map(WrittenResource::of).collect();
         let resources = resources.ok_or_else(|| AttestError::Unsupported {
             what: "a statement to be written with digests other than",
@@ -181,10 +260,13 @@ impl ModelClaim {
         };
         // Written from structs whose members stand in order: a tree of values would take ten times the memory.
         let names: usize = self.manifest.entries().iter().map(|entry| entry.path.as_str().len()).sum();
-        Ok(to_json(&statement, names + (self.manifest.len() + 4) * BESIDE_NAME))
+        let lists = self.shape.iter().flat_map(|shape| [shape.executable(), shape.empty_folders()]);
+        let listed: usize = lists.flatten().map(|path| path.as_str().len() + 3).sum();
+        Ok(to_json(&statement, names + listed + (self.manifest.len() + 4) * BESIDE_NAME))
     }
 
-    /// The signed name of the model. Not escaped: it may hold anything but control characters.
+    /// The signed name of the model. Not escaped: it may hold anything but control characters. Empty only where none is
+    /// signed ([`is_legacy`](Self::is_legacy)).
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -229,6 +311,17 @@ impl ModelClaim {
         self.identity.as_ref()
     }
 
+    /// Which files their owner may execute and which folders hold no file, if the statement says so.
+    pub fn shape(&self) -> Option<&Shape> {
+        self.shape.as_ref()
+    }
+
+    /// Whether the statement is one of model-signing 0.2, which lists files and nothing else: it has no name, and its root
+    /// was computed here, not signed.
+    pub fn is_legacy(&self) -> bool {
+        self.legacy
+    }
+
     /// Whether the signer had looked at the content.
     pub fn inspection(&self) -> Inspection {
         self.inspection
@@ -245,7 +338,7 @@ pub(super) fn malformed(detail: impl Into<String>) -> AttestError {
     AttestError::Predicate { detail: detail.into() }
 }
 
-fn plain_text(what: &str, text: String) -> Result<String, AttestError> {
+pub(super) fn plain_text(what: &str, text: String) -> Result<String, AttestError> {
     let fault = if text.is_empty() {
         "is empty"
     } else if text.len() > TEXT_LIMIT {
@@ -256,34 +349,6 @@ fn plain_text(what: &str, text: String) -> Result<String, AttestError> {
         return Ok(text);
     };
     Err(AttestError::Statement { detail: format!("the {what} of the model {fault}") })
-}
-
-fn signed_version(subject: &Subject) -> Result<Option<String>, AttestError> {
-    match subject.annotations.get(VERSION_ANNOTATION) {
-        None => Ok(None),
-        Some(Value::String(version)) => plain_text("version", version.clone()).map(Some),
-        Some(_) => {
-            Err(AttestError::Statement { detail: "the version of the model is not a text".to_owned() })
-        }
-    }
-}
-
-fn signed_inspection(subject: &Subject, manifest: &Manifest) -> Result<Inspection, AttestError> {
-    let annotated = |name: &str, only: &str| match subject.annotations.get(name) {
-        None => Ok(false),
-        Some(Value::String(text)) if text == only => Ok(true),
-        // Whatever it is meant to say, it restricts what the signature is good for.
-        Some(_) => Err(AttestError::Statement { detail: format!("the annotation {name} is not \"{only}\"") }),
-    };
-    let no_blake3 = annotated(BLAKE3_ANNOTATION, ABSENT)?;
-    let uninspected = annotated(CONTENT_ANNOTATION, NOT_INSPECTED)?;
-    let inspection = if uninspected { Inspection::NotInspected } else { Inspection::Inspected };
-    let contradicted = no_blake3 || uninspected;
-    if contradicted && manifest.entries().iter().any(|entry| entry.blake3().is_some()) {
-        let detail = "blake3 digests beside the annotation that there are none".to_owned();
-        return Err(AttestError::Statement { detail });
-    }
-    Ok(inspection)
 }
 
 fn signed_root(subject: &Subject, computed: &Sha256Digest) -> Result<(), AttestError> {
@@ -314,20 +379,33 @@ fn signed_identity(subject: &Subject, manifest: &Manifest) -> Result<Option<Mode
 fn hiding_nothing(mut paths: Vec<EntryPath>, manifest: &Manifest) -> Result<Vec<EntryPath>, AttestError> {
     paths.sort_unstable();
     paths.dedup();
-    let entries = manifest.entries();
     for path in &paths {
-        // Entries stand in code-point order: those beneath `path` follow one another.
-        let folder = format!("{path}/", path = path.as_str());
-        let next = entries.partition_point(|entry| entry.path.as_str() < folder.as_str());
-        let beneath = entries.get(next).filter(|entry| entry.path.is_or_is_under(path));
-        if let Some(hidden) = beneath.or_else(|| manifest.get(path.as_str())) {
-            return Err(AttestError::Ignore {
-                path: quoted(path.as_str()),
-                detail: format!("it hides the signed file {}", hidden.path),
-            });
+        if let Some(hidden) = hidden_by(path, manifest.entries(), |entry| &entry.path) {
+            return Err(hides(path, "file", hidden));
         }
     }
     Ok(paths)
+}
+
+/// What of `sorted` is `path`, or lies beneath it.
+fn hidden_by<'a, T>(
+    path: &EntryPath,
+    sorted: &'a [T],
+    path_of: fn(&T) -> &EntryPath,
+) -> Option<&'a EntryPath> {
+    // In code-point order: those beneath `path` follow one another.
+    let first = |from: &str| {
+        let next = sorted.partition_point(|one| path_of(one).as_str() < from);
+        sorted.get(next).map(path_of).filter(|found| found.is_or_is_under(path))
+    };
+    first(&format!("{}/", path.as_str())).or_else(|| first(path.as_str()))
+}
+
+fn hides(path: &EntryPath, what: &str, hidden: &EntryPath) -> AttestError {
+    AttestError::Ignore {
+        path: quoted(path.as_str()),
+        detail: format!("it hides the signed {what} {hidden}"),
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -398,28 +476,6 @@ struct WrittenSubject<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct WrittenAnnotations<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    blake3: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<&'a str>,
-}
-
-impl<'a> WrittenAnnotations<'a> {
-    /// Nothing when there is nothing to say.
-    fn of(claim: &'a ModelClaim) -> Option<Self> {
-        let uninspected = claim.inspection == Inspection::NotInspected;
-        (uninspected || claim.version.is_some()).then(|| Self {
-            blake3: uninspected.then_some(ABSENT),
-            content: uninspected.then_some(NOT_INSPECTED),
-            version: claim.version.as_deref(),
-        })
-    }
-}
-
-#[derive(Debug, Serialize)]
 struct WrittenDigest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     lacre: Option<&'a ModelIdentity>,
@@ -428,5 +484,7 @@ struct WrittenDigest<'a> {
 
 #[cfg(test)]
 mod foreign_tests;
+#[cfg(test)]
+mod shape_tests;
 #[cfg(test)]
 mod tests;

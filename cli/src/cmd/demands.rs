@@ -58,6 +58,12 @@ pub(super) struct Demands {
     /// Accept whoever an authority vouches for: any holder of any of its certificates
     #[arg(long, hide_short_help = true, conflicts_with_all = ["identity", "identity_regex"])]
     any_identity_danger: bool,
+    /// Refuse all that is not covered, and modes and empty folders that are not as signed
+    #[arg(long, hide_short_help = true)]
+    strict: bool,
+    /// Accept signatures of model-signing 0.2, which name no model
+    #[arg(long, hide_short_help = true)]
+    allow_legacy_danger: bool,
     /// Demand so many distinct signers
     #[arg(long, value_name = "N", hide_short_help = true, value_parser = clap::value_parser!(NonZeroUsize))]
     signers: Option<NonZeroUsize>,
@@ -83,6 +89,12 @@ impl Demands {
         }
         if let Some(version) = &self.expect_version {
             requirements = requirements.expect_version(version);
+        }
+        if self.strict {
+            requirements = requirements.strict();
+        }
+        if self.allow_legacy_danger {
+            requirements = requirements.allow_legacy_danger();
         }
         Ok((requirements, ring))
     }

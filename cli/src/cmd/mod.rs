@@ -1,5 +1,6 @@
 //! The verbs: a file each, with its arguments and its run.
 
+pub(crate) mod cache;
 mod demands;
 pub(crate) mod diff;
 mod drift;
@@ -26,5 +27,6 @@ pub(crate) fn run(verb: &Verb, session: &Session) -> Result<Done, CliError> {
         Verb::Push(args) => push::run(args, session),
         Verb::Pull(args) => pull::run(args, session),
         Verb::Diff(args) => diff::run(args, session),
+        Verb::Cache(args) => cache::run(args, session),
     }
 }

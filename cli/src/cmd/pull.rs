@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lacre_deliver::Overwrite;
+use lacre_deliver::{Cache, Moved, Overwrite};
 use lacre_manifest::escape;
 use lacre_registry_client::{Descriptor, Reference};
 use lacre_verify::Report;
@@ -34,6 +34,12 @@ pub(crate) struct PullArgs {
     /// Folder to make; an existing one is replaced only with --force
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+    /// Keep this version ready in the cache DIR, and take from there what is there already
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    cache: Option<PathBuf>,
+    /// Folder of an older version: what is the same is taken from there, and proven like the rest; repeatable
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    reuse: Vec<PathBuf>,
     #[command(flatten)]
     demands: Demands,
 }
@@ -44,17 +50,44 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
     let (store, target) = place::open_store(&reference)?;
     let overwrite = if session.globals.force { Overwrite::Replace } else { Overwrite::Refuse };
     lacre_deliver::may_write(&args.folder, overwrite)?;
-    let offer = lacre_deliver::examine(store.as_ref(), target, &requirements, &session.limits())?;
+    let mut offer = lacre_deliver::examine(store.as_ref(), target, &requirements, &session.limits())?;
     if session.globals.dry_run {
         let report = offer.claim().report();
         return Ok(told(args, "would pull", report, offer.manifest(), &ring, session));
+    }
+    let cache = args.cache.as_deref().map(Cache::open).transpose();
+    let cache = cache.unwrap_or_else(|error| {
+        session.warn(format!("the cache is not used: {error}"));
+        None
+    });
+    if let Some(cache) = &cache {
+        offer = offer.cache(cache, &place::repository(&reference));
+    }
+    if overwrite == Overwrite::Replace {
+        offer = offer.reuse(args.folder.clone());
+    }
+    for older in &args.reuse {
+        offer = offer.reuse(older.clone());
+    }
+    if let Some(lists) = user_cache::chunk_lists() {
+        offer = offer.chunk_lists(lists);
     }
     let pulled = {
         let meter = session.meter("pulling");
         offer.pull(&args.folder, overwrite, &meter)?
     };
     user_cache::keep_chunk_lists(pulled.model.chunk_lists());
-    Ok(told(args, "pulled", pulled.model.report(), &pulled.manifest, &ring, session))
+    let mut done = told(args, "pulled", pulled.model.report(), &pulled.manifest, &ring, session);
+    let Moved { fetched, resumed, reused } = pulled.moved;
+    done.result["moved"] = json!({ "fetched": fetched, "resumed": resumed, "reused": reused });
+    if resumed + reused > 0 {
+        let from =
+            [(fetched, "fetched"), (resumed, "from an earlier attempt"), (reused, "from older versions")];
+        let from = from.iter().filter(|(bytes, _)| *bytes > 0);
+        let from: Vec<_> = from.map(|(bytes, from)| format!("{} {from}", text::size(*bytes))).collect();
+        done.lines.push(Line::row("moved", from.join(", ")));
+    }
+    Ok(done)
 }
 
 fn told(

@@ -35,7 +35,13 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) signature: Option<PathBuf>,
     /// Accept this path unsigned (repeatable)
-    #[arg(long, value_name = "PATH", hide_short_help = true, value_parser = EntryPathParser)]
+    #[arg(
+        long,
+        value_name = "PATH",
+        hide_short_help = true,
+        value_parser = EntryPathParser,
+        conflicts_with = "strict"
+    )]
     allow_unsigned: Vec<EntryPath>,
     /// Digests to prove with: blake3, sha256 or both
     #[arg(long, value_enum, hide_possible_values = true, hide_short_help = true, value_name = "DIGEST")]
@@ -126,7 +132,9 @@ pub(super) fn report_lines(done: &str, report: &Report, ring: &KeyRing, session:
     let mut lines = Vec::new();
     if let Some(model) = &report.model {
         let version = model.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
-        lines.push(Line::new(Tone::Good, done).then(Tone::Strong, format!(" {}{version}", model.name)));
+        // Signatures of model-signing 0.2 have no name.
+        let name = if model.name.is_empty() { "a model without a signed name" } else { &model.name };
+        lines.push(Line::new(Tone::Good, done).then(Tone::Strong, format!(" {name}{version}")));
     }
     for signer in &report.signers {
         let file = ring.file_of(signer.key()).map(|path| format!(" ({})", text::path(path)));

@@ -18,7 +18,7 @@ use crate::place::{Place, Said, wait};
 fn endless(place: &Place) {
     let entry = Entry {
         path: EntryPath::parse("weights.bin").unwrap(),
-        size: Some(64 << 30),
+        size: Some(4 << 30),
         digests: Digests::Sha256 {
             sha256: Sha256Digest::of(b"never compared"),
             blake3: Some(Blake3Digest::of(b"never compared")),
@@ -47,7 +47,8 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Pulls into `here/out` and sends `signal` when the hidden folder beside it has got its first bytes.
+/// Pulls into `here/out` and sends `signal` when the hidden folder beside it has got its first bytes, which then stay
+/// there.
 fn interrupted(place: &Place, signal: Signal, shared: &str) -> Said {
     let here = place.beside("here");
     fs::create_dir_all(&here).unwrap();
@@ -65,8 +66,9 @@ fn interrupted(place: &Place, signal: Signal, shared: &str) -> Said {
         assert_eq!(child.try_wait().unwrap(), None, "it ended before it was interrupted");
         let hidden =
             names(&here).into_iter().find(|name| name.starts_with(".out.") && !before.contains(name));
-        let weights = hidden.map(|name| here.join(name).join("weights.bin"));
-        if weights.is_some_and(|path| path.metadata().is_ok_and(|found| found.len() > 0)) {
+        // Its first entry follows the first bytes that were written.
+        let journal = hidden.map(|name| here.join(name).join("journal"));
+        if journal.is_some_and(|path| path.metadata().is_ok_and(|found| found.len() > 48)) {
             break;
         }
         std::thread::yield_now();
@@ -76,12 +78,17 @@ fn interrupted(place: &Place, signal: Signal, shared: &str) -> Said {
     kill_process(Pid::from_child(&child), signal).unwrap();
     wait(&mut child);
     let said = Said::from_output(child.wait_with_output().unwrap());
-    assert_eq!(names(&here), before, "nothing visible and nothing hidden is left");
+    let after = names(&here);
+    let (hidden, visible): (Vec<_>, Vec<_>) =
+        after.into_iter().partition(|name| name.starts_with(".out.lacre-"));
+    assert_eq!(visible, before, "nothing visible is left");
+    assert_eq!(hidden.len(), 1, "what is done waits for the next attempt");
+    fs::remove_dir_all(here.join(&hidden[0])).unwrap();
     said
 }
 
 #[test]
-fn an_interrupted_pull_leaves_nothing() {
+fn an_interrupted_pull_leaves_nothing_visible() {
     let place = Place::of(Sealed::sample());
     endless(&place);
     interrupted(&place, Signal::INT, "").refuses_in_words(130, "E-INTERRUPTED");

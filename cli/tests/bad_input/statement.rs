@@ -250,8 +250,9 @@ fn a_wrong_statement_type() {
 
 #[test]
 fn a_wrong_predicate_type() {
-    // The first is OMS's own, before v0.3.1: it has no root and no list of files.
-    for kind in ["https://model_signing/Digests/v0.1", "https://slsa.dev/provenance/v1", ""] {
+    // OMS's own, before v0.3.1: it has no root and no list of files.
+    resigned(|it| it["predicateType"] = "https://model_signing/Digests/v0.1".into(), 13, "E-LEGACY");
+    for kind in ["https://model_signing/Digests/v0.2", "https://slsa.dev/provenance/v1", ""] {
         let said = resigned(|statement| statement["predicateType"] = kind.into(), 13, "E-PREDICATE-TYPE");
         assert!(said.contains("https://model_signing/signature/v1.0"), "{said}");
     }

@@ -1,6 +1,7 @@
 //! A folder with a model and keys, in which all programs are run.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -99,6 +100,17 @@ impl Bench {
         assert_ne!(said.exit, Some(0), "{} {line}\n{said:?}", peer.0.display());
         assert!((said.stdout.clone() + &said.stderr).contains(why), "not for {why:?}: {said:?}");
     }
+}
+
+/// A model with executable files and empty folders.
+pub(crate) fn shaped() -> ModelDir {
+    let model = ModelDir::sample().file("bin/run", "#!/bin/sh\n").file("größe.sh", "#!/bin/sh\n");
+    for name in ["bin/run", "größe.sh"] {
+        fs::set_permissions(model.entry(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    fs::create_dir_all(model.entry("logs/日本語")).unwrap();
+    fs::create_dir_all(model.entry("cache")).unwrap();
+    model
 }
 
 /// The program of a peer.

@@ -5,7 +5,7 @@ use std::fs;
 use lacre_testkit::{ModelDir, edit_bundle, statement_of};
 use serde_json::Value;
 
-use crate::bench::{Bench, Found, cosign, model_signing};
+use crate::bench::{Bench, Found, cosign, model_signing, shaped};
 
 /// Verifies a bundle with nothing but a key: no log, no timestamp, no network.
 const VERIFY: &str = "verify-blob-attestation --trusted-root tr.json --insecure-ignore-tlog=true \
@@ -38,6 +38,20 @@ fn what_lacre_signs_cosign_accepts() {
     assert!(said.stderr.contains("Verified OK"), "{said:?}");
     let line = format!("{VERIFY} --key k.pub --bundle model/model.sig --check-claims=false");
     bench.peer(&peer, &line);
+}
+
+#[test]
+fn executable_files_and_empty_folders_are_nothing_to_cosign() {
+    let Some(peer) = cosign() else { return };
+    let bench = Bench::new("ecdsa-p256", shaped());
+    bench.lacre("sign model --key k.key --name org/mini-lm --version 1.0.0");
+    trust_nobody(&bench, &peer);
+    let root = root(&bench.read("model/model.sig"));
+    bench.peer(&peer, &format!("{VERIFY} --key k.pub --bundle model/model.sig --digest {root}"));
+    // It hands on what it does not know: a statement that it signs says the same to us.
+    resigned(&bench, &peer);
+    fs::remove_file(bench.path("model/model.sig")).unwrap();
+    bench.lacre("verify model --key cosign.pub --signature cosign.sig --strict");
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! What Lacre signs, `model_signing` accepts; what was tampered with, it refuses.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use lacre_testkit::{ModelDir, tamper};
 
-use crate::bench::{Bench, CURVES, model_signing, models};
+use crate::bench::{Bench, CURVES, model_signing, models, shaped};
 
 const SIGN: &str = "sign model --key k.key --name org/mini-lm --version 1.0.0";
 const VERIFY: &str = "verify key model --public_key k.pub";
@@ -64,6 +67,31 @@ fn ignored_paths_and_git_folders() {
     tamper::plant(&bench.path("model/notes/b"), "more");
     bench.peer(&peer, &format!("{VERIFY} --signature model/model.sig"));
     bench.lacre("verify model --key k.pub");
+}
+
+/// What Lacre signs beside names and bytes stands where other verifiers do not look.
+#[test]
+fn executable_files_and_empty_folders() {
+    let Some(peer) = model_signing() else { return };
+    for curve in CURVES {
+        let bench = Bench::new(curve, shaped());
+        bench.lacre(SIGN);
+        bench.peer(&peer, &format!("{VERIFY} --signature model/model.sig"));
+        bench.lacre("verify model --key k.pub --strict");
+        // To them, this is the same model.
+        fs::remove_dir_all(bench.path("model/logs")).unwrap();
+        bench.peer(&peer, &format!("{VERIFY} --signature model/model.sig"));
+        bench.lacre_refuses("verify model --key k.pub --strict", 1, "E-FOLDER-MISSING");
+    }
+    // A model that is one file, through the folder around it, as `one_file` says.
+    let bench = Bench::new("ecdsa-p256", ModelDir::new().file("m.gguf", "GGUF"));
+    fs::set_permissions(bench.path("model/m.gguf"), fs::Permissions::from_mode(0o755)).unwrap();
+    bench.lacre("sign model/m.gguf --key k.key --name m --signature out.sig");
+    bench.peer(&peer, &format!("{VERIFY} --signature out.sig"));
+    bench.lacre("verify model/m.gguf --key k.pub --signature out.sig --strict");
+    // What they sign says nothing of it.
+    bench.peer(&peer, "sign key model --private_key k.key --signature theirs.sig");
+    bench.lacre_refuses("verify model --key k.pub --signature theirs.sig --strict", 8, "E-MODES-NOT-SIGNED");
 }
 
 #[test]

@@ -26,5 +26,6 @@ mod several;
 mod sign;
 mod signers;
 mod store;
+mod strict;
 mod trust;
 mod verify;

@@ -179,6 +179,10 @@ impl Folder {
         &self.path
     }
 
+    pub(super) fn unlink(&self, name: &CStr, flags: AtFlags) -> rustix::io::Result<()> {
+        rustix::fs::unlinkat(&self.fd, name, flags)
+    }
+
     fn unreadable(&self, name: &str, errno: Errno) -> RegistryError {
         RegistryError::Read { path: self.path.join(name), source: errno.into() }
     }

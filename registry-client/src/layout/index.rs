@@ -1,6 +1,6 @@
 //! `index.json`: which manifests a layout lists, and under which tags (image specification 1.1, `image-layout.md`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use lacre_hash::Sha256Digest;
 use serde::{Deserialize, Serialize};
@@ -139,6 +139,20 @@ impl Index {
             kept.1 = kept.1.max(tagged);
         }
         found.into_values().collect()
+    }
+
+    /// The media type of an entry that is no image manifest of a known digest, if there is one.
+    pub(super) fn of_other_kinds(&self) -> Option<String> {
+        let other = |entry: &&Entry| {
+            entry.descriptor().is_none_or(|descriptor| descriptor.media_type != IMAGE_MANIFEST)
+        };
+        self.manifests.iter().find(other).map(|entry| entry.descriptor.media_type.clone())
+    }
+
+    /// Takes every entry of these manifests off the list.
+    pub(super) fn drop(&mut self, manifests: &HashSet<Sha256Digest>) {
+        self.manifests
+            .retain(|entry| entry.descriptor().is_none_or(|listed| !manifests.contains(&listed.digest)));
     }
 
     /// Lists a manifest, and moves `tag` to it.

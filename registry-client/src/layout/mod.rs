@@ -6,6 +6,7 @@
 //! next [`Layout::create`] removes. Programs that do not take the lock (oras, skopeo) must not write at the same time.
 
 mod blobs;
+mod collect;
 mod folder;
 mod index;
 
@@ -17,6 +18,7 @@ use lacre_hash::{NoProgress, Progress, Sha256Digest};
 use lacre_json::Limits;
 use serde::{Deserialize, Serialize};
 
+pub use self::collect::Freed;
 use self::folder::{Folder, Found, TEMPORARY};
 use self::index::{Index, Tagged};
 use crate::descriptor::{Descriptor, IMAGE_MANIFEST, MAX_MANIFEST};

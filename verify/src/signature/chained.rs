@@ -2,11 +2,11 @@
 
 use std::time::SystemTime;
 
-use lacre_attest::{Bundle, CertificateMaterial};
+use lacre_attest::{AttestError, Bundle, CertificateMaterial, LegacyHash};
 use lacre_manifest::escape;
 
 use super::certificate::{ChainInput, TrustedTime, VerifiedLeaf, verify_chain};
-use super::{NamedBy, Signer, SignerKind, evidence, stamped};
+use super::{Legacy, NamedBy, Signer, SignerKind, evidence, stamped};
 use crate::report::{Report, SignedAt, Step};
 use crate::trust::Authority;
 use crate::{Failure, Trust, VerifyError};
@@ -16,7 +16,7 @@ pub(super) fn verify(
     bundle: &Bundle,
     held: &CertificateMaterial,
     trust: &Trust,
-    now: SystemTime,
+    (now, legacy): (SystemTime, Legacy),
     mut report: Report,
 ) -> Result<(Signer, Report), Box<Failure>> {
     let proven = match stamped::times(bundle, trust.timestamp_authorities()) {
@@ -29,7 +29,7 @@ pub(super) fn verify(
         match leaf(held, authority, &at, now) {
             Ok(leaf) => {
                 report.warnings.extend(leaf.warnings().iter().cloned());
-                return signed_by(bundle, &leaf, &proven, report);
+                return signed_by(bundle, &leaf, &proven, legacy, report);
             }
             Err(error) => {
                 let known = refusal.as_ref().map(VerifyError::nearness);
@@ -69,14 +69,20 @@ fn signed_by(
     bundle: &Bundle,
     leaf: &VerifiedLeaf,
     proven: &[TrustedTime],
+    legacy: Legacy,
     mut report: Report,
 ) -> Result<(Signer, Report), Box<Failure>> {
     let key = leaf.public_key();
     let identity = leaf.sans().first().map_or_else(|| leaf.subject().to_owned(), |san| san.value.clone());
     report.pass(Step::Signer, format!("a trusted authority vouches for {}", escape(&identity)));
-    if bundle.envelope().verify(key).is_err() {
-        let tried = format!("the key of the certificate of {}", escape(&identity));
-        return Err(report.fail(Step::Signature, VerifyError::Signature { tried }));
+    // With certificates, the releases before 1.0 signed SHA-256 on every curve.
+    match legacy.check(bundle.envelope(), key, LegacyHash::Sha256) {
+        Ok(encoding) => encoding.tell(&mut report),
+        Err(error @ AttestError::Legacy { .. }) => return Err(report.fail(Step::Signature, error.into())),
+        Err(_) => {
+            let tried = format!("the key of the certificate of {}", escape(&identity));
+            return Err(report.fail(Step::Signature, VerifyError::Signature { tried }));
+        }
     }
     report.pass(Step::Signature, format!("{} by {}", key.algorithm(), escape(&identity)));
     if bundle.log_entries() > 0 {

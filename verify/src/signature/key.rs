@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use lacre_attest::{Bundle, KeyHint, Limits};
+use lacre_attest::{AttestError, Bundle, KeyHint, LegacyHash, Limits};
 
-use super::{NamedBy, Signer, evidence};
+use super::{Legacy, NamedBy, Signer, evidence};
 use crate::report::{Report, SignedAt, Step};
 use crate::trust::TrustedKey;
 use crate::{Failure, Trust, VerifyError};
@@ -17,6 +17,7 @@ pub(super) fn verify(
     trust: &Trust,
     limits: &Limits,
     now: SystemTime,
+    legacy: Legacy,
     mut report: Report,
 ) -> Result<(Signer, Report), Box<Failure>> {
     let envelope = bundle.envelope();
@@ -36,7 +37,22 @@ pub(super) fn verify(
             .warnings
             .push("the bundle does not say which key signed it; every trusted key was tried".to_owned());
     }
-    let Some(trusted) = candidates.iter().find(|trusted| envelope.verify(trusted.key()).is_ok()) else {
+    let mut found = None;
+    let mut refusal = None;
+    for trusted in &candidates {
+        match legacy.check(envelope, trusted.key(), LegacyHash::OfCurve) {
+            Ok(encoding) => {
+                found = Some((trusted, encoding));
+                break;
+            }
+            Err(error @ AttestError::Legacy { .. }) => refusal = Some(error),
+            Err(_) => {}
+        }
+    }
+    if let (None, Some(error)) = (found, refusal) {
+        return Err(report.fail(Step::Signature, error.into()));
+    }
+    let Some((trusted, encoding)) = found else {
         let tried = match candidates.as_slice() {
             [trusted] => format!("the trusted key {}", trusted.key().hint()),
             several => format!("any of {} trusted keys", several.len()),
@@ -45,6 +61,7 @@ pub(super) fn verify(
     };
     let key = trusted.key();
     let signer = Signer::of(key, named_by);
+    encoding.tell(&mut report);
     report.pass(Step::Signature, format!("{} by the key {}", key.algorithm(), key.hint()));
     // Said of the signature, not before: a key that somebody only names is not looked at for its terms.
     let found = match evidence::check(bundle, key, trust, limits, now) {

@@ -7,6 +7,7 @@ mod evidence;
 mod key;
 #[cfg(feature = "sigstore")]
 mod keyless;
+mod legacy;
 #[cfg(feature = "sigstore")]
 pub(crate) mod sigstore;
 #[cfg(feature = "x509")]
@@ -20,6 +21,8 @@ use std::time::SystemTime;
 use lacre_attest::CertificateForm;
 use lacre_attest::{Bundle, CertificateMaterial, KeyAlgorithm, Limits, Material, PublicKey};
 use serde::{Serialize, Serializer};
+
+pub(crate) use legacy::Legacy;
 
 use crate::report::{Report, Step};
 use crate::{Failure, Trust, VerifyError};
@@ -126,11 +129,12 @@ pub(crate) fn verify(
     trust: &Trust,
     limits: &Limits,
     now: SystemTime,
+    legacy: Legacy,
     report: Report,
 ) -> Result<(Signer, Report), Box<Failure>> {
     let (signer, report) = match bundle.material() {
-        Material::PublicKey(hint) => key::verify(bundle, hint, trust, limits, now, report),
-        Material::Certificates(held) => certified(bundle, held, trust, limits, now, &report),
+        Material::PublicKey(hint) => key::verify(bundle, hint, trust, limits, now, legacy, report),
+        Material::Certificates(held) => certified(bundle, held, trust, limits, (now, legacy), &report),
         _ => Err(report.fail(Step::Signer, VerifyError::Unsupported { what: "unknown material" })),
     }?;
     match trust.refuse_revoked(&signer.public) {
@@ -146,7 +150,7 @@ fn certified(
     held: &CertificateMaterial,
     trust: &Trust,
     limits: &Limits,
-    now: SystemTime,
+    (now, legacy): (SystemTime, Legacy),
     report: &Report,
 ) -> Result<(Signer, Report), Box<Failure>> {
     #[cfg_attr(
@@ -165,11 +169,11 @@ fn certified(
     }
     #[cfg(feature = "x509")]
     if !trust.authorities().is_empty() {
-        match chained::verify(bundle, held, trust, now, report.clone()) {
+        match chained::verify(bundle, held, trust, (now, legacy), report.clone()) {
             Ok(signed) => return Ok(signed),
             Err(failure) => refusal = refusal.or_further(failure),
         }
     }
-    let _ = (bundle, held, trust, limits, now);
+    let _ = (bundle, held, trust, limits, now, legacy);
     Err(refusal)
 }

@@ -1,6 +1,6 @@
 use lacre_hash::Blake3Digest;
 use lacre_manifest::Digests;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::Limits;
@@ -14,7 +14,7 @@ const B_BLAKE3: &str = "10e5cf3d3c8a4f9f3468c8cc58eea84892a22fdadbc1acb224101900
 const ROOT_AB: &str = "e5a01fee14e0ed5c48714f22180f25ad8365b53f9779f79dc4a3d7e93963f94a";
 const ROOT_BA: &str = "18d79cb747ea174c59f3a3b41768672526d56fecc58360a99d283d0f9b0a3cc0";
 
-fn read_bytes(payload: &[u8]) -> Result<ModelClaim, AttestError> {
+pub(super) fn read_bytes(payload: &[u8]) -> Result<ModelClaim, AttestError> {
     let statement = Statement::parse(payload, &Limits::default())?;
     ModelClaim::from_statement(&statement)
 }
@@ -28,7 +28,7 @@ pub(super) fn code(statement: &Value) -> &'static str {
 }
 
 /// What model-signing writes for files `a` and `b`, with every member in another order than Lacre's.
-fn plain() -> Value {
+pub(super) fn plain() -> Value {
     json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": "model", "digest": {"sha256": ROOT_AB}}],
@@ -65,14 +65,14 @@ pub(super) fn with(mut statement: Value, pointer: &str, value: Value) -> Value {
     statement
 }
 
-fn without(mut statement: Value, pointer: &str) -> Value {
+pub(super) fn without(mut statement: Value, pointer: &str) -> Value {
     let (parent, member) = pointer.rsplit_once('/').unwrap();
     statement.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(member).unwrap();
     statement
 }
 
 /// Files of these names, each with the content "a".
-fn named(names: &[&str]) -> Value {
+pub(super) fn named(names: &[&str]) -> Value {
     let resources: Vec<Value> =
         names.iter().map(|name| json!({"name": name, "digest": A, "algorithm": "sha256"})).collect();
     let digest = A.parse::<Sha256Digest>().unwrap();
@@ -81,11 +81,11 @@ fn named(names: &[&str]) -> Value {
     with(statement, "/subject/0/digest/sha256", json!(root.to_string()))
 }
 
-fn manifest_of(statement: &Value) -> Manifest {
+pub(super) fn manifest_of(statement: &Value) -> Manifest {
     read(statement).unwrap().manifest().clone()
 }
 
-fn path(text: &str) -> EntryPath {
+pub(super) fn path(text: &str) -> EntryPath {
     EntryPath::parse(text).unwrap()
 }
 
@@ -160,7 +160,7 @@ fn leaves_out_what_is_empty_or_unknown() {
 
 #[test]
 fn a_statement_has_one_predicate_type_and_one_subject() {
-    for wrong in ["https://model_signing/Digests/v0.1", "https://model_signing/signature/v1.0/", ""] {
+    for wrong in ["https://model_signing/Digests/v0.2", "https://model_signing/signature/v1.0/", ""] {
         assert_eq!(code(&with(plain(), "/predicateType", json!(wrong))), "E-PREDICATE-TYPE", "{wrong}");
     }
     let two = json!([plain()["subject"][0], plain()["subject"][0]]);

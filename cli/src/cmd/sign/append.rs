@@ -40,6 +40,8 @@ pub(super) fn agrees(model: &Path, claim: &ModelClaim, session: &Session) -> Res
         "other files".to_owned()
     } else if signed.ignore_paths() != claim.ignore_paths() {
         "other --ignore paths".to_owned()
+    } else if signed.shape() != claim.shape() {
+        "other executable bits or empty folders".to_owned()
     } else {
         return Ok(());
     };

@@ -7,12 +7,13 @@ mod keyless;
 mod reuse;
 
 use std::ffi::OsString;
+use std::mem::take;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use lacre_attest::{Bundle, Inspection, ModelClaim};
-use lacre_manifest::{DEFAULT_IGNORES, EntryPath, Exclusions, Root, Survey, Tree};
+use lacre_manifest::{DEFAULT_IGNORES, EntryPath, Exclusions, Root, Shape, Survey, Tree};
 use lacre_sign::{Identity, Signer};
 use serde_json::{Value, json};
 
@@ -143,8 +144,10 @@ fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliErr
         ));
         root.name().to_owned()
     });
-    let Survey { manifest, tree, stamps, chunks, .. } = survey;
+    let Survey { manifest, mut tree, stamps, chunks, .. } = survey;
     let claim = ModelClaim::new(name, args.model_version.clone(), manifest, exclusions.ignore)?;
+    let (executable, empty_folders) = (take(&mut tree.executable), take(&mut tree.empty_folders));
+    let claim = claim.with_shape(executable, empty_folders)?;
     if args.append {
         append::agrees(model, &claim, session)?;
     }
@@ -240,6 +243,7 @@ fn finish(told: &Told<'_>, bundle: &Bundle, session: &Session) -> Result<Done, C
     lines.extend(account.map(Account::row));
     lines
         .extend(tree.excluded.iter().map(|it| Line::row("left out", format!("{} ({})", it.path, it.reason))));
+    lines.extend(claim.shape().and_then(shape_row));
     lines.extend(tree.links.iter().map(|it| Line::row("followed", format!("{} -> {}", it.path, it.target))));
     if session.printer.is_verbose() {
         let entries = claim.manifest().entries().iter();
@@ -249,6 +253,14 @@ fn finish(told: &Told<'_>, bundle: &Bundle, session: &Session) -> Result<Done, C
     }
     let data = (to_stdout && !dry_run).then_some(bytes);
     Ok(Done { data, ..Done::new(result, lines) })
+}
+
+/// What is signed beside names and bytes, if there is anything of it.
+fn shape_row(shape: &Shape) -> Option<Line> {
+    let parts = [(shape.executable(), "executable file"), (shape.empty_folders(), "empty folder")];
+    let parts = parts.into_iter().filter(|(list, _)| !list.is_empty());
+    let words: Vec<_> = parts.map(|(list, what)| text::count(list.len(), what)).collect();
+    (!words.is_empty()).then(|| Line::row("with", words.join(", ")))
 }
 
 /// What is said of every signature: what was signed, and with which key.
@@ -289,6 +301,8 @@ fn summarize(summary: &Summary<'_>, session: &Session) -> (Value, Vec<Line>) {
         "dry_run": dry_run,
         "files": manifest.len(),
         "identity": identity,
+        "empty_folders": claim.shape().map(Shape::empty_folders),
+        "executable": claim.shape().map(Shape::executable),
         "ignore_paths": claim.ignore_paths(),
         "inspected": claim.inspection() == Inspection::Inspected,
         "key": who.key,

@@ -71,8 +71,8 @@ pub(super) const SIGNERS: &[Attack] = &[
     Attack {
         name: "python-pae",
         why: "signed over the encoding of model_signing 0.2, which does not bind the payload as DSSE does",
-        exit: 3,
-        code: "E-SIGNATURE-INVALID",
+        exit: 13,
+        code: "E-LEGACY",
         args: NO_ARGS,
         make: |kit| {
             kit.with(|sealed| {

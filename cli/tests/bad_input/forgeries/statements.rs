@@ -150,7 +150,7 @@ pub(super) const STATEMENTS: &[Attack] = &[
         name: "predicate-downgrade",
         why: "the predicate of model_signing 0.2, which has no root digest: accepted there without a word",
         exit: 13,
-        code: "E-PREDICATE-TYPE",
+        code: "E-LEGACY",
         args: NO_ARGS,
         make: |kit| {
             kit.resigned(|statement| {

@@ -1,0 +1,133 @@
+//! Which of the attached bundles count: those over exactly the artifact's files that meet the requirements.
+
+use lacre_attest::{Limits, MODEL_PREDICATE_TYPE};
+use lacre_manifest::{Manifest, diff};
+use lacre_registry_client::{BUNDLE_ARTIFACT_TYPE, Descriptor, ModelArtifact, SignatureReferrer, Store};
+use lacre_verify::{Claim, Endorsement, Failure, HowFar, Requirements, Unverified, Verified};
+
+use crate::DeliverError;
+
+/// Bundles that are looked at. Whoever can write to the registry can attach any number.
+const MOST_BUNDLES: usize = 64;
+
+pub(crate) struct Accepted {
+    pub(crate) claim: Verified<Claim>,
+    /// The bundles behind the claim, at least one.
+    pub(crate) bundles: Vec<Attached>,
+}
+
+/// A bundle as it was attached.
+pub(crate) struct Attached {
+    /// The manifest of the referrer.
+    pub(crate) referrer: Vec<u8>,
+    pub(crate) bundle: Vec<u8>,
+}
+
+/// Finds signatures over exactly the artifact's files that meet the requirements.
+pub(crate) fn accept(
+    store: &dyn Store,
+    manifest: &Descriptor,
+    artifact: &ModelArtifact,
+    requirements: &Requirements,
+    limits: &Limits,
+) -> Result<Accepted, DeliverError> {
+    let referrers = store.referrers(&manifest.digest, Some(BUNDLE_ARTIFACT_TYPE))?;
+    if referrers.len() > MOST_BUNDLES {
+        return Err(DeliverError::TooManyBundles { found: referrers.len(), limit: MOST_BUNDLES });
+    }
+    let files = artifact.files()?;
+    let wanted = requirements.wanted_signers().get();
+    let mut refusal: Option<DeliverError> = None;
+    let (mut endorsements, mut bundles) = (Vec::new(), Vec::new());
+    for referrer in referrers {
+        match candidate(store, &referrer, &files, requirements, limits) {
+            Ok(Some(Candidate { endorsement, attached })) => {
+                endorsements.push(Ok(endorsement));
+                bundles.push(attached);
+                if wanted == 1 {
+                    break;
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                if refusal.as_ref().is_none_or(|old| how_far(&error) > how_far(old)) {
+                    refusal = Some(error);
+                }
+            }
+        }
+    }
+    if endorsements.is_empty() {
+        return Err(refusal.unwrap_or(DeliverError::NoSignature { manifest: manifest.digest }));
+    }
+    let claim = Verified::unite(endorsements, requirements).map_err(DeliverError::Refused)?;
+    Ok(Accepted { claim, bundles })
+}
+
+/// A bundle that meets the requirements, as far as one can.
+struct Candidate {
+    endorsement: Verified<Endorsement>,
+    attached: Attached,
+}
+
+/// One bundle; nothing when it is said to hold something else than a model signature.
+fn candidate(
+    store: &dyn Store,
+    referrer: &Descriptor,
+    files: &Manifest,
+    requirements: &Requirements,
+    limits: &Limits,
+) -> Result<Option<Candidate>, DeliverError> {
+    let referrer = store.manifest(referrer)?;
+    let signature = SignatureReferrer::parse(&referrer)?;
+    if signature.predicate_type.is_some_and(|predicate| predicate != MODEL_PREDICATE_TYPE) {
+        return Ok(None);
+    }
+    let bundle = store.small_blob(&signature.bundle, limits.bundle() as u64)?;
+    let endorsement = Unverified::<Endorsement>::parse(&bundle, limits)
+        .and_then(|one| one.verify(requirements))
+        .map_err(DeliverError::Refused)?;
+    one_to_one(files, signed_digests(&endorsement)?)?;
+    Ok(Some(Candidate { endorsement, attached: Attached { referrer, bundle } }))
+}
+
+/// Layers are known by SHA-256: nothing else can be compared with them before they are fetched.
+fn signed_digests(one: &Verified<Endorsement>) -> Result<&Manifest, DeliverError> {
+    one.claim().sha256_manifest().map_err(|error| {
+        let report = one.report().clone();
+        DeliverError::Refused(Box::new(Failure { error: error.into(), report }))
+    })
+}
+
+/// Whether the artifact's layers are the signed files: each of them, under its name, and nothing else.
+fn one_to_one(files: &Manifest, signed: &Manifest) -> Result<(), DeliverError> {
+    let mismatch = |detail: String| Err(DeliverError::Mismatch { detail });
+    let found = diff(signed, files);
+    if let Some(path) = found.removed.first() {
+        return mismatch(format!("{path} is signed and has no layer"));
+    }
+    if let Some(path) = found.added.first() {
+        return mismatch(format!("{path} has a layer and is not signed"));
+    }
+    if let Some(path) = found.changed.first() {
+        return mismatch(format!("the layer of {path} has another digest"));
+    }
+    if let Some(renamed) = found.renamed.first() {
+        return mismatch(format!("the layer of {} is named {}", renamed.from, renamed.to));
+    }
+    for entry in signed.entries() {
+        let layer = files.get(entry.path.as_str()).and_then(|layer| layer.size);
+        if entry.size.is_some() && entry.size != layer {
+            return mismatch(format!("the layer of {} has another size", entry.path));
+        }
+    }
+    Ok(())
+}
+
+/// Of several refusals the one that came furthest says most.
+fn how_far(error: &DeliverError) -> (u8, Option<HowFar>) {
+    match error {
+        DeliverError::Mismatch { .. } => (2, None),
+        DeliverError::Refused(failure) => (1, Some(failure.how_far())),
+        _ => (0, None),
+    }
+}

@@ -1,0 +1,102 @@
+//! What an older version on this machine holds already.
+//!
+//! Nothing is believed about it: each group is judged like one that was fetched. Without a chunk list a file can only be
+//! judged as a whole, and is then taken only if the older version's own signature says that it is the same file.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::Read as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use lacre_attest::{Bundle, Limits, ModelClaim, Statement};
+use lacre_hash::{Progress, Sha256Digest};
+use lacre_manifest::{EntryPath, Links, Root};
+use lacre_registry_client::{Descriptor, RegistryError};
+use lacre_verify::{Arrival, Incoming};
+
+use crate::journal::Journal;
+use crate::transfer::Stopped;
+
+/// Takes what is missing of `files` out of the folder `older`, as far as it is there; gives the bytes that were taken. A
+/// folder that cannot be read is no failure: the bytes come from the store then.
+pub(crate) fn take(
+    older: &Path,
+    files: &[(&Incoming, &Descriptor)],
+    journal: &Journal<'_>,
+    progress: &dyn Progress,
+) -> Result<u64, Stopped> {
+    let Ok(root) = Root::open(older, Links::Refuse) else { return Ok(0) };
+    let said = Said::read(older);
+    let mut taken = 0;
+    for (index, (file, layer)) in files.iter().enumerate() {
+        let same = said.same(layer);
+        let candidates = [file.judges_groups().then_some(&file.entry().path), same];
+        for path in candidates.into_iter().flatten() {
+            let Ok(source) = root.open_file(path) else { continue };
+            taken += copy(&source, index, file, journal, progress)?;
+        }
+    }
+    Ok(taken)
+}
+
+/// Offers the groups of `source` that are missing, each at the place where it stands there.
+pub(crate) fn copy(
+    source: &File,
+    index: usize,
+    file: &Incoming,
+    journal: &Journal<'_>,
+    progress: &dyn Progress,
+) -> Result<u64, Stopped> {
+    let mut taken = 0;
+    let mut buffer = Vec::new();
+    for group in file.missing().into_iter().flatten() {
+        if progress.cancelled() {
+            return Err(RegistryError::Interrupted.into());
+        }
+        let place = file.place(group);
+        let length = place.end - place.start;
+        buffer.resize(usize::try_from(length).unwrap_or_default(), 0);
+        if source.read_exact_at(&mut buffer, place.start).is_err() {
+            break;
+        }
+        if file.put(group, &buffer).map_err(Stopped::Unwritten)? == Arrival::Kept {
+            journal.note(index, group);
+            progress.advance(length);
+            taken += length;
+        }
+    }
+    Ok(taken)
+}
+
+/// What the older version's signature says of its files. Nobody has verified it.
+#[derive(Default)]
+struct Said(HashMap<Sha256Digest, EntryPath>);
+
+impl Said {
+    fn read(older: &Path) -> Self {
+        Self::parse(&older.join("model.sig")).unwrap_or_default()
+    }
+
+    fn parse(path: &Path) -> Option<Self> {
+        let limits = Limits::default();
+        let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+        let most = limits.bundle() as u64;
+        if !file.metadata().ok()?.is_file() || file.metadata().ok()?.len() > most {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        file.take(most).read_to_end(&mut bytes).ok()?;
+        let bundle = Bundle::parse(&bytes, &limits).ok()?;
+        let claim =
+            ModelClaim::from_statement(&Statement::parse(bundle.envelope().payload(), &limits).ok()?).ok()?;
+        let entries = claim.manifest().entries().iter();
+        Some(Self(entries.filter_map(|entry| Some((*entry.sha256()?, entry.path.clone()))).collect()))
+    }
+
+    /// The older file with the bytes of this layer, if it says so.
+    fn same(&self, layer: &Descriptor) -> Option<&EntryPath> {
+        self.0.get(&layer.digest)
+    }
+}
