@@ -29,7 +29,7 @@ fn both_ways(bench: &Bench, model: &str, more: &str) -> Value {
     let shown = said.stdout.lines().find(|line| line.starts_with("to check it")).unwrap();
     assert_eq!(shown, format!("to check it (claimed; confirm out of band): {check}"));
     let start = said.stdout.find("    # claimed").unwrap();
-    let indented: String = file.lines().map(|line| format!("    {line}\n")).collect();
+    let indented: String = file.lines().flat_map(|line| ["    ", line, "\n"]).collect();
     assert!(said.stdout[start..].starts_with(&indented), "{said:?}");
     // The file works as it was printed, spaces and all.
     bench.write("shown.toml", indented.as_bytes());

@@ -99,7 +99,7 @@ fn signed_by(
         public: key.clone(),
         names: names.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
     };
-    report.signed_at = SignedAt::proven(proven.iter().map(|time| time.time()));
+    report.signed_at = SignedAt::proven(proven.iter().map(TrustedTime::time));
     report.timestamp_authorities = evidence::authorities(proven);
     report.signer = Some(signer.clone());
     Ok((signer, report))
