@@ -13,6 +13,7 @@ use crate::cmd::key::KeyArgs;
 use crate::cmd::pull::PullArgs;
 use crate::cmd::push::PushArgs;
 use crate::cmd::sign::SignArgs;
+use crate::cmd::trust::TrustArgs;
 use crate::cmd::verify::VerifyArgs;
 use crate::{exit, units};
 
@@ -31,7 +32,6 @@ pub(crate) struct Cli {
 const SHORT_SHARED: &str = "\
 Shared options, before or after the verb (see lacre --help): --json --quiet
 --verbose --color --progress --offline --force --max-statement --dry-run
-
 Examples:
   lacre sign MODEL --key release.key --name org/mini-lm --version 1.0.0
   lacre verify MODEL --key release.pub";
@@ -103,6 +103,7 @@ pub(crate) enum Verb {
     Pull(PullArgs),
     Diff(DiffArgs),
     Cache(CacheArgs),
+    Trust(TrustArgs),
 }
 
 impl Verb {
@@ -117,6 +118,7 @@ impl Verb {
             Self::Pull(_) => "pull",
             Self::Diff(_) => "diff",
             Self::Cache(args) => args.verb(),
+            Self::Trust(args) => args.verb(),
         }
     }
 }
@@ -161,7 +163,7 @@ pub(crate) fn wants_json(argv: &[OsString]) -> bool {
 
 /// The verb among arguments that could not be parsed, for the `command` member of a usage error.
 pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
-    const VERBS: [(&str, &str); 7] = [
+    const VERBS: [(&str, &str); 8] = [
         ("key", "key new"),
         ("sign", "sign"),
         ("verify", "verify"),
@@ -169,14 +171,19 @@ pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
         ("push", "push"),
         ("pull", "pull"),
         ("diff", "diff"),
+        ("trust", "trust show"),
     ];
     const KEY_VERBS: [(&str, &str); 3] = [("new", "key new"), ("import", "key import"), ("show", "key show")];
+    const TRUST_VERBS: [(&str, &str); 2] = [("update", "trust update"), ("show", "trust show")];
     let mut words = argv.iter().skip(1);
     let found = words.find_map(|arg| VERBS.iter().find(|(word, _)| *arg == *word));
     match found.map_or("lacre", |(_, name)| name) {
         "key new" => words
             .find_map(|arg| KEY_VERBS.iter().find(|(word, _)| *arg == *word))
             .map_or("key new", |(_, name)| name),
+        "trust show" => words
+            .find_map(|arg| TRUST_VERBS.iter().find(|(word, _)| *arg == *word))
+            .map_or("trust show", |(_, name)| name),
         name => name,
     }
 }

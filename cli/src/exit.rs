@@ -46,7 +46,7 @@ pub(crate) const TABLE: &[Row] = &[
     Row {
         exit: 3,
         meaning: "the signature is invalid",
-        codes: &["E-CERTIFICATE", "E-LOG", "E-SIGNATURE-INVALID", "E-TIMESTAMP"],
+        codes: &["E-CERTIFICATE", "E-LOG", "E-SIGNATURE-INVALID", "E-TIMESTAMP", "E-TRUST-METADATA"],
     },
     Row { exit: 4, meaning: "no signature or attestation", codes: &["E-NO-SIGNATURE"] },
     Row {
@@ -63,9 +63,10 @@ pub(crate) const TABLE: &[Row] = &[
             "E-KEY-EXPIRED",
             "E-KEY-RETIRED",
             "E-KEY-REVOKED",
+            "E-METADATA-EXPIRED",
         ],
     },
-    Row { exit: 7, meaning: "rollback, or below the floor", codes: &[] },
+    Row { exit: 7, meaning: "rollback, or below the floor", codes: &["E-ROLLBACK"] },
     Row {
         exit: 8,
         meaning: "against the policy",

@@ -97,6 +97,7 @@ impl Subject {
             Verb::Push(args) => text::path(&args.model),
             Verb::Pull(args) => args.reference.clone(),
             Verb::Diff(args) => args.a.to_string_lossy().into_owned(),
+            Verb::Trust(args) => args.what(),
         };
         Self { verb: verb.name(), model: shell::quoted(&model) }
     }
@@ -305,6 +306,24 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
                       system"
                 .to_owned()
         }
+        "E-TRUST-CONFIG" if ["verify", "pull", "trust show", "trust update"].contains(verb) => {
+            "look at who wrote it, or remove it and run `lacre trust update`; until then what is built in counts".to_owned()
+        }
+        "E-TRUST-METADATA" => {
+            "nothing was changed: the repository, or somebody on the way to it, gives out something else than its \
+             owners signed; try another network, and do not trust it on another way"
+                .to_owned()
+        }
+        "E-METADATA-EXPIRED" => {
+            "nothing was changed: look at this machine's clock; else the repository is stale, or somebody holds newer \
+             metadata back"
+                .to_owned()
+        }
+        "E-ROLLBACK" => {
+            "nothing was changed: somebody offers an older state than was seen before; try another network, and ask \
+             who runs the repository"
+                .to_owned()
+        }
         "E-TRUST-CONFIG" => {
             "wanted: a Sigstore client trust configuration, with trustedRoot and signingConfig, whose \
                              services are in office now"
@@ -391,8 +410,19 @@ mod tests {
 
     #[test]
     fn every_code_has_a_remedy_in_every_verb() {
-        for verb in ["key new", "key import", "key show", "sign", "verify", "inspect", "push", "pull", "diff"]
-        {
+        for verb in [
+            "key new",
+            "key import",
+            "key show",
+            "sign",
+            "verify",
+            "inspect",
+            "push",
+            "pull",
+            "diff",
+            "trust update",
+            "trust show",
+        ] {
             let subject = Subject { verb, model: "MODEL".to_owned() };
             for code in exit::TABLE.iter().flat_map(|row| row.codes) {
                 let hint = by_code(code, &subject);

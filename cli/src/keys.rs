@@ -8,23 +8,35 @@ use lacre_attest::PublicKey;
 use zeroize::Zeroizing;
 
 use crate::error::CliError;
+use crate::sigstore_trust::Known;
 use crate::text;
 
 /// A key is a few hundred bytes, whatever its form.
 const FILE_LIMIT: u64 = 64 * 1024;
 const FILE_CAPACITY: usize = 64 * 1024 + 1;
 
-/// The keys of one call, each with the file that it came from.
+/// The keys of one call, each with the file that it came from, and where its Sigstore is known from.
 #[derive(Debug)]
 pub(crate) struct KeyRing {
     keys: Vec<(PathBuf, PublicKey)>,
+    sigstore: Option<Known>,
 }
 
 impl KeyRing {
     /// Reads every file; one that is no public key is an error, not skipped.
     pub(crate) fn read(paths: &[PathBuf]) -> Result<Self, CliError> {
         let keys = paths.iter().map(|path| Ok((path.clone(), read_public_key(path)?)));
-        Ok(Self { keys: keys.collect::<Result<_, CliError>>()? })
+        Ok(Self { keys: keys.collect::<Result<_, CliError>>()?, sigstore: None })
+    }
+
+    /// The same, with where its Sigstore is known from.
+    pub(crate) fn with_sigstore(self, sigstore: Option<Known>) -> Self {
+        Self { sigstore, ..self }
+    }
+
+    /// Where its Sigstore is known from, unless a file of somebody else says it, or none is needed.
+    pub(crate) fn sigstore(&self) -> Option<&Known> {
+        self.sigstore.as_ref()
     }
 
     /// The keys themselves.

@@ -18,6 +18,7 @@ mod save;
 mod session;
 mod shell;
 mod signer;
+mod sigstore_trust;
 mod text;
 mod units;
 mod user_cache;

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::CliError;
@@ -40,7 +41,7 @@ pub(crate) fn check(path: &Path, existing: Existing) -> Result<(), CliError> {
 pub(crate) fn write(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), CliError> {
     check(path, existing)?;
     let failed = |source| CliError::Output { path: text::path(path), source };
-    let temporary = Temporary::create(path, bytes).map_err(failed)?;
+    let temporary = Temporary::create(path, bytes, 0o666).map_err(failed)?;
     match existing {
         Existing::Replace => fs::rename(&temporary.path, path).map_err(failed)?,
         // A link, unlike a rename, does not replace a file that appeared meanwhile.
@@ -56,18 +57,27 @@ pub(crate) fn write(path: &Path, bytes: &[u8], existing: Existing) -> Result<(),
     Ok(())
 }
 
+/// Writes `bytes` to `path`, or replaces it, so that nobody but its owner can write to it.
+pub(crate) fn write_own(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    check(path, Existing::Replace)?;
+    let failed = |source| CliError::Output { path: text::path(path), source };
+    let temporary = Temporary::create(path, bytes, 0o644).map_err(failed)?;
+    fs::rename(&temporary.path, path).map_err(failed)
+}
+
 /// A file that is removed when it goes out of scope (after a rename there is nothing left to remove).
 struct Temporary {
     path: PathBuf,
 }
 
 impl Temporary {
-    fn create(target: &Path, bytes: &[u8]) -> io::Result<Self> {
+    /// With this mode, of which the process may mask a part.
+    fn create(target: &Path, bytes: &[u8], mode: u32) -> io::Result<Self> {
         let mut name = std::ffi::OsString::from(".");
         name.push(target.file_name().unwrap_or_default());
         name.push(format!(".{}.tmp", std::process::id()));
         let path = target.with_file_name(name);
-        let mut file: File = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        let mut file: File = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
         let this = Self { path };
         file.write_all(bytes)?;
         file.sync_all()?;

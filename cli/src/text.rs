@@ -56,6 +56,23 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// A moment as RFC 3339 writes it, in whole seconds of UTC.
+pub(crate) fn time(moment: std::time::SystemTime) -> String {
+    jiff::Timestamp::try_from(moment).map_or_else(
+        |_| "a time out of reach".to_owned(),
+        |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    )
+}
+
+/// How long ago something was.
+pub(crate) fn count_days(days: u64) -> String {
+    match days {
+        0 => "today".to_owned(),
+        1 => "yesterday".to_owned(),
+        days => format!("{days} days ago"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;

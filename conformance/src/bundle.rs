@@ -9,7 +9,7 @@ use lacre_verify::sigstore_layer_that_proves_no_model::{MessageHash, Version};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::sigstore::Refusal;
+use crate::Refusal;
 
 /// At most this many certificates.
 const CHAIN_LIMIT: usize = 16;

@@ -1,6 +1,5 @@
 //! The client protocol of sigstore-conformance (`docs/cli_protocol.md` there).
 
-use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -8,66 +7,80 @@ use std::time::SystemTime;
 
 use lacre_attest::{Envelope, Gauge, Limits, PublicKey, Statement};
 use lacre_hash::Sha256Digest;
+use lacre_sign::sigstore_layer_that_signs_no_model as layer;
+use lacre_sign::{Decision, Token, TrustConfig};
 use lacre_verify::sigstore_layer_that_proves_no_model::{
     Content, Pieces, SigningMaterial, TrustedRoot, verify_managed_pieces, verify_pieces,
 };
 use lacre_verify::{KeylessIdentity, SubjectMatch, VerifyError};
 
+use crate::Refusal;
 use crate::arguments::Arguments;
 use crate::bundle::{AnyBundle, AnyContent, AnyMaterial};
+use crate::files::{read, read_text, unreadable, write};
 
 /// The longest message, in bytes: it is read into memory, because some keys sign it as a whole.
 const MESSAGE_LIMIT: u64 = 1 << 30;
 /// Bounds on the bundles of the suite, which are small.
 const LIMITS: Limits = Limits { statement: 16 << 20, depth: 32 };
 
-/// Why the answer is no.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// A stable code.
-    pub code: &'static str,
-    /// The reason.
-    pub detail: String,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "[{}] {}", self.code, self.detail)
-    }
-}
-
-impl From<VerifyError> for Refusal {
-    fn from(error: VerifyError) -> Self {
-        Self { code: error.code(), detail: error.to_string() }
-    }
-}
-
 /// Does what `words` ask for: `Ok` accepts.
 pub fn run(words: impl IntoIterator<Item = String>) -> Result<(), Refusal> {
     let mut words = words.into_iter();
     match words.next().as_deref() {
         Some("verify-bundle") => {
-            let arguments = Arguments::read(words, &["--staging"]).map_err(usage)?;
+            let arguments = Arguments::read(words, &["--staging"])?;
             verify_bundle(arguments)
         }
         Some("sign-bundle") => {
-            Err(Refusal { code: "E-UNSUPPORTED", detail: "sign-bundle is not supported".to_owned() })
+            let arguments = Arguments::read(words, &["--staging", "--in-toto"])?;
+            sign_bundle(arguments)
         }
-        _ => Err(usage("the first word is verify-bundle or sign-bundle")),
+        _ => Err(Refusal::usage("the first word is verify-bundle or sign-bundle")),
     }
 }
 
-fn usage(detail: impl Into<String>) -> Refusal {
-    Refusal { code: "E-USAGE", detail: detail.into() }
+fn sign_bundle(mut arguments: Arguments) -> Result<(), Refusal> {
+    let token = Token::parse(&arguments.demand("--identity-token")?)?;
+    let bundle = arguments.demand("--bundle")?;
+    let config = match (arguments.take("--trusted-root")?, arguments.take("--signing-config")?) {
+        (Some(root), Some(signing)) => trust_config(Path::new(&root), Path::new(&signing))?,
+        (None, None) if arguments.switch("--staging") => {
+            return Err(Refusal::usage("--staging wants --trusted-root and --signing-config"));
+        }
+        (None, None) => TrustConfig::public_good()?,
+        _ => return Err(Refusal::usage("--trusted-root and --signing-config go together")),
+    };
+    arguments.end()?;
+    let [file] = arguments.files.as_slice() else { return Err(Refusal::usage("wanted: one file")) };
+    let bytes = read(Path::new(file), MESSAGE_LIMIT)?;
+    let content = if arguments.switch("--in-toto") {
+        layer::Content::Statement(&bytes)
+    } else {
+        layer::Content::Message(&bytes)
+    };
+    // Whoever hands a token to the suite has it published.
+    let text = layer::sign(content, &config, &token, &|_| Decision::Sign, &LIMITS)?;
+    write(Path::new(&bundle), &text)
+}
+
+/// The two files of the protocol as the one that the product reads.
+fn trust_config(root: &Path, signing: &Path) -> Result<TrustConfig, Refusal> {
+    let limit = LIMITS.bundle() as u64;
+    let (root, signing) = (read_text(root, limit)?, read_text(signing, limit)?);
+    let whole = format!(
+        r#"{{"mediaType":"application/vnd.dev.sigstore.clienttrustconfig.v0.1+json","trustedRoot":{root},"signingConfig":{signing}}}"#
+    );
+    Ok(TrustConfig::from_json(whole.as_bytes())?)
 }
 
 fn verify_bundle(mut arguments: Arguments) -> Result<(), Refusal> {
-    let bundle = arguments.take("--bundle").ok_or_else(|| usage("--bundle is missing"))?;
-    let root = arguments.take("--trusted-root");
+    let bundle = arguments.demand("--bundle")?;
+    let root = arguments.take("--trusted-root")?;
     let expected = match (
-        arguments.take("--certificate-identity"),
-        arguments.take("--certificate-oidc-issuer"),
-        arguments.take("--key"),
+        arguments.take("--certificate-identity")?,
+        arguments.take("--certificate-oidc-issuer")?,
+        arguments.take("--key")?,
     ) {
         (Some(identity), Some(issuer), None) => {
             Expected::Identity(KeylessIdentity::new(SubjectMatch::Exact(identity), issuer)?)
@@ -77,14 +90,16 @@ fn verify_bundle(mut arguments: Arguments) -> Result<(), Refusal> {
                 .map_err(|_| Refusal { code: "E-KEY", detail: "the key is not a PEM text".to_owned() })?;
             Expected::Key(PublicKey::from_pem(&pem).map_err(VerifyError::from)?)
         }
-        _ => return Err(usage("wanted: an identity and its issuer, or a key")),
+        _ => return Err(Refusal::usage("wanted: an identity and its issuer, or a key")),
     };
-    arguments.end().map_err(usage)?;
-    let [message] = arguments.files.as_slice() else { return Err(usage("wanted: one file or digest")) };
+    arguments.end()?;
+    let [message] = arguments.files.as_slice() else {
+        return Err(Refusal::usage("wanted: one file or digest"));
+    };
     let root = match root {
         Some(file) => TrustedRoot::from_json(&read(Path::new(&file), LIMITS.bundle() as u64)?, &LIMITS)?,
         None if arguments.switch("--staging") => {
-            return Err(usage("--staging wants --trusted-root: there is no network here"));
+            return Err(Refusal::usage("--staging wants --trusted-root: there is no network here"));
         }
         None => TrustedRoot::public_good()?,
     };
@@ -182,40 +197,16 @@ fn statement(envelope: &Envelope) -> Result<(), Refusal> {
 
 /// Reads a bundle no further than one can be long.
 fn read_bundle(path: &Path) -> Result<Vec<u8>, Refusal> {
-    let unreadable = |error: std::io::Error| Refusal {
-        code: "E-UNREADABLE",
-        detail: format!("cannot read {}: {error}", path.display()),
-    };
-    let mut file = File::open(path).map_err(unreadable)?;
+    let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
     let mut gauge = Gauge::new(&LIMITS);
     let mut text = Vec::new();
     let mut piece = vec![0; 64 * 1024];
     loop {
-        let length = file.read(&mut piece).map_err(unreadable)?;
+        let length = file.read(&mut piece).map_err(|error| unreadable(path, &error))?;
         if length == 0 {
             return Ok(text);
         }
         gauge.feed(&piece[..length]).map_err(VerifyError::from)?;
         text.extend_from_slice(&piece[..length]);
     }
-}
-
-fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Refusal> {
-    let unreadable = |error: std::io::Error| Refusal {
-        code: "E-UNREADABLE",
-        detail: format!("cannot read {}: {error}", path.display()),
-    };
-    let file = File::open(path).map_err(unreadable)?;
-    let said = file.metadata().map_err(unreadable)?.len();
-    let mut bytes = Vec::new();
-    if said <= limit {
-        file.take(limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    }
-    if said > limit || bytes.len() as u64 > limit {
-        return Err(Refusal {
-            code: "E-LIMIT",
-            detail: format!("{} has more than {limit} bytes", path.display()),
-        });
-    }
-    Ok(bytes)
 }

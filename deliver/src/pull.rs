@@ -91,7 +91,7 @@ pub fn examine<'a>(
     Ok(Offer { store, manifest, text, artifact, accepted, prove, cache, older, lists, at_once })
 }
 
-impl Offer<'_> {
+impl<'a> Offer<'a> {
     /// The manifest that the reference led to.
     pub fn manifest(&self) -> &Descriptor {
         &self.manifest
@@ -204,7 +204,7 @@ impl Offer<'_> {
                 let model = receiving.finish().map_err(DeliverError::Refused)?;
                 let not_kept = cache.and_then(|(cache, repository)| {
                     let missing =
-                        artifact.layers.iter().filter(|layer| !cached.contains(layer.path.as_str()));
+                        artifact.layers.iter().filter(|layer| !cached.contains(&layer.descriptor.digest));
                     let missing =
                         missing.map(|layer| (&layer.descriptor, staging.path().join(layer.path.as_str())));
                     let config = store.small_blob(&artifact.config, MAX_MANIFEST).map_err(DeliverError::from);
@@ -230,14 +230,14 @@ struct Work<'a> {
     progress: &'a dyn Progress,
 }
 
-impl<'a> Work<'a> {
+impl Work<'_> {
     /// Brings everything: what an earlier attempt wrote, what the cache and older versions hold, and the rest from the store.
-    /// Gives the names of the files that came whole from the cache, too.
+    /// Gives the layers that came whole from the cache, too.
     fn complete(
         &self,
         noted: &BTreeSet<Place>,
         older: &[PathBuf],
-    ) -> Result<(Moved, HashSet<&'a str>), Stopped> {
+    ) -> Result<(Moved, HashSet<Sha256Digest>), Stopped> {
         let fetched = AtomicU64::new(0);
         let transfer =
             || Transfer::new(self.store, self.files, self.journal, self.at_once, self.progress, &fetched);
@@ -249,7 +249,7 @@ impl<'a> Work<'a> {
             let taken = reuse::copy(&source, index, file, self.journal, self.progress)?;
             moved.cached += taken;
             if taken == layer.size && layer.size > 0 {
-                cached.insert(file.entry().path.as_str());
+                cached.insert(layer.digest);
             }
         }
         for older in older {
@@ -263,9 +263,11 @@ impl<'a> Work<'a> {
                 Err(Stopped::Changed(index))
                     if moved.cached + moved.resumed + moved.reused > 0 && anew.insert(index) =>
                 {
-                    let Some((file, _)) = self.files.get(index) else { return Err(Stopped::Changed(index)) };
+                    let Some((file, layer)) = self.files.get(index) else {
+                        return Err(Stopped::Changed(index));
+                    };
                     file.forget();
-                    cached.remove(file.entry().path.as_str());
+                    cached.remove(&layer.digest);
                 }
                 Err(stopped) => return Err(stopped),
             }

@@ -70,8 +70,7 @@ fn what_is_wrong_in_a_cache_is_fetched_and_mended() {
     let cache = sealed.model().beside("cache");
     pull(&sealed, &store, &v1(), &cache).unwrap();
     let large = sealed.model().read("large.bin");
-    type Spoil = fn(&Path);
-    let spoils: [Spoil; 3] =
+    let spoils: [fn(&Path); 3] =
         [|path| tamper::flip(path, 2 << 20), |path| tamper::truncate(path, 1), tamper::remove];
     for spoil in spoils {
         spoil(&kept(&cache, &large));

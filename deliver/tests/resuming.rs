@@ -247,7 +247,7 @@ fn an_older_version_gives_what_is_the_same() {
         let store = stored(&new, with_lists);
         let pulled = pull(&new, &store, &[old.path()]).unwrap();
         assert_is_model(&wanted(&new), &new);
-        let Moved { fetched: found, resumed, reused } = pulled.moved;
+        let Moved { fetched: found, resumed, reused, .. } = pulled.moved;
         assert_eq!((found, resumed), (fetched, 0), "{with_lists}");
         assert_eq!(found + reused, 10 * MIB + 5 + 3, "a file that moved is taken from where it was");
         fs::remove_dir_all(wanted(&new)).unwrap();

@@ -15,7 +15,7 @@ use x509_cert::certificate::Version;
 use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::der::{Decode, Document, Encode};
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier,
 };
 
 use crate::{SignError, Signer};
@@ -119,7 +119,7 @@ impl<'a> CertificateSigner<'a> {
     /// - The leaf is for the signer's key (`E-KEY`).
     /// - Every certificate is within its validity (`E-CERTIFICATE-EXPIRED`).
     /// - The leaf has extendedKeyUsage with codeSigning, keyUsage with digitalSignature and without keyCertSign, and
-    ///   is no authority; the others are authorities with keyCertSign that may issue for code signing and for a chain
+    ///   is no authority (`CA:TRUE` beside a keyUsage of digitalSignature alone is none); the others are authorities with keyCertSign that may issue for code signing and for a chain
     ///   of this length (RFC 5280, sections 4.2.1.3, 4.2.1.9 and 4.2.1.12) (`E-CERTIFICATE`).
     pub fn new(
         inner: Box<dyn Signer + 'a>,
@@ -172,7 +172,10 @@ fn acceptable_leaf(leaf: &Certificate) -> Result<(), SignError> {
     if leaf.tbs_certificate().version() != Version::V3 {
         return Err(refuse("is not of version 3, so it cannot say what it is for"));
     }
-    if extension::<BasicConstraints>(leaf)?.is_some_and(|constraints| constraints.ca) {
+    // Some makers of certificates write CA:TRUE everywhere. It means nothing where keyUsage allows signatures alone.
+    let authority = extension::<BasicConstraints>(leaf)?.is_some_and(|constraints| constraints.ca);
+    let usage = extension::<KeyUsage>(leaf)?;
+    if authority && usage != Some(KeyUsage(KeyUsages::DigitalSignature.into())) {
         return Err(refuse("is that of an authority (basicConstraints: CA): the leaf must come first"));
     }
     match extension::<ExtendedKeyUsage>(leaf)? {
@@ -180,7 +183,7 @@ fn acceptable_leaf(leaf: &Certificate) -> Result<(), SignError> {
         Some(_) => return Err(refuse("is for other uses: its extendedKeyUsage lacks codeSigning")),
         None => return Err(refuse("has no extendedKeyUsage: verifiers want codeSigning")),
     }
-    match extension::<KeyUsage>(leaf)? {
+    match usage {
         Some(usage) if usage.key_cert_sign() => Err(refuse("may issue certificates (keyUsage: keyCertSign)")),
         Some(usage) if usage.digital_signature() => Ok(()),
         Some(_) => Err(refuse("is for other uses: its keyUsage lacks digitalSignature")),

@@ -18,17 +18,20 @@ pub const CODES: &[&str] = &[
     "E-INTERRUPTED",
     "E-KEY",
     "E-LIMIT",
+    "E-METADATA-EXPIRED",
     "E-NETWORK",
     "E-NOT-FOUND",
     "E-OUTPUT",
     "E-PASSPHRASE",
     "E-PIN-LOCKED",
+    "E-ROLLBACK",
     "E-SERVICE",
     "E-SIGNATURE-INVALID",
     "E-SIGNER",
     "E-SIGNER-UNTRUSTED",
     "E-TOKEN",
     "E-TRUST-CONFIG",
+    "E-TRUST-METADATA",
     "E-UNREADABLE",
     "E-UNSUPPORTED",
     "E-USAGE",
@@ -277,6 +280,33 @@ pub enum SignError {
         detail: String,
     },
 
+    /// A trust repository offers something older than what was seen before (`E-ROLLBACK`). Nothing was kept.
+    #[error("the trust repository at {repository} goes back: {detail}")]
+    Rollback {
+        /// Where it is.
+        repository: String,
+        /// What is older.
+        detail: String,
+    },
+
+    /// A trust repository offers something that is out of date (`E-METADATA-EXPIRED`). Nothing was kept.
+    #[error("the trust repository at {repository} is out of date: {detail}")]
+    MetadataExpired {
+        /// Where it is.
+        repository: String,
+        /// What has expired, and when.
+        detail: String,
+    },
+
+    /// What a trust repository offers is not what its root lets anybody believe (`E-TRUST-METADATA`). Nothing was kept.
+    #[error("the trust repository at {repository} proves nothing: {detail}")]
+    TrustMetadata {
+        /// Where it is.
+        repository: String,
+        /// What does not hold.
+        detail: String,
+    },
+
     /// Whoever was asked did not want the identity to become public (`E-DECLINED`). Nothing was signed.
     #[error("nothing was signed: the identity was not confirmed")]
     Declined,
@@ -319,6 +349,9 @@ impl SignError {
             Self::Service { .. } => "E-SERVICE",
             Self::Token { .. } => "E-TOKEN",
             Self::TrustConfig { .. } => "E-TRUST-CONFIG",
+            Self::Rollback { .. } => "E-ROLLBACK",
+            Self::MetadataExpired { .. } => "E-METADATA-EXPIRED",
+            Self::TrustMetadata { .. } => "E-TRUST-METADATA",
             Self::Declined => "E-DECLINED",
             Self::Issued { .. } => "E-SIGNER-UNTRUSTED",
         }

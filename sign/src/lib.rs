@@ -43,7 +43,11 @@ mod kms;
 mod pkcs11;
 mod problem;
 mod seal;
-#[cfg(feature = "timestamp")]
+#[cfg(feature = "http")]
+#[cfg_attr(
+    not(all(feature = "keyless", feature = "kms")),
+    allow(dead_code, reason = "each feature uses its part of one client")
+)]
 mod service;
 mod signer;
 mod ssh_agent;
@@ -63,7 +67,10 @@ pub use key_file::{
 };
 pub use key_uri::KeyUri;
 #[cfg(feature = "keyless")]
-pub use keyless::{Decision, Identity, StatedBy, Token, TrustConfig, seal_keyless};
+pub use keyless::{
+    Decision, Identity, Login, Party, PartyKind, SigstoreTrust, StatedBy, Token, TrustConfig,
+    TrustRepository, seal_keyless,
+};
 #[cfg(feature = "kms")]
 pub use kms::KmsSigner;
 pub use kms::KmsUri;
@@ -77,3 +84,10 @@ pub use ssh_agent::{AgentIdentity, AgentSigner, AgentUri};
 pub use timestamp::{Timestamp, TimestampQuery};
 #[cfg(feature = "timestamp")]
 pub use timestamp_service::TimestampService;
+
+/// Keyless signatures over anything, which say nothing about a model. For the conformance suite and for tests.
+#[cfg(feature = "keyless")]
+#[doc(hidden)]
+pub mod sigstore_layer_that_signs_no_model {
+    pub use crate::keyless::layer::{Content, sign};
+}

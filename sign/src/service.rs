@@ -25,6 +25,16 @@ pub(crate) struct Service {
     name: &'static str,
     url: Url,
     patience: Duration,
+    route: Route,
+}
+
+/// Which way a service is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    /// As the environment says, which may name a proxy.
+    AsTold,
+    /// Straight.
+    Direct,
 }
 
 /// Over what a service may be spoken to.
@@ -63,7 +73,7 @@ impl Service {
         if parsed.host_str().is_none() {
             return Err(refuse("names no host"));
         }
-        Ok(Self { name, url: parsed, patience: PATIENCE })
+        Ok(Self { name, url: parsed, patience: PATIENCE, route: Route::AsTold })
     }
 
     /// Waits at most this long for a whole answer.
@@ -80,6 +90,18 @@ impl Service {
         Ok(Self { url, ..self.clone() })
     }
 
+    /// The same place with these behind its query.
+    pub(crate) fn with_query(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.url.query_pairs_mut().extend_pairs(pairs);
+        self
+    }
+
+    /// Goes there by no proxy, whatever the environment says.
+    pub(crate) fn without_proxy(mut self) -> Self {
+        self.route = Route::Direct;
+        self
+    }
+
     /// Where it is, as it may be shown.
     pub(crate) fn url(&self) -> &str {
         self.url.as_str()
@@ -88,12 +110,22 @@ impl Service {
     /// Sends `body` and reads an answer of at most `limit` bytes.
     pub(crate) fn post(&self, content_type: &str, body: Vec<u8>, limit: usize) -> Result<Answer, SignError> {
         self.exchange(Method::POST, &[("content-type", content_type)], body, limit)
+            .map_err(|mishap| self.failed(mishap))
     }
 
     /// Asks for what is there.
-    #[cfg(feature = "keyless")]
     pub(crate) fn get(&self, headers: &[(&'static str, &str)], limit: usize) -> Result<Answer, SignError> {
-        self.exchange(Method::GET, headers, Vec::new(), limit)
+        self.exchange(Method::GET, headers, Vec::new(), limit).map_err(|mishap| self.failed(mishap))
+    }
+
+    /// Sends `body` with `headers`, and tells what went wrong in its own terms.
+    pub(crate) fn send(
+        &self,
+        headers: &[(&'static str, &str)],
+        body: Vec<u8>,
+        limit: usize,
+    ) -> Result<Answer, Mishap> {
+        self.exchange(Method::POST, headers, body, limit)
     }
 
     fn exchange(
@@ -102,14 +134,21 @@ impl Service {
         headers: &[(&'static str, &str)],
         body: Vec<u8>,
         limit: usize,
-    ) -> Result<Answer, SignError> {
+    ) -> Result<Answer, Mishap> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            let value = HeaderValue::from_str(value)
-                .map_err(|error| SignError::bug(format!("a header of a request: {error}")))?;
+            let mut value = HeaderValue::from_str(value)
+                .map_err(|error| Mishap::Lost(format!("a header cannot be sent: {error}")))?;
+            value.set_sensitive(true);
             map.insert(HeaderName::from_static(name), value);
         }
-        run(self.talk(method, map, body, limit))?
+        run(self.talk(method, map, body, limit)).map_err(|error| Mishap::Lost(error.to_string()))?
+    }
+
+    /// Asks for what is there, within a runtime of the caller's.
+    pub(crate) async fn fetch(&self, limit: usize) -> Result<Answer, SignError> {
+        let outcome = self.talk(Method::GET, HeaderMap::new(), Vec::new(), limit).await;
+        outcome.map_err(|mishap| self.failed(mishap))
     }
 
     async fn talk(
@@ -118,20 +157,30 @@ impl Service {
         headers: HeaderMap,
         body: Vec<u8>,
         limit: usize,
-    ) -> Result<Answer, SignError> {
-        let client = reqwest::Client::builder()
+    ) -> Result<Answer, Mishap> {
+        let client = reqwest::Client::builder();
+        let client = match self.route {
+            Route::AsTold => client,
+            Route::Direct => client.no_proxy(),
+        };
+        let client = client
             .timeout(self.patience)
             .redirect(reqwest::redirect::Policy::none())
+            // Another crate may have switched these on for everybody: what is unpacked can be longer than what came.
+            .no_gzip()
+            .no_deflate()
+            .no_brotli()
+            .no_zstd()
             .user_agent(concat!("lacre/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| self.unreachable(error))?;
+            .map_err(Mishap::of)?;
         let mut response = client
             .request(method, self.url.clone())
             .headers(headers)
             .body(body)
             .send()
             .await
-            .map_err(|error| self.unreachable(error))?;
+            .map_err(Mishap::of)?;
         let status = response.status().as_u16();
         let content_type = response
             .headers()
@@ -140,9 +189,9 @@ impl Service {
             .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
             .unwrap_or_default();
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
+        while let Some(chunk) = response.chunk().await.map_err(Mishap::of)? {
             if body.len() + chunk.len() > limit {
-                return Err(self.odd(format!("answered with more than {limit} bytes")));
+                return Err(Mishap::Long(limit));
             }
             body.extend_from_slice(&chunk);
         }
@@ -154,19 +203,39 @@ impl Service {
         SignError::Service { service: self.name, url: escape(self.url()), detail: detail.into() }
     }
 
-    fn unreachable(&self, error: reqwest::Error) -> SignError {
-        let detail = if error.is_timeout() {
-            format!("no whole answer within {} s", self.patience.as_secs_f32())
-        } else {
-            // The outermost message only says that a request failed; the innermost says why.
-            let error = error.without_url();
-            let mut cause: &dyn std::error::Error = &error;
-            while let Some(source) = cause.source() {
-                cause = source;
-            }
-            escape(&cause.to_string())
+    fn failed(&self, mishap: Mishap) -> SignError {
+        let detail = match mishap {
+            Mishap::Slow => format!("no whole answer within {} s", self.patience.as_secs_f32()),
+            Mishap::Long(limit) => return self.odd(format!("answered with more than {limit} bytes")),
+            Mishap::Lost(detail) => detail,
         };
         SignError::Network { service: self.name, url: escape(self.url()), detail }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Mishap {
+    /// None came in time, or not the whole of it.
+    Slow,
+    /// It has more bytes than this.
+    Long(usize),
+    /// The service cannot be reached, or broke off.
+    Lost(String),
+}
+
+impl Mishap {
+    fn of(error: reqwest::Error) -> Self {
+        if error.is_timeout() {
+            return Self::Slow;
+        }
+        // The outermost message only says that a request failed; the innermost says why.
+        let error = error.without_url();
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        Self::Lost(escape(&cause.to_string()))
     }
 }
 

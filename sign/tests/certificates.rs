@@ -96,6 +96,11 @@ fn leaves_that_strict_verifiers_refuse() {
     };
     assert_eq!(leaf(LEAF), "ok");
     assert_eq!(leaf(&LEAF.replace("codeSigning", "codeSigning,emailProtection")), "ok");
+    assert_eq!(
+        leaf(&LEAF.replace("CA:FALSE", "CA:TRUE")),
+        "ok",
+        "an authority that may issue nothing is none"
+    );
     for unfit in [
         LEAF.replace("codeSigning", "serverAuth"),
         LEAF.replace("codeSigning", "anyExtendedKeyUsage"),
@@ -103,7 +108,9 @@ fn leaves_that_strict_verifiers_refuse() {
         LEAF.replace("digitalSignature", "keyEncipherment"),
         LEAF.replace("digitalSignature", "digitalSignature,keyCertSign"),
         LEAF.replace("keyUsage=critical,digitalSignature\n", ""),
-        LEAF.replace("CA:FALSE", "CA:TRUE"),
+        LEAF.replace("CA:FALSE", "CA:TRUE").replace("keyUsage=critical,digitalSignature\n", ""),
+        LEAF.replace("CA:FALSE", "CA:TRUE").replace("digitalSignature", "digitalSignature,keyCertSign"),
+        LEAF.replace("CA:FALSE", "CA:TRUE").replace("digitalSignature", "digitalSignature,nonRepudiation"),
     ] {
         assert_eq!(leaf(&unfit), "E-CERTIFICATE", "{unfit}");
     }

@@ -24,6 +24,8 @@ pub struct HttpRequest {
 pub enum HttpAnswer {
     /// Status, content type, body.
     Full(u16, &'static str, Vec<u8>),
+    /// Status 200, an encoding that nobody asked for, body.
+    Packed(&'static str, Vec<u8>),
     /// Sends the client elsewhere.
     Redirect(String),
     /// Nothing, with the connection open until the server goes away.
@@ -110,6 +112,15 @@ fn serve(
         HttpAnswer::Full(status, content_type, body) => {
             let head = format!(
                 "HTTP/1.1 {status} -\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            stream.write_all(head.as_bytes()).ok()?;
+            stream.write_all(&body).ok()
+        }
+        HttpAnswer::Packed(encoding, body) => {
+            let head = format!(
+                "HTTP/1.1 200 -\r\ncontent-type: application/timestamp-reply\r\ncontent-encoding: {encoding}\r\n\
+                 content-length: {}\r\nconnection: close\r\n\r\n",
                 body.len()
             );
             stream.write_all(head.as_bytes()).ok()?;

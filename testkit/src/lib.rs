@@ -11,10 +11,13 @@
 //! | certificates, revocation lists, timestamps | [`pki`] |
 //! | a model that was interfered with | [`tamper`] |
 //! | certificates as `openssl` makes them | [`openssl_pki::Pki`] |
-//! | a whole Sigstore | [`Stack`]; tokens of any kind: [`Issuer`] |
+//! | a whole Sigstore | [`Stack`]; tokens of any kind, and logins: [`Issuer`] |
+//! | a TUF repository | [`TufRepository`] |
+//! | entries of a transparency log, without a server | [`TestLog`] |
 //! | a service that answers badly | [`HttpServer`] |
 //! | a registry, as it should be or as it should not | [`registry::Registry`] |
 //! | a registry of somebody else | [`PeerRegistry`] |
+//! | a line in the table of what works with whom | [`interop`] |
 //! | the committed vectors, the peers | [`places::vectors`], [`places::Peer`] |
 //!
 //! Everything here panics when it cannot do its work: a test that was not set up must not pass. What is written here
@@ -34,6 +37,7 @@
 
 mod forge;
 mod http;
+pub mod interop;
 mod issuer;
 mod model;
 mod noise;
@@ -47,13 +51,17 @@ mod sealed;
 mod server;
 mod stack;
 pub mod tamper;
+mod transparency;
+mod tuf;
 
 pub use forge::{Forge, edit_bundle, resign, restate, statement_of};
 pub use http::{HttpAnswer, HttpRequest, HttpServer, http_get, http_post};
-pub use issuer::Issuer;
+pub use issuer::{Issuer, LoginFaults, PERSON, browse};
 pub use model::ModelDir;
 pub use noise::noise;
 pub use peer_registry::PeerRegistry;
 pub use safetensors::SafetensorsFile;
 pub use sealed::{Seal, Sealed};
 pub use stack::Stack;
+pub use transparency::TestLog;
+pub use tuf::{FAR, TufDraft, TufRepository};

@@ -54,6 +54,10 @@ pub enum Peer {
     DockerRegistry,
     /// go-containerregistry's registry, with the referrers API.
     ReferrersRegistry,
+    /// The example of sigstore-go that signs.
+    SigstoreGoSigning,
+    /// The example of sigstore-go that verifies.
+    SigstoreGoVerification,
 }
 
 impl Peer {
@@ -70,6 +74,8 @@ impl Peer {
             Self::Sigstore => "venv/bin/sigstore",
             Self::DockerRegistry => "registries/tree/usr/bin/docker-registry",
             Self::ReferrersRegistry => "registries/bin/referrers-registry",
+            Self::SigstoreGoSigning => "tree/usr/bin/sigstore-go-signing",
+            Self::SigstoreGoVerification => "tree/usr/bin/sigstore-go-verification",
         }
     }
 

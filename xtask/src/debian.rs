@@ -11,27 +11,28 @@ use crate::say;
 use crate::sid::{self, SUITE, Sid};
 use crate::stamp::Stamp;
 
-const PROGRAMS: [&str; 3] = ["cosign", "oras", "crane"];
+/// Packages, each with a program of it.
+const PACKAGES: [(&str, &str); 4] =
+    [("cosign", "cosign"), ("oras", "oras"), ("crane", "crane"), ("sigstore-go", "sigstore-go-verification")];
 
 /// Unpacks the programs below `folder/tree` if they are not there.
 pub(crate) fn ensure(folder: &Path) -> Outcome<Work> {
-    let stamp = Stamp::new(folder.join("stamps/debian"), format!("{SUITE}: {}\n", PROGRAMS.join(" ")));
-    if stamp.is_set() && PROGRAMS.iter().all(|name| program(folder, name).is_file()) {
+    let names = PACKAGES.map(|(package, _)| package);
+    let stamp = Stamp::new(folder.join("stamps/debian"), format!("{SUITE}: {}\n", names.join(" ")));
+    if stamp.is_set() && PACKAGES.iter().all(|(_, name)| program(folder, name).is_file()) {
         return Ok(Work::WasDone);
     }
     stamp.clear()?;
-    say::note(format!("getting {} of Debian's {SUITE}", PROGRAMS.join(", ")));
+    say::note(format!("getting {} of Debian's {SUITE}", names.join(", ")));
     persistently("getting Debian's programs", || {
         let sid = Sid::open(folder.join("apt"))?;
-        sid.fetch(&PROGRAMS, &folder.join("debs"))?;
+        sid.fetch(&names, &folder.join("debs"))?;
         sid::unpack(&folder.join("debs"), &folder.join("tree"))?;
         sid.close()
     })?;
-    for name in PROGRAMS {
+    for (package, name) in PACKAGES {
         if !program(folder, name).is_file() {
-            return Err(Failure::new(format!(
-                "Debian's {SUITE} package {name} holds no program of that name"
-            )));
+            return Err(Failure::new(format!("Debian's {SUITE} package {package} holds no program {name}")));
         }
     }
     stamp.set()?;
@@ -43,6 +44,7 @@ pub(crate) fn versions(folder: &Path) -> Outcome<Vec<String>> {
     sid::packages(&folder.join("debs"))?.iter().map(|package| sid::version(package)).collect()
 }
 
-fn program(folder: &Path, name: &str) -> PathBuf {
+/// One of the programs.
+pub(crate) fn program(folder: &Path, name: &str) -> PathBuf {
     folder.join("tree/usr/bin").join(name)
 }

@@ -11,6 +11,7 @@ mod deny;
 mod failure;
 mod fuzz;
 mod golang;
+mod interop;
 mod model;
 mod peers;
 mod process;
@@ -34,6 +35,7 @@ cargo xtask <command>
 
   peers [--print]       get the programs that the tests run against; print their folder (--print: only that)
   test [FILTER...]      get the peers, run every test and doctest, close with `N passed, N failed`
+  interop               run the tests against other implementations alone, and write docs/INTEROP.md (as `test` does)
   demo [--keep]         walk the main job on a real model: sign, push, pull, verify, load, and what is refused
   bench [--quick]       measure against model_signing and write the first part of docs/BENCHMARKS.md
                         (--quick: small inputs, writes nothing)
@@ -41,7 +43,14 @@ cargo xtask <command>
                         the second part of docs/BENCHMARKS.md, and docs/hashing.svg
                         (full: the largest inputs want 40 GiB of free disk and 20 GiB of memory, and are left out
                         without; --quick: small inputs, writes nothing)
-  fuzz [SECONDS]        run every fuzz target for SECONDS (default 30)
+  bench keyless [--quick]
+                        measure the verification of a Sigstore bundle against cosign and model_signing, and what hostile
+                        bundles cost; write the third part of docs/BENCHMARKS.md (--quick: few runs, writes nothing)
+  fuzz [SECONDS]        run every fuzz target for SECONDS (default 20), as many at once as there are cores
+  soak [--minutes N] [--only TARGET] [--keep]
+                        run every fuzz target for N minutes (default 10), one after another, and print a table; a round
+                        that was interrupted goes on with the next target (--keep: put the smallest of the inputs that
+                        were discovered into fuzz/corpus, up to 100 files and 200 KiB a target)
   deny                  check licences, banned crates and sources
 
 Everything fetched or built on the way is kept in $LACRE_CACHE, else $XDG_CACHE_HOME/lacre, else ~/.cache/lacre.";
@@ -63,17 +72,21 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["peers"] => peers::run(peers::Show::Versions),
         ["peers", "--print"] => peers::run(peers::Show::FolderOnly),
         ["test", filters @ ..] => test::run(filters),
+        ["interop"] => interop::run(),
         ["demo"] => demo::run(demo::Leave::Nothing),
         ["demo", "--keep"] => demo::run(demo::Leave::Folder),
         ["bench"] => bench::main_job::run(&bench::main_job::FULL),
         ["bench", "--quick"] => bench::main_job::run(&bench::main_job::QUICK),
         ["bench", "hash"] => bench::hashing::run(&bench::hashing::FULL),
         ["bench", "hash", "--quick"] => bench::hashing::run(&bench::hashing::QUICK),
+        ["bench", "keyless"] => bench::keyless::run(&bench::keyless::FULL),
+        ["bench", "keyless", "--quick"] => bench::keyless::run(&bench::keyless::QUICK),
         ["fuzz"] => fuzz::run(fuzz::DEFAULT_SECONDS),
         ["fuzz", seconds] => match seconds.parse() {
             Ok(seconds) => fuzz::run(seconds),
             Err(_) => Err(Failure::new(format!("fuzz takes a number of seconds, not `{seconds}`"))),
         },
+        ["soak", options @ ..] => fuzz::soak::run(&fuzz::soak::Order::parse(options)?),
         ["deny"] => deny::run(),
         [] | ["help" | "--help" | "-h"] => {
             say::out(USAGE);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! peers/VERSIONS              one line per program or package: name, version, where it is from
-//! peers/tree/usr/bin/         cosign, oras, crane: Debian sid's, unpacked beside the system
+//! peers/tree/usr/bin/         cosign, oras, crane, sigstore-go's examples: Debian sid's, unpacked beside the system
 //! peers/servers/bin/          the servers of a local Sigstore, built from Debian sid's sources
 //! peers/registries/           docker-registry of Debian sid, and one with referrers, built from sid's sources
 //! peers/venv/bin/             model_signing, moto_server and python: PyPI's, at the versions of constraints.txt
@@ -74,11 +74,12 @@ fn record(folder: &Path) -> Outcome<String> {
     lines.extend(servers::versions(folder)?);
     lines.extend(registries::versions(folder)?);
     lines.extend(python::versions(folder)?);
-    for (program, argument) in
-        [("openssl", "version"), ("skopeo", "--version"), ("softhsm2-util", "--version")]
+    // The last one tells no name.
+    for (program, argument, name) in
+        [("openssl", "version", ""), ("skopeo", "--version", ""), ("softhsm2-util", "--version", "SoftHSM ")]
     {
         let told = Program::new(program).arg(argument).read()?;
-        lines.push(format!("{} (the machine's)", told.lines().next().unwrap_or(program)));
+        lines.push(format!("{name}{} (the machine's)", told.lines().next().unwrap_or(program)));
     }
     lines.push(String::new());
     Ok(lines.join("\n"))

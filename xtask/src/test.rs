@@ -6,36 +6,73 @@ use crate::cache::{self, Cache};
 use crate::failure::{Failure, Outcome};
 use crate::process::{Listen, Program};
 use crate::tally::{self, Tally};
-use crate::{peers, say, tools};
+use crate::{interop, peers, say, tools};
 
 /// Runs the tests whose names contain one of `filters`, or all of them.
 pub(crate) fn run(filters: &[&str]) -> Outcome {
     let cache = Cache::open()?;
     let peers = peers::ensure(&cache)?;
     let nextest = tools::ensure(&cache, &tools::NEXTEST)?;
-    let checkout = cache::checkout()?;
-    let surroundings = Surroundings { peers, vectors: vectors(&checkout), checkout };
+    let surroundings = Surroundings::new(peers)?;
 
     let mut all = unit_and_integration(&nextest, &surroundings, filters)?;
     all += documentation(&surroundings, filters)?;
     if all.failed == 0 && all.passed == 0 {
         return Err(Failure::new("no test ran: does the filter match a name?"));
     }
+    // Only a whole run has seen all that the table says, and a failed test has said why it has not.
+    if filters.is_empty() && all.failed == 0 {
+        all += match interop::conclude(&surroundings) {
+            Ok(()) => Tally { passed: 1, ..Tally::default() },
+            Err(failure) => {
+                say::note(failure);
+                Tally { failed: 1, ..Tally::default() }
+            }
+        };
+    }
     // Whoever reads this run reads its last line: nothing is printed after it.
     say::out(all);
     if all.failed == 0 { Ok(()) } else { std::process::exit(1) }
 }
 
-struct Surroundings {
+/// Where tests run, and what they find there.
+pub(crate) struct Surroundings {
     checkout: PathBuf,
     peers: PathBuf,
+    results: PathBuf,
     vectors: Option<PathBuf>,
 }
 
 impl Surroundings {
-    fn around(&self, program: Program) -> Program {
-        let program =
-            program.dir(&self.checkout).env("LACRE_PEERS", &self.peers).env("LACRE_REQUIRE_PEERS", "1");
+    pub(crate) fn new(peers: PathBuf) -> Outcome<Self> {
+        let checkout = cache::checkout()?;
+        Ok(Self { peers, results: interop::results()?, vectors: vectors(&checkout), checkout })
+    }
+
+    pub(crate) fn checkout(&self) -> &Path {
+        &self.checkout
+    }
+
+    pub(crate) fn peers(&self) -> &Path {
+        &self.peers
+    }
+
+    /// Where tests write what they find out about peers.
+    pub(crate) fn results(&self) -> &Path {
+        &self.results
+    }
+
+    /// What nextest is asked beside the workspace's own settings.
+    pub(crate) fn settings(&self) -> String {
+        format!("lacre:{}", self.checkout.join("xtask/nextest.toml").display())
+    }
+
+    pub(crate) fn around(&self, program: Program) -> Program {
+        let program = program
+            .dir(&self.checkout)
+            .env("LACRE_PEERS", &self.peers)
+            .env("LACRE_REQUIRE_PEERS", "1")
+            .env(interop::RESULTS, &self.results);
         match &self.vectors {
             Some(folder) => program.env("LACRE_VECTORS", folder),
             None => program.without_env("LACRE_VECTORS"),
@@ -57,12 +94,11 @@ fn vectors(checkout: &Path) -> Option<PathBuf> {
 }
 
 fn unit_and_integration(nextest: &Path, surroundings: &Surroundings, filters: &[&str]) -> Outcome<Tally> {
-    let settings = format!("lacre:{}", surroundings.checkout.join("xtask/nextest.toml").display());
     let program = surroundings
         .around(Program::new(nextest))
         .arg(tools::subcommand(&tools::NEXTEST))
         .args(["run", "--locked", "--workspace", "--all-targets", "--no-fail-fast", "--no-tests=pass"])
-        .args(["--color", "never", "--tool-config-file", &settings])
+        .args(["--color", "never", "--tool-config-file", &surroundings.settings()])
         .args(filters);
     let mut closing = None;
     let status = program.listen(Listen::Stderr, |line| closing = tally::of_nextest(line).or(closing))?;

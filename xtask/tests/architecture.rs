@@ -134,6 +134,16 @@ fn none(complaints: &[String]) {
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }
 
+/// RSA keys in certificates are verified by `aws-lc-rs`; the crate `rsa` leaks secret keys by its timing, and is not here.
+#[test]
+fn rustsec_2023_0071_the_crate_rsa_is_not_used() {
+    let tree =
+        cargo(&["tree", "--locked", "--workspace", "--all-features", "-e", "normal", "--prefix", "none"]);
+    let names: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.contains("aws-lc-rs"), "{names:?}");
+    assert!(!names.contains("rsa"));
+}
+
 #[test]
 fn crates_stand_on_lower_floors_only() {
     let arrows: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();

@@ -88,10 +88,8 @@ fn prune(args: &PruneArgs, session: &Session) -> Result<Done, CliError> {
 }
 
 fn told(done: &str, removed: &[CachedVersion], freed: Option<u64>, session: &Session) -> Done {
-    let mut head = format!("{done} {}", text::count(removed.len(), "version"));
-    if let Some(freed) = freed {
-        head.push_str(&format!(", {} freed", text::size(freed)));
-    }
+    let space = freed.map_or(String::new(), |freed| format!(", {} freed", text::size(freed)));
+    let head = format!("{done} {}{space}", text::count(removed.len(), "version"));
     let mut lines = vec![Line::new(Tone::Good, head)];
     lines.extend(removed.iter().map(line));
     let removed: Vec<Value> = removed.iter().map(value).collect();

@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 use lacre_hash::Sha256Digest;
+use lacre_sign::SigstoreTrust;
 use lacre_verify::{
-    Anchors, CertificateIdentity, Crls, KeylessIdentity, Requirements, SubjectMatch, TimestampAuthorities,
-    Trust, TrustedRoot, VerifyError,
+    Anchors, CertificateIdentity, Crls, KeylessIdentity, Limits, Requirements, SubjectMatch,
+    TimestampAuthorities, Trust, TrustedRoot, VerifyError,
 };
 
 use crate::args::signed_text;
 use crate::error::CliError;
 use crate::keys::KeyRing;
 use crate::session::Session;
+use crate::sigstore_trust::{self, Known};
 use crate::text;
 
 /// The longest file of certificates, lists or roots, in bytes.
@@ -46,7 +48,7 @@ pub(super) struct Demands {
     /// Keyless: demand this of the CI run, as repository=https://… (repeatable)
     #[arg(long, value_name = "CLAIM=VALUE", requires = "issuer", hide_short_help = true)]
     ci: Vec<String>,
-    /// The Sigstore: for --issuer [default: the public good one], and for logs and timestamps beside a key
+    /// The Sigstore, or a file of trust update: for --issuer [default: the public one], and as a witness beside a key
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     trusted_root: Option<PathBuf>,
     /// Revocation list (repeatable); with any, every certificate needs a current one
@@ -79,7 +81,9 @@ impl Demands {
     /// The same for the verifier, and the keys with the files they came from.
     pub(super) fn read(&self, session: &Session) -> Result<(Requirements, KeyRing), CliError> {
         let ring = KeyRing::read(&self.key)?;
-        let trust = self.trust(&ring, session)?;
+        let sigstore = self.sigstore()?;
+        let trust = self.trust(&ring, sigstore.as_ref(), session)?;
+        let ring = ring.with_sigstore(sigstore);
         // The command line can demand more than the file, never less.
         let signers = self.signers.unwrap_or(NonZeroUsize::MIN).max(trust.wanted_signers());
         let trust = trust.signers(signers);
@@ -99,8 +103,9 @@ impl Demands {
         Ok((requirements, ring))
     }
 
-    fn trust(&self, ring: &KeyRing, session: &Session) -> Result<Trust, CliError> {
-        let mut trust = self.trust.as_deref().map(Trust::read).transpose().map_err(CliError::Trust)?;
+    fn trust(&self, ring: &KeyRing, sigstore: Option<&Known>, session: &Session) -> Result<Trust, CliError> {
+        let file = self.trust.as_deref().map(|path| Trust::read_with(path, &public_good));
+        let mut trust = file.transpose().map_err(CliError::Trust)?;
         let keys = ring.keys();
         if !keys.is_empty() {
             let with = match trust {
@@ -112,7 +117,7 @@ impl Demands {
         if !self.ca.is_empty() {
             trust = Some(self.authorities(trust)?);
         }
-        let root = self.sigstore(session)?;
+        let root = self.root(sigstore, session)?;
         if let Some(issuer) = &self.issuer {
             trust = Some(self.keyless(trust, issuer, root.as_ref())?);
         }
@@ -125,7 +130,7 @@ impl Demands {
         if !certified && (self.any_identity_danger || !self.identity.is_empty()) {
             return Err(CliError::usage("--identity is for certificates: it needs --ca or --issuer"));
         }
-        if let Some(root) = root {
+        if let Some(root) = root.filter(|_| self.trusted_root.is_some()) {
             trust = trust.and_witnesses(root);
         }
         let mut authorities = TimestampAuthorities::new();
@@ -171,13 +176,29 @@ impl Demands {
         with.map_err(CliError::Trust)
     }
 
-    /// The Sigstore that is named, for whoever can use it.
-    fn sigstore(&self, session: &Session) -> Result<Option<TrustedRoot>, CliError> {
-        let Some(path) = &self.trusted_root else { return Ok(None) };
-        if self.key.is_empty() && self.trust.is_none() && self.issuer.is_none() {
-            return Err(CliError::usage("--trusted-root is for --issuer, --key or --trust"));
+    /// What is known about the Sigstore that signatures are believed by; `None` if none is needed, or `--trusted-root` names
+    /// the bare keys of one. Nothing is fetched for it.
+    fn sigstore(&self) -> Result<Option<Known>, CliError> {
+        match (&self.issuer, &self.trusted_root) {
+            (Some(_), None) => sigstore_trust::public_good().map(Some),
+            (None, Some(_)) if self.key.is_empty() && self.trust.is_none() => {
+                Err(CliError::usage("--trusted-root is for --issuer, --key or --trust"))
+            }
+            (_, Some(path)) if SigstoreTrust::is_one(read_text(path)?.as_bytes()) => {
+                let trust = sigstore_trust::read_named(path)?;
+                Ok(trust.map(|trust| Known { trust, file: Some(path.clone()) }))
+            }
+            _ => Ok(None),
         }
-        let text = read_text(path)?;
+    }
+
+    /// Its keys.
+    fn root(&self, sigstore: Option<&Known>, session: &Session) -> Result<Option<TrustedRoot>, CliError> {
+        let text = match (sigstore, &self.trusted_root) {
+            (Some(known), _) => known.trust.trusted_root().to_owned(),
+            (None, Some(path)) => read_text(path)?,
+            (None, None) => return Ok(None),
+        };
         TrustedRoot::from_json(text.as_bytes(), &session.limits()).map(Some).map_err(CliError::Trust)
     }
 
@@ -218,6 +239,13 @@ impl Demands {
         };
         with.map_err(CliError::Trust)
     }
+}
+
+/// The public Sigstore, for a trust file that names it: what was updated, or is built in.
+fn public_good() -> Result<TrustedRoot, VerifyError> {
+    let known = sigstore_trust::public_good()
+        .map_err(|error| VerifyError::TrustRoot { detail: error.to_string() })?;
+    TrustedRoot::from_json(known.trust.trusted_root().as_bytes(), &Limits::default())
 }
 
 /// `subject:CN=…` (RFC 4514), `spki:HEX` (SHA-256 of the public key in DER), else a subject alternative name.

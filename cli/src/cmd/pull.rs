@@ -78,11 +78,19 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
     };
     user_cache::keep_chunk_lists(pulled.model.chunk_lists());
     let mut done = told(args, "pulled", pulled.model.report(), &pulled.manifest, &ring, session);
-    let Moved { fetched, resumed, reused } = pulled.moved;
-    done.result["moved"] = json!({ "fetched": fetched, "resumed": resumed, "reused": reused });
-    if resumed + reused > 0 {
-        let from =
-            [(fetched, "fetched"), (resumed, "from an earlier attempt"), (reused, "from older versions")];
+    if let Some(error) = &pulled.not_kept {
+        session.warn(format!("this version could not be kept in the cache: {error}"));
+    }
+    let Moved { fetched, cached, resumed, reused } = pulled.moved;
+    done.result["moved"] =
+        json!({ "cached": cached, "fetched": fetched, "resumed": resumed, "reused": reused });
+    if cached + resumed + reused > 0 {
+        let from = [
+            (fetched, "fetched"),
+            (cached, "from the cache"),
+            (resumed, "from an earlier attempt"),
+            (reused, "from older versions"),
+        ];
         let from = from.iter().filter(|(bytes, _)| *bytes > 0);
         let from: Vec<_> = from.map(|(bytes, from)| format!("{} {from}", text::size(*bytes))).collect();
         done.lines.push(Line::row("moved", from.join(", ")));

@@ -16,6 +16,7 @@ use crate::error::CliError;
 use crate::keys::KeyRing;
 use crate::printer::{Done, Line, Tone};
 use crate::session::Session;
+use crate::sigstore_trust::Known;
 use crate::{text, units, user_cache};
 
 /// Verify that a model is exactly what a trusted key signed
@@ -124,6 +125,7 @@ pub(super) fn report_json(report: &Report, ring: &KeyRing, session: &Session) ->
     let mut value = json!(report);
     let file = report.signer.as_ref().and_then(|signer| ring.file_of(signer.key()));
     value["key_file"] = json!(file.map(text::path));
+    value["sigstore"] = json!(ring.sigstore().map(Known::json));
     value
 }
 
@@ -147,6 +149,7 @@ pub(super) fn report_lines(done: &str, report: &Report, ring: &KeyRing, session:
         };
         lines.push(Line::row("signed by", words));
     }
+    lines.extend(ring.sigstore().map(|known| Line::row("sigstore", known.words())));
     lines.push(Line::row(
         "signed at",
         match &report.signed_at {

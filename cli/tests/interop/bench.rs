@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use lacre_testkit::ModelDir;
-use lacre_testkit::places::Peer;
+use lacre_testkit::places::{self, Peer};
 use serde_json::Value;
 
 /// The curves that OMS signs with.
@@ -23,6 +23,13 @@ pub(crate) struct Said {
     pub(crate) exit: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+}
+
+impl Said {
+    /// All of it.
+    pub(crate) fn text(&self) -> String {
+        self.stdout.clone() + &self.stderr
+    }
 }
 
 impl Bench {
@@ -50,6 +57,10 @@ impl Bench {
 
     /// Runs a program with words that hold no spaces.
     pub(crate) fn run(&self, program: impl Into<PathBuf>, line: &str) -> Said {
+        self.run_with(program, line, &[("COSIGN_PASSWORD", "")])
+    }
+
+    fn run_with(&self, program: impl Into<PathBuf>, line: &str, variables: &[(&str, &str)]) -> Said {
         let mut command = Command::new(program.into());
         command.args(line.split_whitespace()).current_dir(self.path("")).stdin(Stdio::null());
         for variable in ["LACRE_PASSPHRASE", "NO_COLOR", "CLICOLOR_FORCE"] {
@@ -57,7 +68,9 @@ impl Bench {
         }
         // cosign looks for its settings and caches at home.
         command.env("HOME", self.path("")).env("XDG_CACHE_HOME", self.path("cache"));
-        let output = command.env("COSIGN_PASSWORD", "").output().unwrap();
+        command.env("XDG_DATA_HOME", self.path("data"));
+        command.env("SOFTHSM2_CONF", self.path("softhsm2.conf"));
+        let output = command.envs(variables.iter().copied()).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Said { exit: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
@@ -79,6 +92,16 @@ impl Bench {
             (Some(exit), &code.into()),
             "lacre {line}\n{said:?}"
         );
+    }
+
+    /// Runs a peer, whatever it says.
+    pub(crate) fn asked(&self, peer: &Found, line: &str) -> Said {
+        self.run(&peer.0, line)
+    }
+
+    /// The same with variables in the environment.
+    pub(crate) fn asked_with(&self, peer: &Found, line: &str, variables: &[(&str, &str)]) -> Said {
+        self.run_with(&peer.0, line, variables)
     }
 
     /// Runs what a peer must accept.
@@ -116,14 +139,26 @@ pub(crate) fn shaped() -> ModelDir {
 /// The program of a peer.
 pub(crate) struct Found(PathBuf);
 
+impl Found {
+    /// A peer, if it is there.
+    pub(crate) fn of(peer: Peer) -> Option<Self> {
+        peer.find().map(Self)
+    }
+
+    /// A program of the machine, if it is there.
+    pub(crate) fn program(name: &str) -> Option<Self> {
+        places::program(name).map(Self)
+    }
+}
+
 /// `model_signing`, if it is there.
 pub(crate) fn model_signing() -> Option<Found> {
-    Peer::ModelSigning.find().map(Found)
+    Found::of(Peer::ModelSigning)
 }
 
 /// `cosign`, if it is there.
 pub(crate) fn cosign() -> Option<Found> {
-    Peer::Cosign.find().map(Found)
+    Found::of(Peer::Cosign)
 }
 
 /// The models that both sides sign: what is in them, by name.

@@ -76,6 +76,8 @@ impl Bench {
         }
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         command.env("XDG_CACHE_HOME", self.cache.path());
+        // There is nothing: only what is built in counts, unless a test puts something there.
+        command.env("XDG_DATA_HOME", self.cache.path().join("data"));
         command
     }
 

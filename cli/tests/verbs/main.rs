@@ -8,6 +8,7 @@
     reason = "these are tests; what was skipped is said on standard error"
 )]
 
+mod advisories;
 mod bench;
 mod certified;
 mod claimant;
@@ -18,6 +19,7 @@ mod interrupt;
 mod key;
 mod key_import;
 mod key_show;
+mod login;
 mod output;
 mod programs;
 mod remote;
@@ -28,4 +30,5 @@ mod signers;
 mod store;
 mod strict;
 mod trust;
+mod trust_update;
 mod verify;

@@ -5,8 +5,21 @@ use std::process::Stdio;
 
 use crate::bench::{Bench, Said};
 
-const VERBS: [&str; 10] =
-    ["key", "key new", "key import", "key show", "sign", "verify", "inspect", "push", "pull", "diff"];
+const VERBS: [&str; 13] = [
+    "key",
+    "key new",
+    "key import",
+    "key show",
+    "sign",
+    "verify",
+    "inspect",
+    "push",
+    "pull",
+    "diff",
+    "trust",
+    "trust update",
+    "trust show",
+];
 
 #[test]
 fn help_fits_a_screen_and_shows_examples() {
@@ -23,7 +36,7 @@ fn help_fits_a_screen_and_shows_examples() {
         );
         let widest = said.stdout.lines().map(|line| line.chars().count()).max().unwrap();
         assert!(widest <= 80, "{verb}: {widest} columns\n{}", said.stdout);
-        if *verb != "key" {
+        if !["key", "trust"].contains(verb) {
             assert!(said.stdout.contains("\nExamples:\n  "), "{verb}\n{}", said.stdout);
         }
     }

@@ -10,4 +10,6 @@
 mod cases;
 mod classes;
 mod edit;
+mod made;
+mod signing;
 mod vectors;

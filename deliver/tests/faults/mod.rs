@@ -1,5 +1,7 @@
 //! A store that answers badly, and remembers what it was asked.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::ops::Range;

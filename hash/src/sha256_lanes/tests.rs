@@ -127,6 +127,26 @@ fn nist_vectors_on_every_kernel() {
     }
 }
 
+/// Long messages were wrong in one kernel of one library, and only there. Each kernel takes messages of mebibytes, in
+/// every lane, whole and in pieces; the digests are those of `head -c N /dev/zero | tr '\\0' 'Z' | sha256sum`.
+#[test]
+fn rustsec_2021_0100_long_messages_on_every_kernel() {
+    let wanted = [
+        (2 * 1024 * 1024 - 1, "a0bd29e099103acf4d826a3f3dc5251f31774edd51d033d95a1139391ebee16d"),
+        (2 * 1024 * 1024, "e609118bb7a5a46616cf9c9e5c32728012b142d413d49bed22363bc4a9dc14dc"),
+        (2 * 1024 * 1024 + 65, "614c9edb9238bdce28c6203a5dfbbca2f692bdd887fe476269882fe1d9f413f0"),
+    ];
+    let messages: Vec<Vec<u8>> = wanted.iter().map(|(length, _)| vec![b'Z'; *length]).collect();
+    let whole: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+    let pieces: Vec<Vec<&[u8]>> = messages.iter().map(|message| message.chunks(777_777).collect()).collect();
+    for (name, plan) in plans() {
+        for found in [digest_many_with(&whole, &plan), in_pieces(&plan, &pieces)] {
+            let found: Vec<_> = found.iter().map(hex).collect();
+            assert_eq!(found, wanted.map(|(_, digest)| digest), "{name}");
+        }
+    }
+}
+
 /// The first of the pseudorandom messages of CAVP (`SHA256Monte.rsp`, COUNT = 0): a thousand digests, each over the last three.
 #[test]
 fn nist_monte_carlo_on_every_kernel() {

@@ -1,6 +1,6 @@
 //! A program of the user's that signs: for every vault that Lacre does not know. `docs/SIGNERS.md` has the protocol.
 
-mod process;
+pub(crate) mod process;
 mod protocol;
 
 use std::ffi::OsString;
@@ -49,6 +49,14 @@ impl ExternalProgram {
     }
 }
 
+#[cfg(feature = "keyless")]
+impl ExternalProgram {
+    /// A program that is looked up in `PATH`, with its arguments.
+    pub(crate) fn new(program: &str, arguments: &[&str]) -> Self {
+        Self { program: program.into(), arguments: arguments.iter().map(OsString::from).collect() }
+    }
+}
+
 impl fmt::Display for ExternalProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The arguments are left out: they may say more than belongs into a log.
@@ -79,7 +87,7 @@ impl<'a> ExternalSigner<'a> {
         attendant: &'a dyn Attendant,
     ) -> Result<Self, SignError> {
         let outside = |problem| SignError::Outside { signer: program.to_string(), problem };
-        let public = process::run(&program, &Request::public_key(), limit, attendant)
+        let public = process::run(&program, Request::public_key().to_line(), limit, attendant)
             .and_then(|answer| protocol::public_key(&answer))
             .map_err(outside)?;
         Ok(Self { program, limit, attendant, public })
@@ -93,7 +101,7 @@ impl Signer for ExternalSigner<'_> {
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
         let request = Request::sign(self.public.algorithm(), message);
-        process::run(&self.program, &request, self.limit, self.attendant)
+        process::run(&self.program, request.to_line(), self.limit, self.attendant)
             .and_then(|answer| protocol::signature(&answer))
             .map_err(|problem| SignError::Outside { signer: self.program.to_string(), problem })
     }

@@ -11,7 +11,7 @@ use lacre_manifest::escape;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::ExternalProgram;
-use super::protocol::{ANSWER_LIMIT, Request, refusal};
+use super::protocol::{ANSWER_LIMIT, refusal};
 use crate::attendant::Deadline;
 use crate::{Attendant, SignerProblem};
 
@@ -29,15 +29,15 @@ enum Event {
     Answered(io::Result<Vec<u8>>),
 }
 
-/// Runs the program with `request` and gives what it wrote to standard output.
-pub(super) fn run(
+/// Runs the program with `input` on its standard input, and gives what it wrote to standard output.
+pub(crate) fn run(
     program: &ExternalProgram,
-    request: &Request,
+    input: Vec<u8>,
     limit: Duration,
     attendant: &dyn Attendant,
 ) -> Result<Vec<u8>, SignerProblem> {
     let deadline = Deadline::after(limit);
-    let (mut running, events) = Running::start(program, request)?;
+    let (mut running, events) = Running::start(program, input)?;
     let answer = loop {
         match events.recv_timeout(deadline.patience(attendant)?) {
             Ok(Event::Said(line)) => attendant.said(&line),
@@ -82,7 +82,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(program: &ExternalProgram, request: &Request) -> Result<(Self, Receiver<Event>), SignerProblem> {
+    fn start(program: &ExternalProgram, input: Vec<u8>) -> Result<(Self, Receiver<Event>), SignerProblem> {
         let mut command = Command::new(&program.program);
         command.args(&program.arguments).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -94,9 +94,8 @@ impl Running {
             return Err(SignerProblem::failed("its pipes were lost"));
         };
         let (events, received) = mpsc::channel();
-        let line = request.to_line();
         // A program that answers without reading is none of our business: the write fails, and nobody minds.
-        thread::spawn(move || drop(stdin.write_all(&line)));
+        thread::spawn(move || drop(stdin.write_all(&input)));
         let answers = events.clone();
         thread::spawn(move || {
             let mut answer = Vec::new();

@@ -9,9 +9,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sigstore_sign::SigningServices;
 use sigstore_sign::rekor::RekorApiVersion;
-use sigstore_sign::trust_root::{SigningConfig, SigstoreInstance, TrustedRoot};
+use sigstore_sign::trust_root::{SigningConfig, TrustedRoot};
 use sigstore_verify::Verifier;
 
+use super::SigstoreTrust;
 use crate::service::{Channel, Service};
 use crate::{SignError, TimestampService};
 
@@ -30,6 +31,7 @@ pub struct TrustConfig {
     log: Service,
     log_version: RekorApiVersion,
     timestamps: Option<TimestampService>,
+    issuer: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -56,36 +58,45 @@ impl TrustConfig {
         Self::from_json(&text)
     }
 
-    /// Reads a `ClientTrustConfig`, version 0.1: `{"mediaType":…,"trustedRoot":…,"signingConfig":…}`.
+    /// Reads a file of [`SigstoreTrust`], or a `ClientTrustConfig`, version 0.1: `{"mediaType":…,"trustedRoot":…,"signingConfig":…}`.
     ///
     /// One Fulcio, one log and one timestamp authority are chosen as the signing configuration says. `E-TRUST-CONFIG`:
     /// it is malformed, keys stand twice, it wants several logs at once, or no service is in office now. `E-USAGE`: an
     /// address is not to be used: Fulcio is sent a secret, so it must be reached over TLS or be on this machine.
     pub fn from_json(text: &[u8]) -> Result<Self, SignError> {
+        if SigstoreTrust::is_one(text) {
+            return Self::from_trust(&SigstoreTrust::from_json(text)?);
+        }
         let wire: Wire<'_> = lacre_json::from_slice(text, lacre_json::Limits::new(SIZE_LIMIT, DEPTH_LIMIT))
             .map_err(|error| unusable(format!("is malformed: {error}")))?;
         if wire.media_type != MEDIA_TYPE {
             return Err(unusable(format!("is of type `{}`, not {MEDIA_TYPE}", escape(&wire.media_type))));
         }
-        let root = TrustedRoot::from_json(wire.trusted_root.get()).map_err(|error| {
-            unusable(format!("has a malformed trusted root: {}", escape(&error.to_string())))
-        })?;
-        let signing = SigningConfig::from_json(wire.signing_config.get()).map_err(|error| {
-            unusable(format!("has a malformed signing configuration: {}", escape(&error.to_string())))
-        })?;
-        Self::new(root, &signing)
+        Self::of_parts(wire.trusted_root.get(), wire.signing_config.get())
     }
 
     /// The public instance of the Sigstore project, as it was known when this program was made.
     pub fn public_good() -> Result<Self, SignError> {
-        let built_in =
-            |error: sigstore_sign::trust_root::Error| SignError::bug(format!("the built-in root: {error}"));
-        let instance = SigstoreInstance::PublicGood;
-        let signing = instance
-            .embedded_signing_config()
-            .map_err(built_in)?
-            .ok_or_else(|| SignError::bug("no built-in signing configuration"))?;
-        Self::new(instance.embedded_trusted_root().map_err(built_in)?, &signing)
+        Self::from_trust(&SigstoreTrust::built_in())
+    }
+
+    /// What an update left, or what is built in. `E-TRUST-CONFIG`: it has no signing configuration, or none whose
+    /// services are in office.
+    pub fn from_trust(trust: &SigstoreTrust) -> Result<Self, SignError> {
+        let signing = trust.signing_config().ok_or_else(|| {
+            unusable("has no signing configuration: its repository says whom to trust, not where to sign")
+        })?;
+        Self::of_parts(trust.trusted_root(), signing)
+    }
+
+    fn of_parts(root: &str, signing: &str) -> Result<Self, SignError> {
+        let root = TrustedRoot::from_json(root).map_err(|error| {
+            unusable(format!("has a malformed trusted root: {}", escape(&error.to_string())))
+        })?;
+        let signing = SigningConfig::from_json(signing).map_err(|error| {
+            unusable(format!("has a malformed signing configuration: {}", escape(&error.to_string())))
+        })?;
+        Self::new(root, &signing)
     }
 
     fn new(root: TrustedRoot, signing: &SigningConfig) -> Result<Self, SignError> {
@@ -102,6 +113,7 @@ impl TrustConfig {
             log: Service::new("transparency log (Rekor)", chosen.rekor_url(), Channel::Open)?,
             log_version: chosen.rekor_api_version(),
             timestamps: chosen.tsa_url().map(TimestampService::new).transpose()?,
+            issuer: signing.oidc_url().map(|endpoint| endpoint.url.clone()),
         })
     }
 
@@ -113,6 +125,11 @@ impl TrustConfig {
             timestamps: self.timestamps.map(|service| service.patience(patience)),
             ..self
         }
+    }
+
+    /// The provider that people log in at, if the configuration names one.
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 
     /// Where the identity will be published: the certificate authority and the log.

@@ -1,7 +1,9 @@
 //! Rekor: an entry for the signature, with the proof that it is there.
 
 use sigstore_sign::crypto::sha256;
-use sigstore_sign::rekor::{DsseEntry, HashedRekordV2, LogEntry, RekorApiVersion, RekorV2KeyDetails};
+use sigstore_sign::rekor::{
+    DsseEntry, HashedRekord, HashedRekordV2, LogEntry, RekorApiVersion, RekorV2KeyDetails,
+};
 use sigstore_sign::types::{
     DerCertificate, DsseEnvelope, DsseSignature, KeyId, KindVersion, PayloadBytes, SignatureBytes,
     TransparencyLogEntry,
@@ -11,22 +13,21 @@ use lacre_attest::IN_TOTO_PAYLOAD_TYPE;
 use lacre_manifest::escape;
 use serde_json::Value;
 
-use super::TrustConfig;
+use super::{Logged, TrustConfig};
 use crate::SignError;
 use crate::service::Service;
 
 /// The longest answer, in bytes. A log of 2⁶⁴ entries has proofs of 4 KiB.
 const ANSWER_LIMIT: usize = 256 * 1024;
 
-/// Logs the signature over `message`, and gives the entry as bundles carry it, in JSON.
+/// Logs the signature over `what`, and gives the entry as bundles carry it, in JSON.
 ///
-/// Rekor v2 is told the digest of the pre-authentication encoding (`hashedrekord` 0.0.2) and nothing of the statement;
-/// `dsse` 0.0.2 is written by one client and read by few.
+/// Rekor v2 is told the digest of what was signed (`hashedrekord` 0.0.2) and nothing of the statement; `dsse` 0.0.2 is
+/// written by one client and read by few.
 pub(super) fn submit(
     config: &TrustConfig,
     certificate: &[u8],
-    payload: &[u8],
-    message: &[u8],
+    what: &Logged<'_>,
     signature: &[u8],
 ) -> Result<Vec<u8>, SignError> {
     let (service, version) = config.log();
@@ -36,7 +37,7 @@ pub(super) fn submit(
     let entry = match version {
         RekorApiVersion::V2 => {
             let request = HashedRekordV2::new_with_certificate(
-                &sha256(message),
+                &sha256(what.message()),
                 &signature,
                 &certificate,
                 RekorV2KeyDetails::PkixEcdsaP256Sha256,
@@ -45,22 +46,30 @@ pub(super) fn submit(
             answered::<TransparencyLogEntry>(service, "api/v2/log/entries", request)?
         }
         RekorApiVersion::V1 => {
-            let envelope = DsseEnvelope::new(
-                IN_TOTO_PAYLOAD_TYPE.to_owned(),
-                PayloadBytes::from_bytes(payload),
-                DsseSignature::new(signature, KeyId::default()),
-            );
-            let request = DsseEntry::new(&envelope, &certificate).map_err(|error| encode(&error))?;
-            let request = serde_json::to_vec(&request).map_err(|error| encode(&error))?;
+            let (request, kind) = match what {
+                Logged::Statement { payload, .. } => {
+                    let envelope = DsseEnvelope::new(
+                        IN_TOTO_PAYLOAD_TYPE.to_owned(),
+                        PayloadBytes::from_bytes(payload),
+                        DsseSignature::new(signature, KeyId::default()),
+                    );
+                    let entry = DsseEntry::new(&envelope, &certificate).map_err(|error| encode(&error))?;
+                    (serde_json::to_vec(&entry), KindVersion::DsseV001)
+                }
+                Logged::Message(message) => {
+                    let entry = HashedRekord::new(&sha256(message), &signature, &certificate);
+                    (serde_json::to_vec(&entry), KindVersion::HashedRekordV001)
+                }
+            };
             let entries = answered::<std::collections::BTreeMap<String, LogEntry>>(
                 service,
                 "api/v1/log/entries",
-                request,
+                request.map_err(|error| encode(&error))?,
             )?;
             let entry = entries.into_values().next();
             entry
                 .ok_or_else(|| service.odd("answered with no entry"))?
-                .to_bundle_entry(KindVersion::DsseV001)
+                .to_bundle_entry(kind)
                 .map_err(|error| odd(service, &error))?
         }
         _ => return Err(SignError::bug("a log of a version that was not chosen")),

@@ -13,12 +13,16 @@
 //! What is public comes last: nothing reaches the log before every other service has answered well. The certificate
 //! itself is public as soon as Fulcio issues it, so the identity is shown before that.
 
+mod ambient;
 mod authority;
 mod check;
 mod config;
 mod identity;
+pub(crate) mod layer;
 mod log;
+mod login;
 mod token;
+mod trust;
 
 use lacre_attest::{
     Bundle, CertificateForm, CertificateMaterial, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyAlgorithm, Limits,
@@ -27,10 +31,12 @@ use lacre_attest::{
 
 pub use config::TrustConfig;
 pub use identity::{Decision, Identity, StatedBy};
+pub use login::Login;
 pub use token::Token;
+pub use trust::{Party, PartyKind, SigstoreTrust, TrustRepository};
 
 use crate::seal::statement;
-use crate::{FileKey, SignError, Signer};
+use crate::{FileKey, SignError, Signer, Timestamp};
 
 /// Signs a claim about a model with a key that exists for this one signature, certified for the identity of `token`.
 ///
@@ -54,31 +60,76 @@ pub fn seal_keyless(
     limits: &Limits,
 ) -> Result<Bundle, SignError> {
     let payload = statement(claim, limits)?;
+    let message = pae(IN_TOTO_PAYLOAD_TYPE, &payload);
+    let signed =
+        certified(&Logged::Statement { payload: &payload, message: &message }, config, token, confirm)?;
+    let bundle = signed.bundle_of(payload)?;
+    let digest = layer::subject(bundle.envelope().payload(), limits)?;
+    check::verify(&bundle.to_json(), digest, config, &signed.identity)?;
+    Ok(bundle)
+}
+
+/// What is signed, as a log is told of it.
+enum Logged<'a> {
+    /// A statement: its bytes, and what is signed in their place.
+    Statement { payload: &'a [u8], message: &'a [u8] },
+    /// A message that is signed as it is.
+    Message(&'a [u8]),
+}
+
+impl Logged<'_> {
+    fn message(&self) -> &[u8] {
+        match self {
+            Self::Statement { message, .. } | Self::Message(message) => message,
+        }
+    }
+}
+
+/// A signature, and all that is to be known about it.
+struct Signed {
+    identity: Identity,
+    certificate: Vec<u8>,
+    signature: Vec<u8>,
+    timestamp: Option<Timestamp>,
+    /// The log entry as bundles carry it, in JSON.
+    entry: Vec<u8>,
+}
+
+impl Signed {
+    fn bundle_of(&self, payload: Vec<u8>) -> Result<Bundle, SignError> {
+        let material = CertificateMaterial::new(CertificateForm::Leaf, vec![self.certificate.clone()])?;
+        let envelope = Envelope::new(IN_TOTO_PAYLOAD_TYPE, payload, self.signature.clone())?;
+        let bundle = Bundle::new(Material::Certificates(material), envelope).with_log_entry(&self.entry)?;
+        Ok(match &self.timestamp {
+            Some(timestamp) => bundle.with_timestamp(timestamp.response())?,
+            None => bundle,
+        })
+    }
+}
+
+/// Signs, in the order of the room: what is public comes last.
+fn certified(
+    what: &Logged<'_>,
+    config: &TrustConfig,
+    token: &Token,
+    confirm: &dyn Fn(&Identity) -> Decision,
+) -> Result<Signed, SignError> {
     token.check_fresh()?;
     let expected = Identity::of_token(token, config);
     confirmed(confirm, &expected)?;
 
     let key = FileKey::generate(KeyAlgorithm::EcdsaP256)?;
     let certificate = authority::certify(config.authority(), token, &key)?;
-    let certified = Identity::of_certificate(&certificate, config)?;
-    if !certified.is_that_of(&expected) {
-        confirmed(confirm, &certified)?;
+    let identity = Identity::of_certificate(&certificate, config)?;
+    if !identity.is_that_of(&expected) {
+        confirmed(confirm, &identity)?;
     }
 
-    let message = pae(IN_TOTO_PAYLOAD_TYPE, &payload);
-    let signature = key.sign(&message)?;
-    key.public_key().verify(&message, &signature).map_err(|_| SignError::SelfCheck)?;
+    let signature = key.sign(what.message())?;
+    key.public_key().verify(what.message(), &signature).map_err(|_| SignError::SelfCheck)?;
     let timestamp = config.timestamps().map(|service| service.request(&signature)).transpose()?;
-    let entry = log::submit(config, &certificate, &payload, &message, &signature)?;
-
-    let material = CertificateMaterial::new(CertificateForm::Leaf, vec![certificate])?;
-    let envelope = Envelope::new(IN_TOTO_PAYLOAD_TYPE, payload, signature)?;
-    let mut bundle = Bundle::new(Material::Certificates(material), envelope).with_log_entry(&entry)?;
-    if let Some(timestamp) = timestamp {
-        bundle = bundle.with_timestamp(timestamp.response())?;
-    }
-    check::verify(&bundle, config, &certified, limits)?;
-    Ok(bundle)
+    let entry = log::submit(config, &certificate, what, &signature)?;
+    Ok(Signed { identity, certificate, signature, timestamp, entry })
 }
 
 fn confirmed(confirm: &dyn Fn(&Identity) -> Decision, identity: &Identity) -> Result<(), SignError> {

@@ -13,25 +13,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lacre_manifest::{escape, escape_os};
 use serde_json::{Map, Value};
-use sigstore_sign::oidc::IdentityToken;
 use zeroize::Zeroizing;
 
-use crate::SignError;
-use crate::service::{Channel, Service, run};
+use super::ambient::{Surroundings, environment, machine};
+use crate::{Attendant, SignError};
 
 /// For whom a token must be: Sigstore's audience.
-const AUDIENCE: &str = "sigstore";
+pub(super) const AUDIENCE: &str = "sigstore";
 /// The environment variable that may hold a token.
-const VARIABLE: &str = "SIGSTORE_ID_TOKEN";
+pub(super) const VARIABLE: &str = "SIGSTORE_ID_TOKEN";
 /// The longest token, in bytes.
-const SIZE_LIMIT: usize = 32 * 1024;
+pub(super) const SIZE_LIMIT: usize = 32 * 1024;
 /// How far clocks may be apart, in seconds.
 const SKEW: u64 = 60;
-
-/// Google's metadata service, which gives a machine's own identity, and the file that says that it is there.
-const METADATA_HOST: &str = "metadata.google.internal";
-const METADATA_VARIABLE: &str = "GCE_METADATA_HOST";
-const MACHINE: &str = "/sys/class/dmi/id/product_name";
 
 /// An identity token. It is a secret until it expires: `Debug` shows whose it is, not what it is.
 pub struct Token {
@@ -110,14 +104,11 @@ impl Token {
 
     /// The token that the surroundings give to a job or a machine: GitHub Actions (with `id-token: write`), GitLab CI
     /// (`SIGSTORE_ID_TOKEN` of `id_tokens`), Buildkite, `CircleCI`, a machine at Google. `None` where there are none.
-    pub fn ambient() -> Result<Option<Self>, SignError> {
-        let found = run(IdentityToken::detect_ambient())?.map_err(|error| {
-            bad(format!("of the surroundings cannot be had: {}", escape(&error.to_string())))
-        })?;
-        match found {
-            Some(token) => Self::parse(token.expose_secret()).map(Some),
-            None => google(),
-        }
+    ///
+    /// Where there is one and it gives no token: `E-TOKEN`, `E-NETWORK`, `E-SERVICE`; of its program, `E-NOT-FOUND`,
+    /// `E-SIGNER`, `E-LIMIT`, and `E-INTERRUPTED` if `attendant` gave up.
+    pub fn ambient(attendant: &dyn Attendant) -> Result<Option<Self>, SignError> {
+        Surroundings { variable: &environment, machine: machine(), attendant }.token()
     }
 
     /// Who issued it.
@@ -171,36 +162,6 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The identity of a machine at Google, if this is one.
-fn google() -> Result<Option<Token>, SignError> {
-    match env::var(METADATA_VARIABLE) {
-        Ok(host) => google_at(&host).map(Some),
-        Err(_) if is_at_google() => google_at(METADATA_HOST).map(Some),
-        Err(_) => Ok(None),
-    }
-}
-
-/// The identity that the metadata service at `host` gives.
-fn google_at(host: &str) -> Result<Token, SignError> {
-    // Nothing secret is sent, and the service speaks no TLS.
-    let address = format!(
-        "http://{host}/computeMetadata/v1/instance/service-accounts/default/identity?audience={AUDIENCE}&format=full"
-    );
-    let service = Service::new("metadata service", &address, Channel::Open)?;
-    let answer = service.get(&[("metadata-flavor", "Google")], SIZE_LIMIT)?;
-    if !answer.is_success() {
-        return Err(service.odd(answer.summary()));
-    }
-    let text = Zeroizing::new(
-        String::from_utf8(answer.body).map_err(|_| service.odd("answered with something that is no text"))?,
-    );
-    Token::parse(&text)
-}
-
-fn is_at_google() -> bool {
-    std::fs::read_to_string(MACHINE).is_ok_and(|name| name.trim().starts_with("Google"))
-}
-
 /// `NumericDate` (RFC 7519, section 2) in whole seconds.
 fn seconds(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| {
@@ -214,45 +175,15 @@ fn seconds(value: &Value) -> Option<u64> {
     })
 }
 
-fn bad(detail: impl Into<String>) -> SignError {
+pub(super) fn bad(detail: impl Into<String>) -> SignError {
     SignError::Token { detail: detail.into() }
 }
 
 #[cfg(test)]
 mod tests {
-    use lacre_testkit::{HttpAnswer, HttpServer, Issuer};
+    use lacre_testkit::Issuer;
 
     use super::*;
-
-    #[test]
-    fn a_machine_at_google_has_an_identity() {
-        let issuer = Issuer::start();
-        let token = issuer.token("robot@project.iam.gserviceaccount.test");
-        let metadata = HttpServer::start(move |request| {
-            let asked = request.headers.contains(&("metadata-flavor".to_owned(), "Google".to_owned()));
-            assert!(asked, "{request:?}");
-            HttpAnswer::Full(200, "text/html", token.clone().into_bytes())
-        });
-        let token = google_at(metadata.url().trim_start_matches("http://")).unwrap();
-        assert_eq!(token.email(), Some("robot@project.iam.gserviceaccount.test"));
-        let target =
-            "/computeMetadata/v1/instance/service-accounts/default/identity?audience=sigstore&format=full";
-        assert_eq!(metadata.seen()[0].target, target);
-    }
-
-    #[test]
-    fn a_metadata_service_that_has_none() {
-        for (answer, code) in [
-            (HttpAnswer::Full(404, "text/html", Vec::new()), "E-SERVICE"),
-            (HttpAnswer::Full(200, "text/html", vec![0xff]), "E-SERVICE"),
-            (HttpAnswer::Full(200, "text/html", b"<html>".to_vec()), "E-TOKEN"),
-            (HttpAnswer::HangUp, "E-NETWORK"),
-        ] {
-            let metadata = HttpServer::start(move |_| answer.clone());
-            let error = google_at(metadata.url().trim_start_matches("http://")).unwrap_err();
-            assert_eq!(error.code(), code, "{error}");
-        }
-    }
 
     #[test]
     fn the_challenge_is_a_verified_address_or_the_subject() {

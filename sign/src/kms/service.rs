@@ -1,20 +1,19 @@
 //! One question to the service.
 
-use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use lacre_json::Limits;
 use serde::Deserialize;
-use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use zeroize::Zeroizing;
 
 use super::credentials::Credentials;
 use super::sigv4::{CONTENT_TYPE, Request};
 use super::uri::Endpoint;
 use crate::attendant::Deadline;
 use crate::problem::told;
+use crate::service::{self, Channel, Mishap};
 use crate::{Attendant, SignerProblem};
 
 /// The longest answer in bytes. A public key with all that is said of it has less than 2 KiB.
@@ -43,23 +42,21 @@ impl Service {
         let request =
             Request { host: self.endpoint.host(), region: &self.region, target: &target, date: &date, body };
         let authorization = request.authorization(&self.credentials);
-        let mut request = self
-            .agent()
-            .post(self.endpoint.url())
-            .header("Content-Type", CONTENT_TYPE)
-            .header("X-Amz-Date", &date)
-            .header("X-Amz-Target", &target)
-            .header("Authorization", &authorization);
-        if let Some(token) = self.credentials.token() {
-            request = request.header("X-Amz-Security-Token", token);
-        }
+        let service = service::Service::new("key service", self.endpoint.url(), Channel::Secret)
+            .map_err(|error| SignerProblem::failed(error.to_string()))?
+            .patience(self.limit);
+        let token = self.credentials.token().map(str::to_owned).map(Zeroizing::new);
         let (body, (sender, answered)) = (body.to_vec(), mpsc::channel());
         // In a thread of its own, so that whoever waits can give up. It ends with its own time limit.
         thread::spawn(move || {
-            let _ = sender.send(request.send(&body[..]).and_then(|mut response| {
-                let read = response.body_mut().with_config().limit(ANSWER_LIMIT as u64).read_to_vec();
-                read.map(|answer| (response.status().as_u16(), answer))
-            }));
+            let mut headers = vec![
+                ("content-type", CONTENT_TYPE),
+                ("x-amz-date", &date),
+                ("x-amz-target", &target),
+                ("authorization", &authorization),
+            ];
+            headers.extend(token.as_ref().map(|token| ("x-amz-security-token", token.as_str())));
+            let _ = sender.send(service.send(&headers, body, ANSWER_LIMIT));
         });
         let deadline = Deadline::after(self.limit);
         let outcome = loop {
@@ -71,41 +68,20 @@ impl Service {
                 }
             }
         };
-        match outcome.map_err(|error| self.unanswered(&error))? {
-            (200, answer) => Ok(answer),
-            (status, answer) => Err(refusal(status, &answer)),
+        let answer = outcome.map_err(|mishap| self.unanswered(mishap))?;
+        match answer.status {
+            200 => Ok(answer.body),
+            status => Err(refusal(status, &answer.body)),
         }
     }
 
-    fn agent(&self) -> Agent {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(provider)
-            .root_certs(RootCerts::PlatformVerifier)
-            .build();
-        Agent::config_builder()
-            .tls_config(tls)
-            // A signed request goes where it was signed for, and nowhere else.
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .timeout_global(Some(self.limit))
-            .user_agent(concat!("lacre/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent()
-    }
-
-    fn unanswered(&self, error: &ureq::Error) -> SignerProblem {
-        match error {
-            ureq::Error::Timeout(_) => SignerProblem::TimedOut { limit: self.limit },
-            ureq::Error::BodyExceedsLimit(_) => {
-                SignerProblem::TooLong { what: "the service's answer", limit: ANSWER_LIMIT }
+    fn unanswered(&self, mishap: Mishap) -> SignerProblem {
+        match mishap {
+            Mishap::Slow => SignerProblem::TimedOut { limit: self.limit },
+            Mishap::Long(limit) => SignerProblem::TooLong { what: "the service's answer", limit },
+            Mishap::Lost(detail) => {
+                SignerProblem::failed(format!("{} does not answer: {}", self.endpoint.host(), told(&detail)))
             }
-            error => SignerProblem::failed(format!(
-                "{} does not answer: {}",
-                self.endpoint.host(),
-                told(&error.to_string())
-            )),
         }
     }
 }

@@ -20,6 +20,8 @@ pub struct TimestampDraft {
     pub over: Vec<u8>,
     /// `YYYYMMDDhhmmss[.f]Z`
     pub time: String,
+    /// The number of the question, if it had one.
+    pub nonce: Option<u64>,
     /// Extensions of `TSTInfo`.
     pub extensions: Vec<Ext>,
     /// Content type inside `SignedData`.
@@ -52,6 +54,7 @@ impl TimestampDraft {
             imprint_hash: SHA256.to_owned(),
             over: over.to_vec(),
             time: "20250601120000Z".to_owned(),
+            nonce: None,
             extensions: Vec::new(),
             content_type: "1.2.840.113549.1.9.16.1.4".to_owned(),
             signed_content_type: "1.2.840.113549.1.9.16.1.4".to_owned(),
@@ -140,6 +143,7 @@ impl TimestampDraft {
             imprint,
             integer(42),
             generalized(&self.time),
+            self.nonce.map(integer).unwrap_or_default(),
             if extensions.is_empty() { Vec::new() } else { context(1, &extensions) },
         ])
     }

@@ -46,7 +46,7 @@ pub(super) fn check(
     now: SystemTime,
 ) -> Result<Witnessed, VerifyError> {
     let mut found = Witnessed::default();
-    let rest = stamped(bundle, trust, &mut found);
+    let rest = stamped(bundle, trust, &mut found)?;
     let entries = bundle.log_entries();
     if entries == 0 && rest.timestamps.is_empty() {
         return Ok(found);
@@ -75,25 +75,13 @@ struct Rest<'a> {
 }
 
 #[cfg(feature = "x509")]
-fn stamped<'a>(bundle: &'a Bundle, trust: &Trust, found: &mut Witnessed) -> Rest<'a> {
-    let mut rest = Rest { timestamps: Vec::new(), refusal: None };
-    if trust.timestamp_authorities().is_empty() {
-        rest.timestamps.extend(bundle.timestamps_json());
-        return rest;
-    }
-    let mut proven = Vec::new();
-    for text in bundle.timestamps_json() {
-        match super::stamped::time(text, bundle, trust.timestamp_authorities()) {
-            Ok(time) => proven.push(time),
-            Err(error) => {
-                rest.timestamps.push(text);
-                rest.refusal = rest.refusal.or(Some(error));
-            }
-        }
-    }
+fn stamped<'a>(bundle: &'a Bundle, trust: &Trust, found: &mut Witnessed) -> Result<Rest<'a>, VerifyError> {
+    let super::stamped::Sorted { proven, strangers } =
+        super::stamped::sorted(bundle, trust.timestamp_authorities())?;
     found.times.extend(proven.iter().map(TrustedTime::time));
     found.authorities = authorities(&proven);
-    rest
+    let (timestamps, reasons): (Vec<_>, Vec<_>) = strangers.into_iter().unzip();
+    Ok(Rest { timestamps, refusal: reasons.into_iter().flatten().next() })
 }
 
 /// The distinct authorities that prove these times: timestamps of one anchor are one witness.
@@ -108,8 +96,9 @@ pub(super) fn authorities(proven: &[TrustedTime]) -> BTreeSet<String> {
 }
 
 #[cfg(not(feature = "x509"))]
-fn stamped<'a>(bundle: &'a Bundle, _: &Trust, _: &mut Witnessed) -> Rest<'a> {
-    Rest { timestamps: bundle.timestamps_json().collect(), refusal: None }
+#[expect(clippy::unnecessary_wraps, reason = "with certificates it can fail")]
+fn stamped<'a>(bundle: &'a Bundle, _: &Trust, _: &mut Witnessed) -> Result<Rest<'a>, VerifyError> {
+    Ok(Rest { timestamps: bundle.timestamps_json().collect(), refusal: None })
 }
 
 #[cfg(feature = "sigstore")]

@@ -326,6 +326,11 @@ pub fn verify_managed_pieces(
     now: SystemTime,
 ) -> Result<Vouched, VerifyError> {
     let evidence = evidence_in(pieces)?;
+    if let Content::Statement { envelope, .. } = &pieces.content {
+        // Before anything looks into the payload.
+        envelope.verify(key)?;
+        evidence.is_about(envelope.signature())?;
+    }
     let vouched = adapter::managed(pieces, &evidence, key, root)?;
     not_after(&vouched, now)?;
     Ok(vouched)

@@ -25,7 +25,7 @@ pub(super) fn add(
         let root = match (&stanza.trusted_root, &common) {
             (Some(said), _) => root(said, source)?,
             (None, Some(common)) => common.clone(),
-            (None, None) => TrustedRoot::public_good()?,
+            (None, None) => source.public_good()?,
         };
         trust = trust.and_keyless(root, identities)?;
     }
@@ -38,7 +38,7 @@ pub(super) fn add(
 fn root(said: &Spanned<Text>, source: &Source<'_>) -> Result<TrustedRoot, VerifyError> {
     let (at, Text(said)) = (said.span().start, said.get_ref());
     if said == PUBLIC_GOOD {
-        return TrustedRoot::public_good();
+        return source.public_good();
     }
     let text = source.text_of(at, said, "{")?;
     TrustedRoot::from_json(text.as_bytes(), &Limits::default()).map_err(|error| source.because(at, &error))

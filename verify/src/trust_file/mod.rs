@@ -65,14 +65,22 @@ impl Trust {
     /// `E-UNREADABLE` for the file itself, and for those that it names; `E-USAGE` when it trusts nobody, or one key on
     /// two sets of terms.
     pub fn read(path: &Path) -> Result<Self, VerifyError> {
-        let bytes = read_limited(path, FILE_LIMIT)?;
-        let refused =
-            |detail: String| VerifyError::TrustFile { path: escape_os(path.as_os_str()), line: None, detail };
-        if bytes.len() as u64 > FILE_LIMIT {
-            return Err(refused(format!("more than {FILE_LIMIT} bytes")));
-        }
-        let text = String::from_utf8(bytes).map_err(|_| refused("it is not a text".to_owned()))?;
+        let text = read_file(path)?;
         Self::parse(&text, path)
+    }
+
+    /// The same, with another root of the public Sigstore than the embedded one: `public_good` is asked where the file
+    /// needs it.
+    ///
+    /// # Errors
+    /// As [`Trust::read`], and what `public_good` fails with.
+    #[cfg(feature = "sigstore")]
+    pub fn read_with(
+        path: &Path,
+        public_good: &dyn Fn() -> Result<crate::TrustedRoot, VerifyError>,
+    ) -> Result<Self, VerifyError> {
+        let text = read_file(path)?;
+        Self::parse_from(&Source::new(&text, path).with_public_good(public_good))
     }
 
     /// The same for a text that stands, or would stand, at `path`: files are looked for from there.
@@ -80,7 +88,11 @@ impl Trust {
     /// # Errors
     /// As [`Trust::read`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, VerifyError> {
-        let source = Source::new(text, path);
+        Self::parse_from(&Source::new(text, path))
+    }
+
+    fn parse_from(source: &Source<'_>) -> Result<Self, VerifyError> {
+        let text = source.text();
         let refused = |error: &toml::de::Error| {
             source.refused(error.span().map(|span| span.start), escape(error.message()))
         };
@@ -93,9 +105,19 @@ impl Trust {
             return Err(source.refused(Some(at), format!("it is not of version {VERSION}, which is read")));
         }
         let stanzas = Stanzas::deserialize(Deserializer::from(table)).map_err(|error| refused(&error))?;
-        let trust = signers::trust(stanzas, &source)?;
+        let trust = signers::trust(stanzas, source)?;
         if trust.is_nobody() { Err(VerifyError::NoTrust) } else { Ok(trust) }
     }
+}
+
+fn read_file(path: &Path) -> Result<String, VerifyError> {
+    let bytes = read_limited(path, FILE_LIMIT)?;
+    let refused =
+        |detail: String| VerifyError::TrustFile { path: escape_os(path.as_os_str()), line: None, detail };
+    if bytes.len() as u64 > FILE_LIMIT {
+        return Err(refused(format!("more than {FILE_LIMIT} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|_| refused("it is not a text".to_owned()))
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub(crate) struct Source<'a> {
     shown: String,
     folder: &'a Path,
     left: Cell<u64>,
+    #[cfg(feature = "sigstore")]
+    public_good: &'a dyn Fn() -> Result<crate::TrustedRoot, VerifyError>,
 }
 
 impl<'a> Source<'a> {
@@ -30,7 +32,30 @@ impl<'a> Source<'a> {
             shown: escape_os(path.as_os_str()),
             folder: path.parent().unwrap_or(Path::new(".")),
             left: Cell::new(TOTAL_LIMIT),
+            #[cfg(feature = "sigstore")]
+            public_good: &crate::TrustedRoot::public_good,
         }
+    }
+
+    /// With another root of the public Sigstore than the embedded one.
+    #[cfg(feature = "sigstore")]
+    pub(super) fn with_public_good(
+        mut self,
+        public_good: &'a dyn Fn() -> Result<crate::TrustedRoot, VerifyError>,
+    ) -> Self {
+        self.public_good = public_good;
+        self
+    }
+
+    /// The root of the public Sigstore.
+    #[cfg(feature = "sigstore")]
+    pub(super) fn public_good(&self) -> Result<crate::TrustedRoot, VerifyError> {
+        (self.public_good)()
+    }
+
+    /// The text of the trust file.
+    pub(super) fn text(&self) -> &'a str {
+        self.text
     }
 
     /// A refusal, with the line of the byte `at`.

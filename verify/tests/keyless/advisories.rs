@@ -345,3 +345,21 @@ fn cve_2026_23991_roots_that_are_cut_anywhere() {
         assert_eq!(refused.code(), "E-JSON", "{length}");
     }
 }
+
+#[test]
+fn cve_2024_56138_authority_that_was_not_in_office() {
+    // Nobody asks an authority's revocation list; when it may vouch is said by whoever trusts it.
+    let Some(bundle) = bundles().last().map(|bundle| serde_json::to_vec(bundle).unwrap()) else { return };
+    let within = |window: Value| {
+        let mut root = root_json();
+        root["timestampAuthorities"][0]["validFor"] = window;
+        let outcome = verify_with(&bundle, &root_of(&root).unwrap(), &[signer()], SystemTime::now());
+        outcome.map_or_else(|error| error.code(), |_| "accepted")
+    };
+    assert_eq!(within(json!({"start": "2025-01-01T00:00:00Z"})), "accepted");
+    assert_eq!(
+        within(json!({"start": "2025-01-01T00:00:00Z", "end": "2025-02-01T00:00:00Z"})),
+        "E-TIMESTAMP"
+    );
+    assert_eq!(within(json!({"start": "2026-06-01T00:00:00Z"})), "E-TIMESTAMP");
+}

@@ -19,6 +19,9 @@ pub(crate) enum Task {
     PeerVerify,
     B3sum,
     Cat,
+    KeylessVerify,
+    PeerKeylessVerify,
+    CosignVerify,
 }
 
 impl fmt::Display for Task {
@@ -31,6 +34,9 @@ impl fmt::Display for Task {
             Self::PeerVerify => "`model_signing verify`",
             Self::B3sum => "`b3sum`",
             Self::Cat => "`cat`",
+            Self::KeylessVerify => "`lacre verify --identity`",
+            Self::PeerKeylessVerify => "`model_signing verify sigstore`",
+            Self::CosignVerify => "`cosign verify-blob-attestation`",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! `docs/BENCHMARKS.md`: two parts, each rewritten by its own command and by nothing else.
+//! `docs/BENCHMARKS.md`: three parts, each rewritten by its own command and by nothing else.
 
 use std::fs;
 use std::path::Path;
@@ -11,6 +11,7 @@ use crate::say;
 pub(crate) enum Part {
     MainJob,
     Hashing,
+    Keyless,
 }
 
 impl Part {
@@ -20,6 +21,9 @@ impl Part {
             Self::MainJob => ["<!-- begin: cargo xtask bench -->", "<!-- end: cargo xtask bench -->"],
             Self::Hashing => {
                 ["<!-- begin: cargo xtask bench hash -->", "<!-- end: cargo xtask bench hash -->"]
+            }
+            Self::Keyless => {
+                ["<!-- begin: cargo xtask bench keyless -->", "<!-- end: cargo xtask bench keyless -->"]
             }
         }
     }
@@ -95,9 +99,9 @@ mod tests {
     }
 
     #[test]
-    fn the_document_of_this_checkout_has_both_parts() {
+    fn the_document_of_this_checkout_has_all_parts() {
         let whole = fs::read_to_string(cache::checkout().unwrap().join("docs/BENCHMARKS.md")).unwrap();
-        for part in [Part::MainJob, Part::Hashing] {
+        for part in [Part::MainJob, Part::Hashing, Part::Keyless] {
             assert!(replaced(&whole, part, "new").unwrap().contains("\nnew\n"));
         }
     }

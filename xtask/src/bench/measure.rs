@@ -29,6 +29,7 @@ pub(crate) enum Ending {
     Refused {
         code: String,
         said: String,
+        sample: Sample,
     },
 }
 
@@ -58,17 +59,17 @@ pub(crate) fn attempt(scratch: &Path, words: &[OsString]) -> Outcome<Ending> {
     let begin = Instant::now();
     let finished = program.finish()?;
     let wall = begin.elapsed().as_secs_f64();
-    if !finished.status.success() {
-        let said = format!("`{line}` failed ({}):\n{}", finished.status, finished.stderr.trim_end());
-        return match code_in(&finished.stderr) {
-            Some(code) => Ok(Ending::Refused { code: code.to_owned(), said }),
-            None => Err(Failure::new(said)),
-        };
-    }
     let text = fs::read_to_string(&told).during(|| format!("cannot read {}", told.display()))?;
-    usage(&text, wall)
-        .map(Ending::Done)
-        .ok_or_else(|| Failure::new(format!("`time` said what nobody asked for: {text}")))
+    let sample = usage(&text, wall)
+        .ok_or_else(|| Failure::new(format!("`time` said what nobody asked for: {text}")))?;
+    if finished.status.success() {
+        return Ok(Ending::Done(sample));
+    }
+    let said = format!("`{line}` failed ({}):\n{}", finished.status, finished.stderr.trim_end());
+    match code_in(&finished.stderr) {
+        Some(code) => Ok(Ending::Refused { code: code.to_owned(), said, sample }),
+        None => Err(Failure::new(said)),
+    }
 }
 
 /// The code of Lacre's line `error[E-...]: ...`.

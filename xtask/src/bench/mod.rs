@@ -1,11 +1,13 @@
 //! `cargo xtask bench`: Lacre beside its peers, in one run, on one machine.
 //!
-//! `main_job` measures what a user waits for; `hashing` looks closer at the part that takes the time. Both run programs in
+//! `main_job` measures what a user waits for; `hashing` looks closer at the part that takes the time; `keyless` at signatures
+//! of Sigstore, and at hostile bundles. All run programs in
 //! turns (`contest`), tell what each run cost (`measure`), and write a part each of one document (`document`).
 
 mod contest;
 mod document;
 pub(crate) mod hashing;
+pub(crate) mod keyless;
 mod machine;
 pub(crate) mod main_job;
 mod measure;

@@ -1,7 +1,7 @@
 //! `--certificate` and `--timestamp-url`: who vouches for the key, and for the time.
 
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use lacre_attest::Bundle;
@@ -33,11 +33,16 @@ impl CertifiedArgs {
     }
 
     /// Puts a timestamp into the bundle, if one is wanted.
-    pub(super) fn stamp(&self, bundle: Bundle, session: &Session) -> Result<Bundle, CliError> {
+    pub(super) fn stamp(
+        &self,
+        bundle: Bundle,
+        patience: Duration,
+        session: &Session,
+    ) -> Result<Bundle, CliError> {
         let Some(url) = &self.timestamp_url else { return Ok(bundle) };
         if session.globals.offline {
             return Err(CliError::usage("--timestamp-url needs the network, and --offline opens no socket"));
         }
-        Ok(TimestampService::new(url)?.stamp(bundle)?)
+        Ok(TimestampService::new(url)?.patience(patience).stamp(bundle)?)
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn run(args: &SignArgs, reference: &str, session: &Session) -> Result
     let listed = Listed::read(store.as_ref(), target, name, args.model_version.clone())?;
     let key = open_key(args, session)?;
     let bundle = listed.seal(&*key, &session.limits())?;
-    let bundle = args.certified.stamp(bundle, session)?.to_json();
+    let bundle = args.certified.stamp(bundle, args.signer_timeout, session)?.to_json();
     interrupt::check()?;
     session.warn("nobody looked at the content: the signature says so, and a policy may refuse it");
     let dry_run = session.globals.dry_run;

@@ -3,18 +3,20 @@
 use std::cell::RefCell;
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use lacre_attest::{Bundle, ModelClaim};
 use lacre_sign::{Decision, Identity, Token, TrustConfig, seal_keyless};
 
-use super::Who;
+use super::{Who, login};
 use crate::error::CliError;
 use crate::session::Session;
-use crate::text;
+use crate::{sigstore_trust, text};
 
 /// Signing with an identity.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one flag of the command line")]
 pub(super) struct KeylessArgs {
     /// Sign with an identity token instead of a key; who you are becomes public for ever
     #[arg(
@@ -26,9 +28,20 @@ pub(super) struct KeylessArgs {
     /// The token is in here, if the environment or the CI job does not give one
     #[arg(long, value_name = "FILE", requires = "keyless", hide_short_help = true)]
     identity_token_file: Option<PathBuf>,
-    /// Trusted root and signing configuration of a Sigstore [default: the public good one]
+    /// Trusted root and signing configuration of a Sigstore, or a file of trust update [default: the public one]
     #[arg(long, value_name = "FILE", requires = "keyless", hide_short_help = true)]
     trust_config: Option<PathBuf>,
+    /// Log in with a browser here, whatever the environment has
+    #[arg(long, requires = "keyless", hide_short_help = true, conflicts_with = "identity_token_file")]
+    browser: bool,
+    /// Log in with a browser anywhere, and bring the code that it shows
+    #[arg(
+        long,
+        requires = "keyless",
+        hide_short_help = true,
+        conflicts_with_all = ["identity_token_file", "browser"]
+    )]
+    no_browser: bool,
     /// Publish the identity without asking; needed where there is no terminal
     #[arg(long, requires = "keyless", hide_short_help = true)]
     publish_identity: bool,
@@ -41,18 +54,26 @@ impl KeylessArgs {
     }
 
     /// Signs. Nothing leaves this machine before the identity was shown and its publication agreed to.
-    pub(super) fn seal(&self, claim: &ModelClaim, session: &Session) -> Result<(Bundle, Who), CliError> {
+    pub(super) fn seal(
+        &self,
+        claim: &ModelClaim,
+        patience: Duration,
+        session: &Session,
+    ) -> Result<(Bundle, Who), CliError> {
         if session.globals.offline {
             return Err(CliError::usage("--keyless needs the network, and --offline opens no socket"));
         }
         if session.globals.dry_run {
             return Err(CliError::usage("--keyless and --dry-run: a signature that is logged is no trial"));
         }
-        let config = match &self.trust_config {
-            Some(path) => TrustConfig::read(path)?,
-            None => TrustConfig::public_good()?,
+        let (config, known) = if let Some(path) = &self.trust_config {
+            (TrustConfig::read(path)?, None)
+        } else {
+            let known = sigstore_trust::public_good()?;
+            (TrustConfig::from_trust(&known.trust)?, Some(known))
         };
-        let token = self.token()?;
+        let config = config.patience(patience);
+        let token = self.token(&config, session)?;
         let shown: RefCell<Option<Identity>> = RefCell::new(None);
         let confirm = |identity: &Identity| {
             let decision = self.decide(identity, session);
@@ -62,18 +83,32 @@ impl KeylessArgs {
         let bundle = seal_keyless(claim, &config, &token, &confirm, &session.limits())?;
         let identity = shown.into_inner();
         let missing = || CliError::Bug { detail: "an identity signed that was never shown".to_owned() };
-        Ok((bundle, Who::of_identity(&identity.ok_or_else(missing)?)))
+        Ok((bundle, Who::of_identity(&identity.ok_or_else(missing)?, known.as_ref())))
     }
 
-    fn token(&self) -> Result<Token, CliError> {
+    fn token(&self, config: &TrustConfig, session: &Session) -> Result<Token, CliError> {
         if let Some(path) = &self.identity_token_file {
             return Ok(Token::read(path)?);
+        }
+        if self.browser {
+            return login::with_browser(config, session);
+        }
+        if self.no_browser {
+            return login::with_code(config, session);
         }
         if let Some(token) = Token::from_environment()? {
             return Ok(token);
         }
-        let none = "no identity token: give --identity-token-file, or SIGSTORE_ID_TOKEN in the environment";
-        Token::ambient()?.ok_or_else(|| CliError::usage(none))
+        if let Some(token) = Token::ambient(&session.printer)? {
+            return Ok(token);
+        }
+        if io::stdin().is_terminal() && io::stderr().is_terminal() {
+            return login::with_browser(config, session);
+        }
+        Err(CliError::usage(
+            "no identity token, and no terminal to log in from: give --identity-token-file, or SIGSTORE_ID_TOKEN in the \
+             environment",
+        ))
     }
 
     fn decide(&self, identity: &Identity, session: &Session) -> Decision {

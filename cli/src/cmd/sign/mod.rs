@@ -4,6 +4,7 @@ mod append;
 mod certified;
 mod from_manifest;
 mod keyless;
+mod login;
 mod reuse;
 
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ use crate::claims::digest_words;
 use crate::error::CliError;
 use crate::printer::{Done, Line, Tone};
 use crate::session::Session;
+use crate::sigstore_trust::Known;
 use crate::{interrupt, place, save, signer, text, units, user_cache};
 
 use certified::CertifiedArgs;
@@ -154,9 +156,9 @@ fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliErr
     let (bundle, who) = match &key {
         Some(key) => {
             let bundle = lacre_sign::seal(&claim, &**key, &session.limits())?;
-            (args.certified.stamp(bundle, session)?, Who::of_key(&**key))
+            (args.certified.stamp(bundle, args.signer_timeout, session)?, Who::of_key(&**key))
         }
-        None => args.keyless.seal(&claim, session)?,
+        None => args.keyless.seal(&claim, args.signer_timeout, session)?,
     };
     interrupt::check()?;
     if args.append {
@@ -283,8 +285,12 @@ impl Who {
         Self { key: json!({ "algorithm": algorithm, "hint": hint }), signer: Value::Null, row }
     }
 
-    fn of_identity(identity: &Identity) -> Self {
-        let signer = json!({ "identity": identity.subject, "issuer": identity.issuer });
+    fn of_identity(identity: &Identity, sigstore: Option<&Known>) -> Self {
+        let signer = json!({
+            "identity": identity.subject,
+            "issuer": identity.issuer,
+            "sigstore": sigstore.map(Known::json),
+        });
         let row = Line::row("signer", format!("{}, as {} knows them", identity.subject, identity.issuer));
         Self { key: Value::Null, signer, row }
     }

@@ -153,7 +153,7 @@ fn point(
     let mut refused = None;
     let run = |entry: &Entry| match measure::attempt(&stand.rivals.scratch, &entry.words)? {
         Ending::Done(sample) => Ok(sample),
-        Ending::Refused { code, said } => {
+        Ending::Refused { code, said, .. } => {
             if code == LIMIT {
                 refused = Some(format!("{} refused it with `{code}`", entry.task));
             }
