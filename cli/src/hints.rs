@@ -107,6 +107,7 @@ fn by_code(code: &str, subject: &Subject) -> Option<String> {
     content(code, subject)
         .or_else(|| trust(code, subject))
         .or_else(|| certificate(code, subject))
+        .or_else(|| login(code))
         .or_else(|| input(code, subject))
         .or_else(|| form(code, subject))
         .or_else(|| end(code, subject))
@@ -268,6 +269,34 @@ fn certificate(code: &str, Subject { model, .. }: &Subject) -> Option<String> {
     })
 }
 
+/// What to do about a registry that wants to know who asks.
+fn login(code: &str) -> Option<String> {
+    let remedy = match code {
+        "E-AUTH" => {
+            "log in with `docker login HOST` or `podman login HOST`, as somebody who may do this; \
+             docs/REGISTRIES.md has the other ways"
+        }
+        "E-AUTH-REALM" => {
+            "ask the registry's operator whether its token service stands there; if so: --auth-realm HOST \
+             (docs/REGISTRIES.md has the rules)"
+        }
+        "E-CHALLENGE" => {
+            "what answers there is no registry, or stands behind a proxy that wants a login of its own: check the address"
+        }
+        "E-CREDENTIAL-HELPER" => {
+            "run it by hand: echo HOST | docker-credential-NAME get; or take it out of the file that names it"
+        }
+        "E-DENIED" => {
+            "ask whoever runs the registry for the right to do this; `docker login HOST` changes who asks"
+        }
+        "E-CREDENTIALS" => {
+            "correct that file or variable, or log in anew with docker or podman; docs/REGISTRIES.md has the order of places"
+        }
+        _ => return None,
+    };
+    Some(remedy.to_owned())
+}
+
 fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
     Some(match code {
         "E-EXISTS" if verb.starts_with("key ") => {
@@ -292,7 +321,14 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
         "E-OUTPUT" => {
             "check that the folder exists, that it may be written to, and that the disk has space".to_owned()
         }
-        "E-REFERENCE" => "a reference is oci:DIR, oci:DIR:TAG or oci:DIR@sha256:DIGEST".to_owned(),
+        "E-REFERENCE" => {
+            "a reference is oci:DIR[:TAG] or HOST[:PORT]/REPOSITORY[:TAG], or either with @sha256:DIGEST".to_owned()
+        }
+        "E-NETWORK" if ["push", "pull", "inspect", "diff"].contains(verb) => {
+            "is the registry up, and its name right? one without TLS needs --plain-http HOST, one with its own authority \
+             --registry-ca FILE"
+                .to_owned()
+        }
         "E-NETWORK" => {
             "nothing was written; is the service up, and the address right? then run it again".to_owned()
         }
@@ -329,7 +365,17 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
                              services are in office now"
                 .to_owned()
         }
-        "E-REFERENCE-NOT-FOUND" => "check the folder and the tag of the reference".to_owned(),
+        "E-REFERENCE-NOT-FOUND" => "check the folder or repository, and the tag, of the reference".to_owned(),
+        "E-REDIRECT" => {
+            "the registry is set up wrongly, or not the one that you mean; where it speaks plain HTTP behind a proxy, \
+             tell the proxy to say so"
+                .to_owned()
+        }
+        "E-REGISTRY" => {
+            "the registry refused or is out of order: its own words are above; what is stored there is not moved again"
+                .to_owned()
+        }
+        "E-TLS-FILE" => "wanted: certificates, and a private key, in PEM (`-----BEGIN CERTIFICATE-----`)".to_owned(),
         "E-SIGNER" => {
             "nothing was written: try the signer by itself, and see docs/SIGNERS.md for what is expected of it"
                 .to_owned()

@@ -14,6 +14,7 @@ mod place;
 mod printer;
 mod private_key;
 mod progress;
+mod registry;
 mod save;
 mod session;
 mod shell;

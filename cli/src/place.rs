@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use lacre_attest::{Gauge, Limits};
-use lacre_registry_client::{Layout, Reference, Store, Target};
+use lacre_registry_client::Reference;
 
 use crate::error::CliError;
 use crate::text;
@@ -25,27 +25,21 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// Looks what `word` names. A file whose name starts with `oci:` can be given as `./oci:…`.
+    /// Looks what `word` names. A file whose name starts with `oci:` can be given as `./oci:…`. What exists is never
+    /// taken for the name of a registry: `v1.0/model` may be a folder.
     pub(crate) fn parse(word: &OsStr) -> Result<Self, CliError> {
         if word == "-" {
             return Ok(Self::Stdin);
         }
         if let Some(text) = word.to_str()
             && Reference::is_reference(text)
+            && (text.starts_with("oci:") || fs::symlink_metadata(text).is_err())
         {
             return Ok(Self::Reference(Reference::parse(text)?));
         }
         let path = PathBuf::from(word);
         let found = fs::metadata(&path).map_err(|source| CliError::read(&path, source))?;
         Ok(if found.is_dir() { Self::Folder(path) } else { Self::File(path) })
-    }
-}
-
-/// Opens the store of a reference, which must exist.
-pub(crate) fn open_store(reference: &Reference) -> Result<(Box<dyn Store>, &Target), CliError> {
-    match reference {
-        Reference::Layout { dir, target } => Ok((Box::new(Layout::open(dir)?), target)),
-        _ => Err(CliError::usage(format!("{reference} is not a reference to an image layout"))),
     }
 }
 
@@ -56,6 +50,7 @@ pub(crate) fn repository(reference: &Reference) -> String {
             let dir = dir.canonicalize().unwrap_or_else(|_| dir.clone());
             format!("oci:{}", dir.display())
         }
+        Reference::Remote { registry, repository, .. } => format!("{registry}/{repository}"),
         _ => reference.to_string(),
     }
 }
@@ -154,7 +149,10 @@ mod tests {
         assert!(matches!(parse(&file), Ok(Place::File(_))));
         assert!(matches!(parse(Path::new("-")), Ok(Place::Stdin)));
         assert!(matches!(parse(Path::new("oci:store:v1")), Ok(Place::Reference(_))));
+        assert!(matches!(parse(Path::new("registry.test/org/m:v1")), Ok(Place::Reference(_))));
         assert_eq!(parse(Path::new("oci:")).unwrap_err().code(), "E-REFERENCE");
+        // The tests run in the folder of their crate.
+        assert!(matches!(parse(Path::new("../cli")), Ok(Place::Folder(_))));
         assert_eq!(parse(&folder.path().join("no")).unwrap_err().code(), "E-NOT-FOUND");
     }
 

@@ -2,11 +2,13 @@
 
 use std::cell::RefCell;
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use clap::FromArgMatches as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use lacre_attest::Limits;
+use lacre_registry_client::Credentials;
 
 use crate::args::{self, Cli, Globals, Verb};
 use crate::error::CliError;
@@ -29,13 +31,16 @@ pub(crate) fn run(argv: &[OsString]) -> u8 {
 pub(crate) struct Session {
     pub(crate) globals: Globals,
     pub(crate) printer: Printer,
+    /// Nothing is read of them before a registry demands some.
+    pub(crate) credentials: Arc<Credentials>,
     warnings: RefCell<Vec<String>>,
 }
 
 impl Session {
     fn new(globals: Globals) -> Self {
         let printer = Printer::new(&globals);
-        Self { globals, printer, warnings: RefCell::new(Vec::new()) }
+        let credentials = Arc::new(Credentials::from_environment());
+        Self { globals, printer, credentials, warnings: RefCell::new(Vec::new()) }
     }
 
     fn run(self, verb: &Verb) -> u8 {
@@ -47,6 +52,9 @@ impl Session {
     fn finish(&self, verb: &Verb, outcome: Result<Done, CliError>) -> u8 {
         if let Err(error) = &outcome {
             self.tell_checks(error);
+        }
+        for warning in self.credentials.warnings() {
+            self.warn(warning);
         }
         let hint = outcome.as_ref().err().and_then(|error| hints::remedy(error, verb));
         let warnings = self.warnings.borrow();

@@ -13,7 +13,9 @@ fn read(payload: &[u8]) -> Result<ModelClaim, AttestError> {
 
 fuzz_target!(|payload: &[u8]| {
     // The form of model-signing 0.2 is read by the same rules, where it is read at all.
-    if let Ok(claim) = Statement::parse(payload, &LIMITS).and_then(|it| ModelClaim::from_statement_or_legacy(&it)) {
+    if let Ok(claim) =
+        Statement::parse(payload, &LIMITS).and_then(|it| ModelClaim::from_statement_or_legacy(&it))
+    {
         assert_eq!(claim.is_legacy(), read(payload).is_err());
     }
     let claim = match read(payload) {

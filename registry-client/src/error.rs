@@ -7,11 +7,20 @@ use lacre_hash::Sha256Digest;
 use lacre_json::JsonError;
 use lacre_manifest::{ManifestError, PathError, escape};
 
+use crate::auth::AuthProblem;
+use crate::transport::RemoteFault;
+
 /// Every code that [`RegistryError::code`] can return.
 pub const CODES: &[&str] = &[
     "E-ARTIFACT",
+    "E-AUTH",
+    "E-AUTH-REALM",
     "E-BLOB-DIGEST",
     "E-BLOB-MISSING",
+    "E-CHALLENGE",
+    "E-CREDENTIAL-HELPER",
+    "E-CREDENTIALS",
+    "E-DENIED",
     "E-DUPLICATE-KEY",
     "E-DUPLICATE-NAME",
     "E-INTERRUPTED",
@@ -19,13 +28,19 @@ pub const CODES: &[&str] = &[
     "E-LAYOUT",
     "E-LIMIT",
     "E-NAME-COLLISION",
+    "E-NETWORK",
     "E-NOT-FOUND",
     "E-OUTPUT",
     "E-PATH",
+    "E-REDIRECT",
     "E-REFERENCE",
     "E-REFERENCE-NOT-FOUND",
+    "E-REGISTRY",
+    "E-SERVICE",
+    "E-TLS-FILE",
     "E-UNREADABLE",
     "E-UNSUPPORTED",
+    "E-USAGE",
 ];
 
 /// Why a reference, a store or an artifact was refused.
@@ -45,6 +60,20 @@ pub enum RegistryError {
     Artifact {
         /// What is wrong with it.
         fault: ArtifactFault,
+    },
+    /// A registry's demand for authentication could not be met.
+    #[error("{}: {problem}", escape(.registry))]
+    Auth {
+        /// The registry, `HOST` or `HOST:PORT`.
+        registry: String,
+        /// Why.
+        problem: AuthProblem,
+    },
+    /// A token service is named by something else than its host and port.
+    #[error("\"{}\" names no token service: wanted is HOST or HOST:PORT", escape(.text))]
+    AuthRealm {
+        /// The text, cut to 256 characters.
+        text: String,
     },
     /// The bytes of a blob do not have its digest.
     #[error("blob sha256:{expected} holds other bytes (sha256:{actual})")]
@@ -67,6 +96,14 @@ pub enum RegistryError {
     BlobMissing {
         /// The blob.
         digest: Sha256Digest,
+    },
+    /// A blob ends before its descriptor's size.
+    #[error("blob sha256:{digest} ends before its {expected} bytes")]
+    BlobShort {
+        /// The blob.
+        digest: Sha256Digest,
+        /// Size of the descriptor, in bytes.
+        expected: u64,
     },
     /// A blob is not of its descriptor's size.
     #[error("blob sha256:{digest} is not of {expected} bytes ({actual} found)")]
@@ -119,6 +156,14 @@ pub enum RegistryError {
         /// What is wrong with it.
         detail: String,
     },
+    /// The repository has no such tag, or is none.
+    #[error("no tag {tag} in {repository}, or no such repository")]
+    NotInRepository {
+        /// The tag.
+        tag: String,
+        /// The repository.
+        repository: String,
+    },
     /// The layout folder does not exist.
     #[error("{}: no such folder", escape(&.path.to_string_lossy()))]
     NotFound {
@@ -133,6 +178,14 @@ pub enum RegistryError {
         /// Tags that lead to a model.
         tags: Vec<String>,
     },
+    /// Others kept rewriting the list of referrers.
+    #[error("the list of the referrers of sha256:{subject} was overwritten by others {rounds} times")]
+    Overtaken {
+        /// The manifest that is referred to.
+        subject: Sha256Digest,
+        /// How often it was tried.
+        rounds: u32,
+    },
     /// The paths of an artifact's layers are refused.
     #[error("layer {layer}: {source}")]
     Path {
@@ -146,6 +199,14 @@ pub enum RegistryError {
     Files {
         /// Why.
         source: ManifestError,
+    },
+    /// The list of a manifest's referrers is malformed.
+    #[error("the list of the referrers of sha256:{subject}: {detail}")]
+    ListedReferrer {
+        /// The manifest that is referred to.
+        subject: Sha256Digest,
+        /// What is wrong.
+        detail: String,
     },
     /// A file of the store cannot be read.
     #[error("cannot read {}", escape(&.path.to_string_lossy()))]
@@ -172,6 +233,20 @@ pub enum RegistryError {
         digest: Sha256Digest,
         /// What is wrong.
         detail: String,
+    },
+    /// Something went wrong with a registry.
+    #[error("{registry}: {fault}")]
+    Remote {
+        /// The registry.
+        registry: String,
+        /// What went wrong.
+        fault: RemoteFault,
+    },
+    /// A stream broke.
+    #[error("cannot read a stream")]
+    Stream {
+        /// The system's reason.
+        source: io::Error,
     },
     /// The store holds no such tag.
     #[error("no tag {tag} here{}", listed(.tags))]
@@ -284,6 +359,14 @@ pub enum ArtifactFault {
         /// The type found.
         found: String,
     },
+    /// The registry says one media type, and the manifest another.
+    #[error("its media type is {stated:?}, and the registry calls it {header:?}")]
+    MediaTypesDiffer {
+        /// What the registry says.
+        header: String,
+        /// What the manifest says.
+        stated: String,
+    },
     /// The artifact has no layer.
     #[error("it has no layers")]
     NoLayers,
@@ -325,26 +408,36 @@ impl RegistryError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Artifact { .. } | Self::Referrer { .. } => "E-ARTIFACT",
-            Self::BlobDigest { .. } | Self::BlobSize { .. } => "E-BLOB-DIGEST",
+            Self::Auth { problem, .. } => problem.code(),
+            Self::AuthRealm { .. } => "E-USAGE",
+            Self::BlobDigest { .. } | Self::BlobShort { .. } | Self::BlobSize { .. } => "E-BLOB-DIGEST",
             Self::BlobMissing { .. } => "E-BLOB-MISSING",
-            Self::Content { .. } | Self::Read { .. } => "E-UNREADABLE",
-            Self::DigestNotFound { .. } | Self::TagNotFound { .. } | Self::NotOne { found: 0, .. } => {
-                "E-REFERENCE-NOT-FOUND"
-            }
+            Self::Content { .. } | Self::Read { .. } | Self::Stream { .. } => "E-UNREADABLE",
+            Self::DigestNotFound { .. }
+            | Self::NotInRepository { .. }
+            | Self::TagNotFound { .. }
+            | Self::NotOne { found: 0, .. } => "E-REFERENCE-NOT-FOUND",
             Self::NotOne { .. } | Self::Reference { .. } => "E-REFERENCE",
             Self::AmbiguousTag { .. }
             | Self::BlobKind { .. }
             | Self::IndexEntry { .. }
             | Self::NotALayout { .. } => "E-LAYOUT",
             Self::Interrupted => "E-INTERRUPTED",
+            Self::ListedReferrer { .. } | Self::Overtaken { .. } => "E-REGISTRY",
             Self::Json { source, .. } => source.code(),
             Self::NotFound { .. } => "E-NOT-FOUND",
             Self::Path { .. } => "E-PATH",
             Self::Files { source } => source.code(),
+            Self::Remote { fault, .. } => fault.code(),
             Self::TooMany { .. } | Self::TooManyFiles { .. } | Self::TooLarge { .. } => "E-LIMIT",
             Self::Unsupported { .. } => "E-UNSUPPORTED",
             Self::Write { .. } => "E-OUTPUT",
         }
+    }
+
+    /// Whether a connection was lost, or nothing came: another attempt may go better.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Self::Remote { fault: RemoteFault::Lost { .. } | RemoteFault::TimedOut { .. }, .. })
     }
 }
 

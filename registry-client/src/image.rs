@@ -58,10 +58,15 @@ impl ImageManifest {
 
     /// Whether the manifest's `subject` is `digest`; an error's text when its subject is malformed.
     pub(crate) fn refers_to(&self, digest: &Sha256Digest) -> Result<bool, String> {
-        let Some(subject) = &self.subject else { return Ok(false) };
+        Ok(self.subject_digest()? == Some(*digest))
+    }
+
+    /// The digest of the manifest's `subject`, if it is SHA-256; an error's text when it is malformed.
+    pub(crate) fn subject_digest(&self) -> Result<Option<Sha256Digest>, String> {
+        let Some(subject) = &self.subject else { return Ok(None) };
         match parse_digest(&subject.digest)? {
-            AnyDigest::Sha256(found) => Ok(found == *digest),
-            AnyDigest::Other => Ok(false),
+            AnyDigest::Sha256(found) => Ok(Some(found)),
+            AnyDigest::Other => Ok(None),
         }
     }
 

@@ -1,8 +1,8 @@
-//! Where it is kept: OCI image layouts (registries come behind the same interface), model artifacts, referrers.
+//! Where it is kept: OCI registries, and image layouts behind the same interface; model artifacts, referrers.
 //!
 //! ```text
-//! Reference ─► Store (Layout) ─► Descriptor ─► manifest ─► ModelArtifact: one raw layer = one file
-//!                                     └─► referrers ─► SignatureReferrer ─► bundle
+//! Reference ─► Store (Layout, Remote) ─► Descriptor ─► manifest ─► ModelArtifact: one raw layer = one file
+//!                                             └─► referrers ─► SignatureReferrer ─► bundle
 //! ```
 //!
 //! This crate moves bytes and proves digests; it does not know what a signature means. Small documents come proven or
@@ -13,7 +13,7 @@
 //! with duplicate keys and would have each caller look for `urls` and `data` anew.
 //!
 //! Specifications: OCI image specification 1.1 (`image-layout.md`, `manifest.md`, `descriptor.md`), OCI distribution
-//! specification 1.1 (tags, referrers), CNCF `ModelPack`.
+//! specification 1.1, CNCF `ModelPack`.
 //!
 //! ```
 //! use lacre_hash::{NoProgress, Sha256Digest};
@@ -42,6 +42,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod auth;
 mod chunks;
 mod descriptor;
 mod error;
@@ -50,8 +51,11 @@ mod layout;
 mod modelpack;
 mod reference;
 mod referrers;
+mod remote;
 mod store;
+mod transport;
 
+pub use auth::{AuthProblem, AuthRealm, Credentials};
 pub use chunks::{CHUNKS_ARTIFACT_TYPE, ChunksReferrer, attach_chunks};
 pub use descriptor::{Descriptor, EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST};
 pub use error::{ArtifactFault, CODES, RegistryError};
@@ -60,9 +64,18 @@ pub use modelpack::{
     BuiltArtifact, LayerKind, MODEL_ARTIFACT_TYPE, MODEL_CONFIG_TYPE, ModelArtifact, ModelConfig, ModelLayer,
     build,
 };
-pub use reference::{Reference, Tag, Target};
+pub use reference::{Reference, RegistryName, Repository, Tag, Target};
 pub use referrers::{
     BUNDLE_ARTIFACT_TYPE, BuiltReferrer, EMPTY_CONFIG_BYTES, SignatureReferrer, attach_signature,
     build_signature_referrer,
 };
+pub use remote::Remote;
 pub use store::{BlobContent, BlobReader, Content, Presence, Put, Store};
+pub use transport::{RegistryOptions, RemoteFault, Retry};
+
+/// Readers that stand behind the network, for the fuzz targets.
+#[doc(hidden)]
+pub mod readers_of_untrusted_bytes {
+    pub use crate::auth::{fuzz_challenges, fuzz_docker_config};
+    pub use crate::remote::fuzz_answer;
+}

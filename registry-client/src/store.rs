@@ -11,7 +11,7 @@ use crate::descriptor::Descriptor;
 use crate::reference::{Tag, Target};
 use crate::{MAX_MANIFEST, RegistryError};
 
-/// A place where artifacts are kept: an image layout on disk, later a registry.
+/// A place where artifacts are kept: an image layout on disk, or a repository of a registry.
 ///
 /// Small documents (manifests, configurations, bundles) come proven: of the descriptor's size and digest, or not at
 /// all. Large blobs come as a [`BlobReader`] that never gives a byte more than the descriptor's size, and the caller
@@ -70,7 +70,9 @@ pub trait Store: Send + Sync {
         match outcome {
             // Too short: the proof says so, with both sizes.
             Err(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
-                Err(RegistryError::Content { digest: descriptor.digest, source })
+                let digest = descriptor.digest;
+                // A store's own reasons come through the stream as they are.
+                Err(source.downcast().unwrap_or_else(|source| RegistryError::Content { digest, source }))
             }
             _ => descriptor.prove(&bytes).map(|()| bytes),
         }

@@ -14,6 +14,7 @@ use crate::claims::Claims;
 use crate::error::CliError;
 use crate::place::{self, Place};
 use crate::printer::{Done, Line, Tone};
+use crate::registry::RegistryArgs;
 use crate::session::Session;
 use crate::{exit, text};
 
@@ -44,6 +45,8 @@ pub(crate) struct DiffArgs {
         hide_possible_values = true
     )]
     links: LinkMode,
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 /// One of the two sides.
@@ -137,8 +140,8 @@ fn side(word: &OsStr, args: &DiffArgs, session: &Session) -> Result<Side, CliErr
         Place::File(path) => (claimed(&place::read_bundle(&path, &limits)?, &limits)?, Origin::Claimed),
         Place::Stdin => (claimed(&place::read_bundle("-".as_ref(), &limits)?, &limits)?, Origin::Claimed),
         Place::Reference(reference) => {
-            let (store, target) = place::open_store(&reference)?;
-            let artifact = ModelArtifact::parse(&store.manifest(&store.resolve(target)?)?)?;
+            let store = args.registry.open(&reference, session)?;
+            let artifact = ModelArtifact::parse(&store.manifest(&store.resolve(reference.target())?)?)?;
             (artifact.files()?, Origin::Claimed)
         }
     };

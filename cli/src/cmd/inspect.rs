@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lacre_manifest::{Beside, Links, Root};
-use lacre_registry_client::Reference;
 use serde_json::{Value, json};
 
 use crate::claims::{Claims, digest_words};
@@ -14,6 +13,7 @@ use crate::cmd::inspect_reference;
 use crate::error::CliError;
 use crate::place::{self, Place};
 use crate::printer::{Done, Line, Tone};
+use crate::registry::RegistryArgs;
 use crate::session::Session;
 use crate::{shell, text};
 
@@ -23,16 +23,19 @@ use crate::{shell, text};
 Examples:
   lacre inspect MODEL
   lacre inspect MODEL/model.sig --json
-  lacre inspect oci:store:mini-lm-v1")]
+  lacre inspect oci:store:mini-lm-v1
+  lacre inspect registry.example.com/org/mini-lm:v1")]
 pub(crate) struct InspectArgs {
     /// Model, signature bundle (- is stdin) or reference
     pub(crate) what: OsString,
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Done, CliError> {
     let limits = session.limits();
     match Place::parse(&args.what)? {
-        Place::Reference(reference) => reference_claims(&reference, session),
+        Place::Reference(reference) => inspect_reference::run(&reference, &args.registry, session),
         Place::Stdin => {
             let bytes = place::read_bundle(Path::new("-"), &limits)?;
             let bundle = Path::new("-");
@@ -58,10 +61,6 @@ struct Looked<'a> {
     model: Option<&'a Path>,
     /// The bundle, if verification has to be told where it is.
     named: Option<&'a Path>,
-}
-
-fn reference_claims(reference: &Reference, session: &Session) -> Result<Done, CliError> {
-    inspect_reference::run(reference, session)
 }
 
 /// A file with a signature beside it is a model; any other is taken for a bundle.

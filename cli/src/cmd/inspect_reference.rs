@@ -10,17 +10,22 @@ use super::inspect::{check_lines, expectations, unverified};
 use crate::claims::Claims;
 use crate::error::CliError;
 use crate::printer::{Done, Line};
+use crate::registry::RegistryArgs;
 use crate::session::Session;
-use crate::{interrupt, place, shell, text};
+use crate::{interrupt, shell, text};
 
 /// So many referrers are looked into; anybody can add more.
 const LOOKED_INTO: usize = 64;
 /// A configuration is a small text.
 const CONFIG_LIMIT: u64 = 4 * 1024 * 1024;
 
-pub(super) fn run(reference: &Reference, session: &Session) -> Result<Done, CliError> {
-    let (store, target) = place::open_store(reference)?;
-    let found = store.resolve(target)?;
+pub(super) fn run(
+    reference: &Reference,
+    registry: &RegistryArgs,
+    session: &Session,
+) -> Result<Done, CliError> {
+    let store = registry.open(reference, session)?;
+    let found = store.resolve(reference.target())?;
     let artifact = ModelArtifact::parse(&store.manifest(&found)?)?;
     let config = artifact.parse_config(&store.small_blob(&artifact.config, CONFIG_LIMIT)?)?;
     let referrers = store.referrers(&found.digest, None)?;

@@ -14,6 +14,7 @@ use super::verify::{report_json, report_lines};
 use crate::error::CliError;
 use crate::keys::KeyRing;
 use crate::printer::{Done, Line};
+use crate::registry::RegistryArgs;
 use crate::session::Session;
 use crate::{place, text, user_cache};
 
@@ -25,10 +26,11 @@ use crate::{place, text, user_cache};
 #[command(after_help = "\
 Examples:
   lacre pull oci:store:v1 DIR --key release.pub
+  lacre pull registry.example.com/org/mini-lm:v1 DIR --key release.pub
   lacre pull oci:store:v1 DIR --key release.pub --expect-name org/mini-lm
   lacre pull oci:store@sha256:… DIR --key release.pub --force --json")]
 pub(crate) struct PullArgs {
-    /// Where from: oci:DIR, oci:DIR:TAG or oci:DIR@sha256:DIGEST
+    /// Where from: oci:DIR[:TAG] or HOST/REPO:TAG, or either with @sha256:DIGEST
     #[arg(value_name = "REF")]
     pub(crate) reference: String,
     /// Folder to make; an existing one is replaced only with --force
@@ -42,15 +44,18 @@ pub(crate) struct PullArgs {
     reuse: Vec<PathBuf>,
     #[command(flatten)]
     demands: Demands,
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> {
     let (requirements, ring) = args.demands.read(session)?;
     let reference = Reference::parse(&args.reference)?;
-    let (store, target) = place::open_store(&reference)?;
+    let store = args.registry.open(&reference, session)?;
     let overwrite = if session.globals.force { Overwrite::Replace } else { Overwrite::Refuse };
     lacre_deliver::may_write(&args.folder, overwrite)?;
-    let mut offer = lacre_deliver::examine(store.as_ref(), target, &requirements, &session.limits())?;
+    let mut offer =
+        lacre_deliver::examine(store.as_ref(), reference.target(), &requirements, &session.limits())?;
     if session.globals.dry_run {
         let report = offer.claim().report();
         return Ok(told(args, "would pull", report, offer.manifest(), &ring, session));

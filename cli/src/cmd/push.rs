@@ -6,16 +6,17 @@ use clap::Args;
 use lacre_attest::Limits;
 use lacre_manifest::{Beside, Root};
 use lacre_publish::{Prepared, Pushed, Signed};
-use lacre_registry_client::{Descriptor, Layout, Reference, RegistryError, Store, Tag, Target};
+use lacre_registry_client::{Descriptor, Reference, RegistryError, Repository, Store, Tag, Target};
 use serde_json::json;
 
 use crate::args::LinkMode;
 use crate::error::CliError;
 use crate::printer::{Done, Line, Tone};
+use crate::registry::RegistryArgs;
 use crate::session::Session;
 use crate::{place, text};
 
-/// Push a signed model, with its signature, into an OCI image layout
+/// Push a signed model, with its signature, into an OCI registry or image layout
 ///
 /// Every file is compared with what was signed before anything is written. The signature itself is carried, not
 /// judged: who pulls decides whom to trust.
@@ -23,11 +24,12 @@ use crate::{place, text};
 #[command(after_help = "\
 Examples:
   lacre push MODEL oci:store:mini-lm-v1
+  lacre push MODEL registry.example.com/org/mini-lm:v1
   lacre push model.gguf oci:/srv/models:gguf --signature elsewhere.sig")]
 pub(crate) struct PushArgs {
     /// Signed folder or file
     pub(crate) model: PathBuf,
-    /// Where to: oci:DIR or oci:DIR:TAG; a new folder is made
+    /// Where to: oci:DIR[:TAG], a new folder is made; or HOST/REPO[:TAG] of a registry
     #[arg(value_name = "REF")]
     reference: String,
     /// Signature [default: MODEL/model.sig or FILE.sig]
@@ -42,11 +44,20 @@ pub(crate) struct PushArgs {
         hide_possible_values = true
     )]
     links: LinkMode,
+    /// Take files from this repository of the same registry, where it has them (repeatable)
+    #[arg(long, value_name = "REPO", hide_short_help = true)]
+    mount_from: Vec<Repository>,
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> {
     let reference = Reference::parse(&args.reference)?;
-    let (dir, tag) = destination(&reference)?;
+    let tag = destination(&reference)?;
+    let exists = match &reference {
+        Reference::Layout { dir, .. } => dir.exists(),
+        _ => true,
+    };
     let limits = session.limits();
     let root = Root::open(&args.model, args.links.into())?;
     let bundle = place::read_signature(&args.model, args.signature.as_deref(), &limits)?;
@@ -55,13 +66,15 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
     let model = Signed { root: &root, bundle: &bundle, others: &others, signature: root.locate(&at) };
     let meter = session.meter("pushing");
     let prepared = lacre_publish::prepare(&model, &limits, &meter)?;
-    if let (Some(tag), true) = (tag, dir.exists()) {
-        refuse_to_move(tag, &Layout::open(dir)?, &prepared.manifest(), session)?;
+    if let (Some(tag), true) = (tag, exists) {
+        let store = args.registry.open(&reference, session)?;
+        refuse_to_move(tag, store.as_ref(), &prepared.manifest(), session)?;
     }
     if session.globals.dry_run {
         return Ok(told(&reference, &prepared, None));
     }
-    let pushed = prepared.push(&Layout::create(dir)?, tag, &meter)?;
+    let store = args.registry.create(&reference, &args.mount_from, session)?;
+    let pushed = prepared.push(store.as_ref(), tag, &meter)?;
     drop(meter);
     Ok(told(&reference, &prepared, Some(&pushed)))
 }
@@ -75,22 +88,22 @@ fn others(args: &PushArgs, root: &Root, limits: &Limits) -> Result<Vec<Vec<u8>>,
     bundles.iter().map(|path| place::read_opened(Beside::open(path)?, path, limits)).collect()
 }
 
-fn destination(reference: &Reference) -> Result<(&std::path::Path, Option<&Tag>), CliError> {
-    match reference {
-        Reference::Layout { dir, target: Target::Only } => Ok((dir, None)),
-        Reference::Layout { dir, target: Target::Tag(tag) } => Ok((dir, Some(tag))),
-        Reference::Layout { .. } => {
+/// The tag that is to lead to the model.
+fn destination(reference: &Reference) -> Result<Option<&Tag>, CliError> {
+    match reference.target() {
+        Target::Only => Ok(None),
+        Target::Tag(tag) => Ok(Some(tag)),
+        Target::Digest(_) => {
             Err(CliError::usage("a digest follows from what is pushed: give a tag, or neither"))
         }
-        _ => Err(CliError::usage(format!("{reference} is not a reference to an image layout"))),
     }
 }
 
 /// A tag that leads to another model stays where it is unless `--force` moves it.
-fn refuse_to_move(tag: &Tag, store: &Layout, new: &Descriptor, session: &Session) -> Result<(), CliError> {
+fn refuse_to_move(tag: &Tag, store: &dyn Store, new: &Descriptor, session: &Session) -> Result<(), CliError> {
     let old = match store.resolve(&Target::Tag(tag.clone())) {
         Ok(old) => old,
-        Err(RegistryError::TagNotFound { .. }) => return Ok(()),
+        Err(RegistryError::TagNotFound { .. } | RegistryError::NotInRepository { .. }) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
     if session.globals.force || old.digest == new.digest {

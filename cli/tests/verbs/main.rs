@@ -22,6 +22,7 @@ mod key_show;
 mod login;
 mod output;
 mod programs;
+mod registries;
 mod remote;
 mod reuse;
 mod several;

@@ -10,7 +10,7 @@ use super::{SignArgs, Summary, Who, open_key, summarize};
 use crate::error::CliError;
 use crate::printer::{Done, Line};
 use crate::session::Session;
-use crate::{interrupt, place, save, text};
+use crate::{interrupt, save, text};
 
 pub(super) fn run(args: &SignArgs, reference: &str, session: &Session) -> Result<Done, CliError> {
     let Some(name) = &args.name else {
@@ -26,8 +26,8 @@ pub(super) fn run(args: &SignArgs, reference: &str, session: &Session) -> Result
         save::check(signature, session.existing())?;
     }
     let place = Reference::parse(reference)?;
-    let (store, target) = place::open_store(&place)?;
-    let listed = Listed::read(store.as_ref(), target, name, args.model_version.clone())?;
+    let store = args.registry.open(&place, session)?;
+    let listed = Listed::read(store.as_ref(), place.target(), name, args.model_version.clone())?;
     let key = open_key(args, session)?;
     let bundle = listed.seal(&*key, &session.limits())?;
     let bundle = args.certified.stamp(bundle, args.signer_timeout, session)?.to_json();

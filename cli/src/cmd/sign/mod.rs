@@ -22,6 +22,7 @@ use crate::args::{EntryPathParser, LinkMode, signed_text};
 use crate::claims::digest_words;
 use crate::error::CliError;
 use crate::printer::{Done, Line, Tone};
+use crate::registry::RegistryArgs;
 use crate::session::Session;
 use crate::sigstore_trust::Known;
 use crate::{interrupt, place, save, signer, text, units, user_cache};
@@ -40,7 +41,7 @@ pub(crate) struct SignArgs {
     /// Folder or file to sign
     #[arg(required_unless_present = "digests_from")]
     model: Option<PathBuf>,
-    /// Sign what is there (oci:DIR@sha256:DIGEST), unread
+    /// Sign what is there (REF@sha256:DIGEST), unread
     #[arg(
         long,
         value_name = "REF",
@@ -91,6 +92,8 @@ pub(crate) struct SignArgs {
     keyless: KeylessArgs,
     #[command(flatten)]
     reuse: ReuseArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 impl SignArgs {
