@@ -72,7 +72,7 @@ fn cve_2022_35930_trust_without_a_signer() {
         ("version = 1\nsigners = 0\n", "E-TRUST-FILE"),
         ("version = 1\n[[key]]\n", "E-TRUST-FILE"),
         ("version = 1\n[[key]]\nstatus = \"active\"\n", "E-TRUST-FILE"),
-        ("version = 1\n[[key]]\npublic-key = \"\"\n", "E-UNREADABLE"),
+        ("version = 1\n[[key]]\npublic-key = \"\"\n", "E-TRUST-FILE"),
         ("version = 1\n[[keys]]\npublic-key = \"x\"\n", "E-TRUST-FILE"),
     ] {
         fs::write(&path, text).unwrap();
