@@ -29,7 +29,7 @@ Examples:
 pub(crate) struct PushArgs {
     /// Signed folder or file
     pub(crate) model: PathBuf,
-    /// Where to: oci:DIR[:TAG], a new folder is made; or HOST/REPO[:TAG] of a registry
+    /// Where to: oci:DIR[:TAG] (made if new) or HOST/REPO[:TAG]
     #[arg(value_name = "REF")]
     reference: String,
     /// Signature [default: MODEL/model.sig or FILE.sig]
