@@ -33,8 +33,7 @@ const SHORT_SHARED: &str = "\
 Shared options, before or after the verb (see lacre --help): --json --quiet
 --verbose --color --progress --offline --force --max-statement --dry-run
 Examples:
-  lacre sign MODEL --key release.key --name org/mini-lm --version 1.0.0
-  lacre verify MODEL --key release.pub";
+  lacre sign MODEL --key release.key --name org/mini-lm --version 1.0.0";
 
 /// The flags that every verb takes.
 #[derive(Debug, Clone, Args)]

@@ -16,7 +16,7 @@ use crate::registry::RegistryArgs;
 use crate::session::Session;
 use crate::{place, text};
 
-/// Push a signed model, with its signature, into an OCI registry or image layout
+/// Push a signed model with its signature to a registry or image layout
 ///
 /// Every file is compared with what was signed before anything is written. The signature itself is carried, not
 /// judged: who pulls decides whom to trust.
