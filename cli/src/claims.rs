@@ -7,15 +7,18 @@ use lacre_attest::{
     ModelClaim, Statement, Subject,
 };
 use lacre_manifest::{Digests, EntryPath, Shape, ShardDigests};
+use lacre_verify::{CertificateIdentity, Claimant, VerifyError};
 use serde_json::{Value, json};
 
+use crate::args::signed_text;
 use crate::error::CliError;
-use crate::text;
+use crate::{shell, text};
 
 /// What a bundle claims.
 #[derive(Debug)]
 pub(crate) struct Claims {
     material: Material,
+    claimant: Result<Claimant, VerifyError>,
     log_entries: usize,
     timestamps: usize,
     predicate_type: String,
@@ -32,6 +35,7 @@ impl Claims {
         let model = is_model.then(|| ModelClaim::from_statement(&statement)).transpose()?;
         Ok(Self {
             material: bundle.material().clone(),
+            claimant: Claimant::of(bundle.material()),
             log_entries: bundle.log_entries(),
             timestamps: bundle.timestamps(),
             predicate_type: statement.predicate_type().to_owned(),
@@ -45,16 +49,35 @@ impl Claims {
         self.model.as_ref()
     }
 
-    /// The flags with which somebody who has what they name can check the signature.
-    pub(crate) fn check_flags(&self) -> Option<&'static str> {
-        match &self.material {
-            Material::PublicKey(_) => Some("--key KEY.pub"),
-            Material::Certificates(held) => Some(match held.form() {
-                CertificateForm::Leaf => "--issuer URL --identity WHO",
-                CertificateForm::Chain => "--ca CA.pem --identity WHO",
-            }),
+    /// The flags with which somebody who has what they name can check the signature; none where no command line can name
+    /// who is claimed.
+    pub(crate) fn check_flags(&self) -> Option<String> {
+        match self.claimant.as_ref().ok()? {
+            Claimant::Key(_) => Some("--key KEY.pub".to_owned()),
+            Claimant::Certificate(claimed) => {
+                let key = || format!("spki:{}", claimed.spki());
+                let text = match claimed.expected() {
+                    CertificateIdentity::San(name) if !looks_otherwise(&name) => name,
+                    CertificateIdentity::Subject(subject) => format!("subject:{subject}"),
+                    _ => key(),
+                };
+                let text = if signed_text(&text).is_ok() { text } else { key() };
+                Some(format!("--ca CA.pem {}", shell::option("--identity", text)?))
+            }
+            Claimant::Keyless(claimed) => {
+                signed_text(claimed.issuer()).ok()?;
+                signed_text(claimed.identity()).ok()?;
+                let issuer = shell::option("--issuer", claimed.issuer())?;
+                Some(format!("{issuer} {}", shell::option("--identity", claimed.identity())?))
+            }
             _ => None,
         }
+    }
+
+    /// The trust file that would accept who is claimed, marked as a claim; for a model's signature only.
+    pub(crate) fn trust_file(&self) -> Option<String> {
+        self.model.as_ref()?;
+        self.claimant.as_ref().ok().map(Claimant::trust_file)
     }
 
     /// The claim about a model, or why there is none.
@@ -74,6 +97,23 @@ impl Claims {
             rows.extend(self.subjects.iter().map(|subject| ("subject", subject_words(subject))));
         }
         rows.push(("signed by", self.material_words()));
+        match &self.claimant {
+            Ok(Claimant::Keyless(claimed)) => {
+                rows.push((
+                    "claimant",
+                    format!("{}, as {} knows them", claimed.identity(), claimed.issuer()),
+                ));
+                rows.extend(claimed.ci().iter().map(|(name, value)| ("ci claim", format!("{name}={value}"))));
+            }
+            Ok(Claimant::Certificate(claimed)) => {
+                rows.extend(claimed.names().iter().map(|name| ("claimant", name.clone())));
+                rows.push(("subject", claimed.subject().to_owned()));
+                rows.push(("issuer", claimed.issuer().to_owned()));
+                rows.push(("key", format!("SHA-256 of its DER {}", claimed.spki())));
+            }
+            Ok(_) => {}
+            Err(error) => rows.push(("claimant", format!("not to be read: [{}] {error}", error.code()))),
+        }
         rows.push(("signed at", self.time_words()));
         rows
     }
@@ -86,6 +126,7 @@ impl Claims {
             .map(|it| json!({ "annotations": it.annotations, "digest": it.digest, "name": it.name }))
             .collect();
         json!({
+            "claimant": self.claimant_json(),
             "log_entries": self.log_entries,
             "material": self.material_json(),
             "model": self.model.as_ref().map(model_json),
@@ -94,6 +135,23 @@ impl Claims {
             "timestamps": self.timestamps,
             "verified": false,
         })
+    }
+
+    fn claimant_json(&self) -> Value {
+        match &self.claimant {
+            Ok(Claimant::Keyless(claimed)) => json!({
+                "ci": claimed.ci(),
+                "identity": claimed.identity(),
+                "issuer": claimed.issuer(),
+            }),
+            Ok(Claimant::Certificate(claimed)) => json!({
+                "issuer": claimed.issuer(),
+                "names": claimed.names(),
+                "spki": claimed.spki().to_string(),
+                "subject": claimed.subject(),
+            }),
+            _ => Value::Null,
+        }
     }
 
     fn time_words(&self) -> String {
@@ -141,6 +199,11 @@ impl Claims {
             _ => json!({ "kind": "unknown" }),
         }
     }
+}
+
+/// Whether `--identity` would take a subject alternative name for another kind of name.
+fn looks_otherwise(name: &str) -> bool {
+    ["subject:", "spki:"].iter().any(|kind| name.starts_with(kind))
 }
 
 /// A key's name in a bundle, for people: the digest and by which convention it is made.

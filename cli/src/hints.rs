@@ -5,7 +5,7 @@ use lacre_sign::{SignError, SignerProblem};
 use crate::args::Verb;
 use crate::error::CliError;
 use crate::passphrase;
-use crate::text;
+use crate::{shell, text};
 
 /// The remedy of `error` in `verb`.
 pub(crate) fn remedy(error: &CliError, verb: &Verb) -> Option<String> {
@@ -14,7 +14,7 @@ pub(crate) fn remedy(error: &CliError, verb: &Verb) -> Option<String> {
 
 /// The same for a verb of this name that is about `model`.
 pub(crate) fn remedy_in(verb: &'static str, model: &str, error: &CliError) -> Option<String> {
-    own(error).or_else(|| by_code(error.code(), &Subject { verb, model: text::shell(model) }))
+    own(error).or_else(|| by_code(error.code(), &Subject { verb, model: shell::quoted(model) }))
 }
 
 /// The remedy that the error itself knows.
@@ -33,7 +33,7 @@ pub(crate) fn own(error: &CliError) -> Option<String> {
                 .to_owned(),
         ),
         CliError::Sign(SignError::Convertible { path, command, .. }) => {
-            let command = command.replace("OLD", &text::shell(&text::path(path)));
+            let command = command.replace("OLD", &shell::quoted(&text::path(path)));
             Some(format!("this writes it anew, encrypted, in a form that is read: {command}"))
         }
         CliError::Sign(SignError::KdfLimit { .. }) => Some(
@@ -99,7 +99,7 @@ impl Subject {
             Verb::Diff(args) => args.a.to_string_lossy().into_owned(),
             Verb::Trust(args) => args.what(),
         };
-        Self { verb: verb.name(), model: text::shell(&model) }
+        Self { verb: verb.name(), model: shell::quoted(&model) }
     }
 }
 

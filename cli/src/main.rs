@@ -17,6 +17,7 @@ mod progress;
 mod registry;
 mod save;
 mod session;
+mod shell;
 mod signer;
 mod sigstore_trust;
 mod text;

@@ -1,4 +1,4 @@
-//! What text may reach a terminal, and how sizes, paths and commands are written.
+//! What text may reach a terminal, and how sizes and paths are written.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -73,16 +73,6 @@ pub(crate) fn count_days(days: u64) -> String {
     }
 }
 
-/// A word of a command line that a user may paste into a shell.
-pub(crate) fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
@@ -113,12 +103,5 @@ mod tests {
     #[test]
     fn bytes_that_are_not_text_are_shown() {
         assert_eq!(path(Path::new(OsStr::from_bytes(b"a\xffb"))), "a\\xffb");
-    }
-
-    #[test]
-    fn words_for_a_shell_are_quoted_when_they_must() {
-        assert_eq!(shell("oci:store:v1"), "oci:store:v1");
-        assert_eq!(shell("it's $HOME"), r"'it'\''s $HOME'");
-        assert_eq!(shell(""), "''");
     }
 }

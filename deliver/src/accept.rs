@@ -3,7 +3,7 @@
 use lacre_attest::{Limits, MODEL_PREDICATE_TYPE};
 use lacre_manifest::{Manifest, diff};
 use lacre_registry_client::{BUNDLE_ARTIFACT_TYPE, Descriptor, ModelArtifact, SignatureReferrer, Store};
-use lacre_verify::{Claim, Endorsement, Failure, Requirements, Step, Unverified, Verified};
+use lacre_verify::{Claim, Endorsement, Failure, HowFar, Requirements, Unverified, Verified};
 
 use crate::DeliverError;
 
@@ -124,10 +124,10 @@ fn one_to_one(files: &Manifest, signed: &Manifest) -> Result<(), DeliverError> {
 }
 
 /// Of several refusals the one that came furthest says most.
-fn how_far(error: &DeliverError) -> (u8, Option<Step>) {
+fn how_far(error: &DeliverError) -> (u8, Option<HowFar>) {
     match error {
         DeliverError::Mismatch { .. } => (2, None),
-        DeliverError::Refused(failure) => (1, failure.how_far()),
+        DeliverError::Refused(failure) => (1, Some(failure.how_far())),
         _ => (0, None),
     }
 }

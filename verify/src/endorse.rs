@@ -3,7 +3,7 @@
 use lacre_attest::{Bundle, Inspection, Limits, ModelClaim, Statement};
 
 use crate::proof::{Claim, Endorsement, Unverified, Verified};
-use crate::report::{Outcome, Report, ReportedModel, Step};
+use crate::report::{Report, ReportedModel, Step};
 use crate::signature::Legacy;
 use crate::{Failure, Requirements, VerifyError, signature};
 
@@ -89,9 +89,10 @@ impl Verified<Claim> {
         for bundle in bundles {
             match (bundle, &mut claim) {
                 (Err(failure), _) => {
-                    if refused.as_ref().is_none_or(|other| failure.how_far() > other.how_far()) {
-                        refused = Some(failure);
-                    }
+                    refused = Some(match refused {
+                        None => failure,
+                        Some(other) => other.or_further(failure),
+                    });
                 }
                 (Ok(Verified { proven: Endorsement { signed, signer, report } }), None) => {
                     let strictness = requirements.strictness();
@@ -137,13 +138,6 @@ fn same(one: &ModelClaim, other: &ModelClaim) -> bool {
         && one.manifest() == other.manifest()
         && one.ignore_paths() == other.ignore_paths()
         && one.shape() == other.shape()
-}
-
-impl Failure {
-    /// How far verification came: of several refusals the one that came furthest says most.
-    pub fn how_far(&self) -> Option<Step> {
-        self.report.checks.iter().rfind(|check| check.outcome == Outcome::Failed).map(|check| check.step)
-    }
 }
 
 /// Called only after the signature was found good: no byte of the payload is interpreted before.

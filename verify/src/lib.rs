@@ -30,6 +30,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(all(feature = "sigstore", feature = "x509"))]
+mod claimed;
 mod content;
 mod endorse;
 mod error;
@@ -37,6 +39,7 @@ mod identity;
 mod load;
 mod mismatch;
 mod model;
+mod nearest;
 mod proof;
 mod prove;
 mod receive;
@@ -48,6 +51,8 @@ mod trust;
 mod trust_file;
 mod watch;
 
+#[cfg(all(feature = "sigstore", feature = "x509"))]
+pub use claimed::{Claimant, ClaimedCertificate, ClaimedIdentity};
 pub use content::Hold;
 pub use error::{CODES, Failure, VerifyError};
 pub use identity::CertificateIdentity;
@@ -55,6 +60,7 @@ pub use identity::CertificateIdentity;
 pub use identity::{CI_CLAIMS, KeylessIdentity, SubjectMatch, SubjectPattern};
 pub use load::{ProvenBytes, ProvenTensors};
 pub use mismatch::{ContentMismatch, WrongSize};
+pub use nearest::HowFar;
 pub use proof::{Claim, Endorsement, Model, Unverified, Verified};
 pub use prove::Prove;
 pub use receive::{Arrival, Incoming, Leftovers, Receiving};

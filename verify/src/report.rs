@@ -1,5 +1,6 @@
 //! What was checked, for people and for machines.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use lacre_attest::{Inspection, ModelClaim};
@@ -26,6 +27,10 @@ pub struct Report {
     pub signers: Vec<Signer>,
     /// When it was signed, as far as that can be known.
     pub signed_at: SignedAt,
+    /// The transparency logs that have the signature of that signer, each once.
+    pub logs: BTreeSet<String>,
+    /// The timestamp authorities that saw it, each once.
+    pub timestamp_authorities: BTreeSet<String>,
     /// Which digests proved the files, once they did.
     pub proven_by: Option<ProvenBy>,
     /// What lies in the folder and is not covered by the signature.

@@ -1,7 +1,8 @@
 //! Whose signatures count.
 
+mod key;
+
 use std::num::NonZeroUsize;
-use std::time::SystemTime;
 
 use lacre_attest::PublicKey;
 
@@ -17,6 +18,8 @@ use crate::signature::sigstore::TrustedRoot;
 #[cfg(feature = "x509")]
 use crate::signature::timestamp::TimestampAuthorities;
 
+pub use key::{KeyStatus, TrustedKey};
+
 /// Whose signatures count, and how many of them are wanted. There is no default: trust is always said.
 #[derive(Debug, Clone)]
 pub struct Trust {
@@ -26,7 +29,10 @@ pub struct Trust {
     #[cfg(feature = "x509")]
     timestamps: TimestampAuthorities,
     #[cfg(feature = "sigstore")]
-    keyless: Option<Keyless>,
+    keyless: Vec<Keyless>,
+    /// Whose logs and timestamps are believed about what keys signed.
+    #[cfg(feature = "sigstore")]
+    witnesses: Vec<TrustedRoot>,
     signers: NonZeroUsize,
 }
 
@@ -47,82 +53,6 @@ pub(crate) struct Keyless {
     pub(crate) root: TrustedRoot,
     /// At least one.
     pub(crate) identities: Vec<KeylessIdentity>,
-}
-
-/// A public key that is trusted by itself, and for how long.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrustedKey {
-    key: PublicKey,
-    status: KeyStatus,
-    valid_from: Option<SystemTime>,
-    valid_until: Option<SystemTime>,
-}
-
-/// What may still be done with a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum KeyStatus {
-    /// It signs.
-    #[default]
-    Active,
-    /// It signs no more. What it signed counts only if a trusted timestamp proves that it was signed while it was valid.
-    Retired,
-    /// Nothing that it signed counts, whenever that was.
-    Revoked,
-}
-
-impl TrustedKey {
-    /// An active key without an end.
-    pub fn new(key: PublicKey) -> Self {
-        Self { key, status: KeyStatus::Active, valid_from: None, valid_until: None }
-    }
-
-    /// Counts only what was signed from this moment on.
-    pub fn valid_from(mut self, time: SystemTime) -> Self {
-        self.valid_from = Some(time);
-        self
-    }
-
-    /// Counts only what was signed up to this moment.
-    pub fn valid_until(mut self, time: SystemTime) -> Self {
-        self.valid_until = Some(time);
-        self
-    }
-
-    /// Sets the status.
-    pub fn status(mut self, status: KeyStatus) -> Self {
-        self.status = status;
-        self
-    }
-
-    /// The key.
-    pub fn key(&self) -> &PublicKey {
-        &self.key
-    }
-
-    /// Whether a signature of this key counts that was made at `proven`, or, where nothing proves a time, is looked at
-    /// `now`.
-    pub(crate) fn counts(&self, proven: Option<SystemTime>, now: SystemTime) -> Result<(), VerifyError> {
-        let key = || self.key.hint();
-        let time = match (self.status, proven) {
-            (KeyStatus::Revoked, _) => return Err(VerifyError::KeyRevoked { key: key() }),
-            (KeyStatus::Retired, None) => return Err(VerifyError::KeyRetired { key: key() }),
-            (_, Some(time)) => time,
-            (KeyStatus::Active, None) => now,
-        };
-        if self.valid_from.is_some_and(|from| time < from) {
-            return Err(VerifyError::KeyExpired { key: key(), when: "before it is valid" });
-        }
-        if self.valid_until.is_some_and(|until| time > until) {
-            return Err(VerifyError::KeyExpired { key: key(), when: "after its time" });
-        }
-        Ok(())
-    }
-}
-
-impl From<PublicKey> for TrustedKey {
-    fn from(key: PublicKey) -> Self {
-        Self::new(key)
-    }
 }
 
 impl Trust {
@@ -148,7 +78,7 @@ impl Trust {
     }
 
     /// Trusts nobody: where more is added.
-    fn nobody() -> Self {
+    pub(crate) fn nobody() -> Self {
         Self {
             keys: Vec::new(),
             #[cfg(feature = "x509")]
@@ -156,7 +86,9 @@ impl Trust {
             #[cfg(feature = "x509")]
             timestamps: TimestampAuthorities::new(),
             #[cfg(feature = "sigstore")]
-            keyless: None,
+            keyless: Vec::new(),
+            #[cfg(feature = "sigstore")]
+            witnesses: Vec::new(),
             signers: NonZeroUsize::MIN,
         }
     }
@@ -192,10 +124,10 @@ impl Trust {
         Ok(self)
     }
 
-    /// Trusts these authorities to tell when something was signed.
+    /// Trusts these authorities to tell when something was signed, beside those that are trusted to already.
     #[cfg(feature = "x509")]
     pub fn and_timestamps(mut self, authorities: TimestampAuthorities) -> Self {
-        self.timestamps = authorities;
+        self.timestamps = self.timestamps.and(authorities);
         self
     }
 
@@ -221,16 +153,36 @@ impl Trust {
         if identities.is_empty() {
             return Err(VerifyError::NoTrust);
         }
-        self.keyless = Some(Keyless { root, identities });
+        // One root is asked once, so that it can tell which of all identities is the nearest.
+        match self.keyless.iter_mut().find(|known| known.root.is(&root)) {
+            Some(known) => known.identities.extend(identities),
+            None => self.keyless.push(Keyless { root, identities }),
+        }
         Ok(self)
     }
 
-    /// Trusts these keys as well, without terms.
+    /// Believes the logs and timestamp authorities of a Sigstore about what keys signed: that it stands in the log, and
+    /// when it was there. It vouches for no key.
+    ///
+    /// With this, the log entries and timestamps of such a bundle must hold, all of them. Without it, log entries
+    /// are reported as not checked.
+    #[cfg(feature = "sigstore")]
+    pub fn and_witnesses(mut self, root: TrustedRoot) -> Self {
+        if !self.witnesses.iter().any(|known| known.is(&root)) {
+            self.witnesses.push(root);
+        }
+        self
+    }
+
+    /// Trusts these keys as well.
     ///
     /// # Errors
     /// `E-USAGE` when one of them is trusted on other terms already.
-    pub fn and_keys(self, keys: impl IntoIterator<Item = PublicKey>) -> Result<Self, VerifyError> {
-        let mut keys = keys.into_iter().map(TrustedKey::new).peekable();
+    pub fn and_keys<K: Into<TrustedKey>>(
+        self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<Self, VerifyError> {
+        let mut keys = keys.into_iter().map(Into::into).peekable();
         if keys.peek().is_none() {
             return Ok(self);
         }
@@ -260,57 +212,49 @@ impl Trust {
     }
 
     #[cfg(feature = "sigstore")]
-    pub(crate) fn keyless_signers(&self) -> Option<&Keyless> {
-        self.keyless.as_ref()
+    pub(crate) fn keyless_signers(&self) -> &[Keyless] {
+        &self.keyless
+    }
+
+    #[cfg(feature = "sigstore")]
+    pub(crate) fn witnesses(&self) -> &[TrustedRoot] {
+        &self.witnesses
     }
 
     pub(crate) fn trusted_keys(&self) -> &[TrustedKey] {
         &self.keys
     }
+
+    /// Whether nothing could ever be accepted.
+    pub(crate) fn is_nobody(&self) -> bool {
+        #[cfg(feature = "x509")]
+        if !self.authorities.is_empty() {
+            return false;
+        }
+        #[cfg(feature = "sigstore")]
+        if !self.keyless.is_empty() {
+            return false;
+        }
+        self.keys.is_empty()
+    }
+
+    /// Refuses a key of which nothing counts, by whatever way it comes: a certificate for a revoked key does not help it.
+    pub(crate) fn refuse_revoked(&self, key: &PublicKey) -> Result<(), VerifyError> {
+        let revoked = |trusted: &&TrustedKey| trusted.key() == key && trusted.is_revoked();
+        match self.keys.iter().find(revoked) {
+            Some(trusted) => Err(VerifyError::KeyRevoked { key: trusted.key().hint() }),
+            None => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    fn key() -> PublicKey {
-        lacre_testkit::Sealed::sample().public_key().clone()
-    }
-
-    fn at(seconds: u64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn a_window_is_held_against_the_proven_time_and_else_against_now() {
-        let key = TrustedKey::new(key()).valid_from(at(100)).valid_until(at(200));
-        let code = |key: &TrustedKey, proven: Option<u64>, now| {
-            key.counts(proven.map(at), at(now)).map_or_else(|error| error.code(), |()| "ok")
-        };
-        for (proven, now, expected) in [
-            (None, 99, "E-KEY-EXPIRED"),
-            (None, 100, "ok"),
-            (None, 200, "ok"),
-            (None, 201, "E-KEY-EXPIRED"),
-            (Some(150), 999, "ok"),
-            (Some(201), 150, "E-KEY-EXPIRED"),
-            (Some(99), 150, "E-KEY-EXPIRED"),
-        ] {
-            assert_eq!(code(&key, proven, now), expected, "{proven:?} {now}");
-        }
-        let retired = key.clone().status(KeyStatus::Retired);
-        assert_eq!(code(&retired, None, 150), "E-KEY-RETIRED");
-        assert_eq!(code(&retired, Some(150), 999), "ok");
-        assert_eq!(code(&retired, Some(201), 999), "E-KEY-EXPIRED");
-        let revoked = key.status(KeyStatus::Revoked);
-        assert_eq!(code(&revoked, Some(150), 150), "E-KEY-REVOKED");
-    }
 
     #[test]
     fn one_key_has_one_set_of_terms() {
-        let key = key();
+        let key = lacre_testkit::Sealed::sample().public_key().clone();
         assert!(Trust::keys([key.clone(), key.clone()]).is_ok());
         let revoked = TrustedKey::new(key.clone()).status(KeyStatus::Revoked);
         assert_eq!(Trust::keys([TrustedKey::new(key), revoked]).unwrap_err().code(), "E-USAGE");

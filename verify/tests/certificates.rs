@@ -62,7 +62,7 @@ fn openssl_accepts(folder: &Path, story: &Story) -> bool {
     fs::write(folder.join("anchors.pem"), pem(&story.anchors())).unwrap();
     fs::write(folder.join("leaf.pem"), pem(&given[..1])).unwrap();
     fs::write(folder.join("given.pem"), pem(&given[1..])).unwrap();
-    let at = story.times[0].time.duration_since(UNIX_EPOCH).unwrap().as_secs().to_string();
+    let at = story.times[0].time().duration_since(UNIX_EPOCH).unwrap().as_secs().to_string();
     let arguments =
         ["verify", "-no-CAstore", "-no-CApath", "-CAfile", "anchors.pem", "-untrusted", "given.pem"];
     let output = Command::new("openssl")
@@ -478,7 +478,7 @@ fn the_public_vectors_are_accepted_now_and_at_their_beginning() {
     let anchors = Anchors::from_pem(&text("ca-cert.pem")).unwrap();
     let given = ["signing-key-cert.pem", "int-ca-cert.pem"].map(|name| der::unpem(&text(name)));
     let assumed = TrustedTime::assume_not_before_danger(&given[0]).unwrap();
-    assert_eq!(assumed.time, der::moment("20250502233628Z"));
+    assert_eq!(assumed.time(), der::moment("20250502233628Z"));
     let check = |given: &[Vec<u8>], anchors: &Anchors, at: TrustedTime| {
         let now = der::moment(NOW);
         verify_chain(ChainInput { leaf_first: given, anchors, crls: None, at: &[at], now })

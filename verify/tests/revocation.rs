@@ -4,8 +4,8 @@
 
 mod story;
 
-use lacre_testkit::pki::{Ext, RevocationDraft, Revoked, TestKey, der, usage};
-use lacre_verify::{Crls, TimeSource, TrustedTime};
+use lacre_testkit::pki::{Draft, Ext, RevocationDraft, Revoked, TestKey, TimestampDraft, der, usage};
+use lacre_verify::{Crls, TimestampAuthorities, TrustedTime, verify_token};
 
 use crate::story::{NOW, Story, said};
 
@@ -13,10 +13,16 @@ const REVOKED: &str = "E-CERTIFICATE-REVOKED";
 const UNKNOWN: &str = "E-REVOCATION-UNKNOWN";
 const OK: &str = "ok";
 
-/// A time that a log proves.
+/// A time that an authority proves.
 fn stamped(text: &str) -> TrustedTime {
-    let log = "log.example.test".to_owned();
-    TrustedTime { time: der::moment(text), source: TimeSource::Log { log } }
+    let over = b"a signature";
+    let (root_key, key) = (TestKey::p384("tsa root"), TestKey::p256("tsa"));
+    let (root, leaf) =
+        (Draft::root("TSA Root", &root_key), Draft::timestamp_authority("TSA Root", "TSA", &key));
+    let mut draft = TimestampDraft::new(over, &leaf.sign(&root_key), &leaf.issuer, leaf.serial);
+    text.clone_into(&mut draft.time);
+    let authorities = TimestampAuthorities::new().and_der(&[root.sign(&root_key)]).unwrap();
+    verify_token(&draft.answer(&key), over, &authorities).unwrap()
 }
 
 /// The lists of both authorities.

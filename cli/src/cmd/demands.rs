@@ -9,8 +9,8 @@ use clap::{ArgGroup, Args};
 use lacre_hash::Sha256Digest;
 use lacre_sign::SigstoreTrust;
 use lacre_verify::{
-    Anchors, CertificateIdentity, Crls, KeylessIdentity, Requirements, SubjectMatch, TimestampAuthorities,
-    Trust, TrustedRoot, VerifyError,
+    Anchors, CertificateIdentity, Crls, KeylessIdentity, Limits, Requirements, SubjectMatch,
+    TimestampAuthorities, Trust, TrustedRoot, VerifyError,
 };
 
 use crate::args::signed_text;
@@ -30,7 +30,7 @@ pub(super) struct Demands {
     /// Public key to trust (repeatable)
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
-    /// Trust file: keys with their terms
+    /// Trust file: keys with their terms, authorities, identities
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     /// Certificate authority (repeatable); needs --identity
@@ -48,8 +48,8 @@ pub(super) struct Demands {
     /// Keyless: demand this of the CI run, as repository=https://… (repeatable)
     #[arg(long, value_name = "CLAIM=VALUE", requires = "issuer", hide_short_help = true)]
     ci: Vec<String>,
-    /// Keyless: the keys of the Sigstore, or a file of trust update [default: the public one]
-    #[arg(long, value_name = "FILE", requires = "issuer", hide_short_help = true)]
+    /// The Sigstore, or a file of trust update: for --issuer [default: the public one], and as a witness beside a key
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     trusted_root: Option<PathBuf>,
     /// Revocation list (repeatable); with any, every certificate needs a current one
     #[arg(long, value_name = "FILE", requires = "ca", hide_short_help = true)]
@@ -104,7 +104,8 @@ impl Demands {
     }
 
     fn trust(&self, ring: &KeyRing, sigstore: Option<&Known>, session: &Session) -> Result<Trust, CliError> {
-        let mut trust = self.trust.as_deref().map(Trust::read).transpose().map_err(CliError::Trust)?;
+        let file = self.trust.as_deref().map(|path| Trust::read_with(path, &public_good));
+        let mut trust = file.transpose().map_err(CliError::Trust)?;
         let keys = ring.keys();
         if !keys.is_empty() {
             let with = match trust {
@@ -116,8 +117,9 @@ impl Demands {
         if !self.ca.is_empty() {
             trust = Some(self.authorities(trust)?);
         }
+        let root = self.root(sigstore, session)?;
         if let Some(issuer) = &self.issuer {
-            trust = Some(self.keyless(trust, issuer, sigstore, session)?);
+            trust = Some(self.keyless(trust, issuer, root.as_ref())?);
         }
         let nobody = || CliError::usage("nobody is trusted: give --key, --trust, --ca or --issuer");
         let mut trust = trust.ok_or_else(nobody)?;
@@ -127,6 +129,9 @@ impl Demands {
         }
         if !certified && (self.any_identity_danger || !self.identity.is_empty()) {
             return Err(CliError::usage("--identity is for certificates: it needs --ca or --issuer"));
+        }
+        if let Some(root) = root.filter(|_| self.trusted_root.is_some()) {
+            trust = trust.and_witnesses(root);
         }
         let mut authorities = TimestampAuthorities::new();
         for path in &self.tsa_chain {
@@ -171,12 +176,15 @@ impl Demands {
         with.map_err(CliError::Trust)
     }
 
-    /// The Sigstore that keyless signatures are believed by; `None` if none is needed, or `--trusted-root` names the bare
-    /// keys of one. Nothing is fetched for it.
+    /// What is known about the Sigstore that signatures are believed by; `None` if none is needed, or `--trusted-root` names
+    /// the bare keys of one. Nothing is fetched for it.
     fn sigstore(&self) -> Result<Option<Known>, CliError> {
         match (&self.issuer, &self.trusted_root) {
             (Some(_), None) => sigstore_trust::public_good().map(Some),
-            (Some(_), Some(path)) if SigstoreTrust::is_one(read_text(path)?.as_bytes()) => {
+            (None, Some(_)) if self.key.is_empty() && self.trust.is_none() => {
+                Err(CliError::usage("--trusted-root is for --issuer, --key or --trust"))
+            }
+            (_, Some(path)) if SigstoreTrust::is_one(read_text(path)?.as_bytes()) => {
                 let trust = sigstore_trust::read_named(path)?;
                 Ok(trust.map(|trust| Known { trust, file: Some(path.clone()) }))
             }
@@ -184,20 +192,23 @@ impl Demands {
         }
     }
 
+    /// Its keys.
+    fn root(&self, sigstore: Option<&Known>, session: &Session) -> Result<Option<TrustedRoot>, CliError> {
+        let text = match (sigstore, &self.trusted_root) {
+            (Some(known), _) => known.trust.trusted_root().to_owned(),
+            (None, Some(path)) => read_text(path)?,
+            (None, None) => return Ok(None),
+        };
+        TrustedRoot::from_json(text.as_bytes(), &session.limits()).map(Some).map_err(CliError::Trust)
+    }
+
     fn keyless(
         &self,
         trust: Option<Trust>,
         issuer: &str,
-        sigstore: Option<&Known>,
-        session: &Session,
+        root: Option<&TrustedRoot>,
     ) -> Result<Trust, CliError> {
-        let root = match (sigstore, &self.trusted_root) {
-            (Some(known), _) => {
-                TrustedRoot::from_json(known.trust.trusted_root().as_bytes(), &session.limits())
-            }
-            (None, Some(path)) => TrustedRoot::from_json(read_text(path)?.as_bytes(), &session.limits()),
-            (None, None) => TrustedRoot::public_good(),
-        };
+        let root = root.map_or_else(TrustedRoot::public_good, |root| Ok(root.clone()));
         let root = root.map_err(CliError::Trust)?;
         let mut subjects: Vec<SubjectMatch> =
             self.identity.iter().map(|text| SubjectMatch::Exact(text.clone())).collect();
@@ -228,6 +239,13 @@ impl Demands {
         };
         with.map_err(CliError::Trust)
     }
+}
+
+/// The public Sigstore, for a trust file that names it: what was updated, or is built in.
+fn public_good() -> Result<TrustedRoot, VerifyError> {
+    let known = sigstore_trust::public_good()
+        .map_err(|error| VerifyError::TrustRoot { detail: error.to_string() })?;
+    TrustedRoot::from_json(known.trust.trusted_root().as_bytes(), &Limits::default())
 }
 
 /// `subject:CN=…` (RFC 4514), `spki:HEX` (SHA-256 of the public key in DER), else a subject alternative name.

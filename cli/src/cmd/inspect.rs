@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::json;
+use lacre_manifest::{Beside, Links, Root};
+use serde_json::{Value, json};
 
 use crate::claims::{Claims, digest_words};
 use crate::cmd::inspect_reference;
@@ -14,7 +15,7 @@ use crate::place::{self, Place};
 use crate::printer::{Done, Line, Tone};
 use crate::registry::RegistryArgs;
 use crate::session::Session;
-use crate::text;
+use crate::{shell, text};
 
 /// Show what is claimed about a model, without verifying any of it
 #[derive(Debug, Args)]
@@ -37,14 +38,17 @@ pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Done, CliErro
         Place::Reference(reference) => inspect_reference::run(&reference, &args.registry, session),
         Place::Stdin => {
             let bytes = place::read_bundle(Path::new("-"), &limits)?;
-            bundle_claims(Looked { bundle: "-".as_ref(), model: None }, &bytes, session)
+            let bundle = Path::new("-");
+            bundle_claims(Looked { bundle, model: None, named: Some(bundle) }, &bytes, session)
         }
         Place::Folder(model) => model_claims(&model, session),
         Place::File(file) if is_model(&file) => model_claims(&file, session),
         Place::File(file) => {
             let bytes = place::read_bundle(&file, &limits)?;
             let model = signed_model(&file);
-            bundle_claims(Looked { bundle: &file, model: model.as_deref() }, &bytes, session)
+            let usual = model.as_deref().map(place::default_signature);
+            let named = (usual.as_deref() != Some(&file)).then_some(file.as_path());
+            bundle_claims(Looked { bundle: &file, model: model.as_deref(), named }, &bytes, session)
         }
     }
 }
@@ -55,6 +59,8 @@ struct Looked<'a> {
     bundle: &'a Path,
     /// The model that the bundle is said to belong to, if its place tells.
     model: Option<&'a Path>,
+    /// The bundle, if verification has to be told where it is.
+    named: Option<&'a Path>,
 }
 
 /// A file with a signature beside it is a model; any other is taken for a bundle.
@@ -73,10 +79,47 @@ fn signed_model(bundle: &Path) -> Option<PathBuf> {
     (bundle.extension()? == "sig" && file.is_file()).then_some(file)
 }
 
+/// The bundle in its usual place and those of further signers beside the model. Where there are several, a bad one
+/// hides no other.
 fn model_claims(model: &Path, session: &Session) -> Result<Done, CliError> {
-    let bytes = place::read_signature(model, None, &session.limits())?;
-    let bundle = place::default_signature(model);
-    bundle_claims(Looked { bundle: &bundle, model: Some(model) }, &bytes, session)
+    let limits = session.limits();
+    let beside = Beside::of(&Root::open(model, Links::Refuse)?).bundles()?;
+    let first = place::default_signature(model);
+    let found = place::read_signature(model, None, &limits).and_then(|bytes| {
+        bundle_claims(Looked { bundle: &first, model: Some(model), named: None }, &bytes, session)
+    });
+    let mut done = match found {
+        Err(CliError::NoSignature { .. }) if !beside.is_empty() => Done::new(nothing(), Vec::new()),
+        Err(error) if !beside.is_empty() => unreadable(&first, &error),
+        found => found?,
+    };
+    let mut others = Vec::new();
+    for bundle in &beside {
+        let looked = Looked { bundle, model: Some(model), named: None };
+        let found = Beside::open(bundle)
+            .map_err(CliError::from)
+            .and_then(|file| place::read_opened(file, bundle, &limits))
+            .and_then(|bytes| bundle_claims(looked, &bytes, session))
+            .unwrap_or_else(|error| unreadable(bundle, &error));
+        others.push(found.result);
+        done.lines.extend(found.lines);
+    }
+    done.result["others"] = json!(others);
+    Ok(done)
+}
+
+/// What is told of a bundle that cannot be read.
+fn unreadable(bundle: &Path, error: &CliError) -> Done {
+    let mut result = nothing();
+    result["bundle"] = json!(text::path(bundle));
+    result["error"] = json!({ "code": error.code(), "message": error.to_string() });
+    let told = unverified("unreadable", &format!("[{}] {error}", error.code()));
+    Done::new(result, vec![unverified("bundle", &text::path(bundle)), told])
+}
+
+/// What is told of a bundle that is not there.
+fn nothing() -> Value {
+    json!({ "bundle": null, "check": null, "claims": null, "kind": "bundle", "trust_file": null, "verified": false })
 }
 
 fn bundle_claims(looked: Looked<'_>, bytes: &[u8], session: &Session) -> Result<Done, CliError> {
@@ -88,6 +131,7 @@ fn bundle_claims(looked: Looked<'_>, bytes: &[u8], session: &Session) -> Result<
         "check": check,
         "claims": claims.to_json(),
         "kind": "bundle",
+        "trust_file": claims.trust_file(),
         "verified": false,
     });
     let mut lines = vec![unverified("bundle", &bundle)];
@@ -98,7 +142,7 @@ fn bundle_claims(looked: Looked<'_>, bytes: &[u8], session: &Session) -> Result<
             unverified("file", &format!("{}  {}{size}", digest_words(&entry.digests), entry.path))
         }));
     }
-    lines.extend(check.map(|check| check_line(&check)));
+    lines.extend(check_lines(check.as_deref(), &claims));
     Ok(Done::new(result, lines))
 }
 
@@ -107,22 +151,34 @@ pub(super) fn unverified(label: &str, value: &str) -> Line {
     Line::new(Tone::Caution, "UNVERIFIED").then(Tone::Plain, format!("  {label:<10} {value}"))
 }
 
-/// The last line: how to check what stands above.
-pub(super) fn check_line(command: &str) -> Line {
-    Line::plain("to check it, with what was confirmed out of band: ").then(Tone::Strong, command)
+/// How to check what stands above: a command, and the trust file that does the same.
+pub(super) fn check_lines(command: Option<&str>, claims: &Claims) -> Vec<Line> {
+    let Some(file) = claims.trust_file() else { return Vec::new() };
+    let said = match command {
+        Some(command) => {
+            Line::plain("to check it (claimed; confirm out of band): ").then(Tone::Strong, command)
+        }
+        None => Line::plain("to check it (claimed; confirm out of band), no command can name all of it"),
+    };
+    let mut lines = vec![said, Line::plain("or with this file, as --trust FILE:")];
+    lines.extend(file.lines().map(|line| Line::plain(format!("    {line}"))));
+    lines
 }
 
 fn check_command(looked: Looked<'_>, claims: &Claims) -> Option<String> {
     let (claim, flags) = (claims.model()?, claims.check_flags()?);
-    let model = looked.model.map_or_else(|| "MODEL".to_owned(), |model| text::shell(&text::path(model)));
-    let elsewhere = looked.model.map(place::default_signature).as_deref() != Some(looked.bundle);
-    let bundle = elsewhere.then(|| format!(" --signature {}", text::shell(&text::path(looked.bundle))));
-    let (bundle, expected) = (bundle.unwrap_or_default(), expectations(claim.name(), claim.version()));
+    let model = looked.model.map_or_else(|| Some("MODEL".to_owned()), shell::path)?;
+    let bundle = looked
+        .named
+        .map_or(Some(String::new()), |named| Some(format!(" {}", shell::option("--signature", named)?)))?;
+    let expected = expectations(claim.name(), claim.version())?;
     Some(format!("lacre verify {model} {flags}{bundle}{expected}"))
 }
 
 /// The flags that demand the name and version that are claimed.
-pub(super) fn expectations(name: &str, version: Option<&str>) -> String {
-    let version = version.map(|version| format!(" --expect-version {}", text::shell(version)));
-    format!(" --expect-name {}{}", text::shell(name), version.unwrap_or_default())
+pub(super) fn expectations(name: &str, version: Option<&str>) -> Option<String> {
+    let version = version.map_or(Some(String::new()), |version| {
+        Some(format!(" {}", shell::option("--expect-version", version)?))
+    })?;
+    Some(format!(" {}{version}", shell::option("--expect-name", name)?))
 }

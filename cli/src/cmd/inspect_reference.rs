@@ -6,13 +6,13 @@ use lacre_registry_client::{
 };
 use serde_json::{Value, json};
 
-use super::inspect::{check_line, expectations, unverified};
+use super::inspect::{check_lines, expectations, unverified};
 use crate::claims::Claims;
 use crate::error::CliError;
 use crate::printer::{Done, Line};
 use crate::registry::RegistryArgs;
 use crate::session::Session;
-use crate::{interrupt, text};
+use crate::{interrupt, shell, text};
 
 /// So many referrers are looked into; anybody can add more.
 const LOOKED_INTO: usize = 64;
@@ -37,7 +37,7 @@ pub(super) fn run(
     if referrers.len() > LOOKED_INTO {
         session.warn(format!("only {LOOKED_INTO} of {} referrers were looked into", referrers.len()));
     }
-    let check = check_command(reference, &looked);
+    let check = looked.iter().find_map(|referrer| check_command(reference, referrer.readable()?));
     let bytes: u64 = artifact.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.descriptor.size));
     let result = json!({
         "bytes": bytes,
@@ -48,7 +48,7 @@ pub(super) fn run(
         "manifest": descriptor_json(&found),
         "name": config.name,
         "reference": reference.to_string(),
-        "referrers": looked.iter().map(Referrer::to_json).collect::<Vec<_>>(),
+        "referrers": looked.iter().map(|referrer| referrer.to_json(reference)).collect::<Vec<_>>(),
         "verified": false,
         "version": config.version,
     });
@@ -64,11 +64,10 @@ pub(super) fn run(
             unverified("layer", &format!("{digest}  {}  {}", layer.path, text::size(*size)))
         }));
     }
-    lines.extend(looked.iter().flat_map(Referrer::lines));
+    lines.extend(looked.iter().flat_map(|referrer| referrer.lines(reference)));
     if looked.is_empty() {
         lines.push(unverified("referrers", "none: nobody signed it here"));
     }
-    lines.extend(check.map(|check| check_line(&check)));
     Ok(Done::new(result, lines))
 }
 
@@ -91,17 +90,24 @@ impl<'a> Referrer<'a> {
         Claims::read(&store.small_blob(&referrer.bundle, limit)?, limits)
     }
 
-    fn to_json(&self) -> Value {
+    /// What it claims, if that can be read.
+    fn readable(&self) -> Option<&Claims> {
+        self.claims.as_ref()?.as_ref().ok()
+    }
+
+    fn to_json(&self, reference: &Reference) -> Value {
         let error = |error: &CliError| json!({ "code": error.code(), "message": error.to_string() });
         json!({
             "artifact_type": self.descriptor.artifact_type,
-            "claims": self.claims.as_ref().and_then(|claims| claims.as_ref().ok()).map(Claims::to_json),
+            "check": self.readable().and_then(|claims| check_command(reference, claims)),
+            "claims": self.readable().map(Claims::to_json),
             "digest": format!("sha256:{}", self.descriptor.digest),
             "error": self.claims.as_ref().and_then(|claims| claims.as_ref().err()).map(error),
+            "trust_file": self.readable().and_then(Claims::trust_file),
         })
     }
 
-    fn lines(&self) -> Vec<Line> {
+    fn lines(&self, reference: &Reference) -> Vec<Line> {
         let kind = self.descriptor.artifact_type.as_deref().unwrap_or("of no stated type");
         let mut lines = vec![unverified("referrer", &format!("sha256:{} {kind}", self.descriptor.digest))];
         match &self.claims {
@@ -110,6 +116,7 @@ impl<'a> Referrer<'a> {
                 lines.extend(
                     claims.rows().iter().map(|(label, value)| unverified(&format!("  {label}"), value)),
                 );
+                lines.extend(check_lines(check_command(reference, claims).as_deref(), claims));
             }
             Some(Err(error)) => {
                 lines.push(unverified("  unreadable", &format!("[{}] {error}", error.code())));
@@ -119,12 +126,10 @@ impl<'a> Referrer<'a> {
     }
 }
 
-fn check_command(reference: &Reference, looked: &[Referrer<'_>]) -> Option<String> {
-    let readable = looked.iter().filter_map(|referrer| referrer.claims.as_ref()?.as_ref().ok());
-    let (claim, flags) =
-        readable.into_iter().find_map(|claims| Some((claims.model()?, claims.check_flags()?)))?;
-    let expected = expectations(claim.name(), claim.version());
-    Some(format!("lacre pull {} DIR {flags}{expected}", text::shell(&reference.to_string())))
+fn check_command(reference: &Reference, claims: &Claims) -> Option<String> {
+    let (claim, flags) = (claims.model()?, claims.check_flags()?);
+    let expected = expectations(claim.name(), claim.version())?;
+    Some(format!("lacre pull {} DIR {flags}{expected}", shell::word(&reference.to_string())?))
 }
 
 fn title(config: &ModelConfig) -> String {

@@ -15,6 +15,7 @@ mod foreign_digests;
 mod from_model_signing;
 mod keyless;
 mod keys;
+mod managed;
 mod pairing;
 mod services;
 mod to_model_signing;

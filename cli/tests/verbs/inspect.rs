@@ -6,12 +6,14 @@ use crate::bench::Bench;
 fn every_line_of_a_claim_is_marked_and_the_check_is_named() {
     let bench = Bench::with_signed_model();
     let said = bench.good("inspect MODEL");
-    let lines: Vec<_> = said.stdout.lines().collect();
-    let (last, claims) = lines.split_last().unwrap();
-    assert!(claims.len() > 5 && claims.iter().all(|line| line.starts_with("UNVERIFIED  ")), "{said:?}");
+    let (claims, check) = said.stdout.split_once("to check it").unwrap();
+    assert!(claims.lines().count() > 5, "{said:?}");
+    assert!(claims.lines().all(|line| line.starts_with("UNVERIFIED  ")), "{said:?}");
     assert!(said.stdout.contains("org/mini-lm") && said.stdout.contains("1.0.0"), "{said:?}");
     let command = "lacre verify MODEL --key KEY.pub --expect-name org/mini-lm --expect-version 1.0.0";
-    assert!(last.contains("out of band") && last.ends_with(command), "{said:?}");
+    let (line, file) = check.split_once('\n').unwrap();
+    assert!(line.contains("claimed; confirm out of band") && line.ends_with(command), "{said:?}");
+    assert!(file.contains("# claimed; confirm out of band"), "{said:?}");
 }
 
 #[test]

@@ -11,6 +11,7 @@
 mod advisories;
 mod bench;
 mod certified;
+mod claimant;
 mod diff;
 mod drift;
 mod inspect;

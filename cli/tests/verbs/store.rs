@@ -47,14 +47,17 @@ fn both_sides_name_the_manifest_by_digest() {
 fn a_reference_is_inspected_without_belief() {
     let bench = pushed();
     let said = bench.good("inspect oci:store:v1");
-    let (last, claims) = said.stdout.trim_end().rsplit_once('\n').map(|(a, b)| (b, a)).unwrap();
+    let (claims, last) = said.stdout.split_once("to check it").unwrap();
     assert!(claims.lines().all(|line| line.starts_with("UNVERIFIED  ")), "{said:?}");
     assert!(last.contains("lacre pull oci:store:v1 DIR --key KEY.pub --expect-name org/mini-lm"), "{said:?}");
     let value = bench.good("inspect oci:store:v1 --json").json();
     let result = &value["result"];
     assert_eq!((&result["kind"], &result["verified"]), (&"reference".into(), &false.into()));
     assert_eq!(result["layers"].as_array().unwrap().len(), 3);
-    assert_eq!(result["referrers"][0]["claims"]["model"]["version"], "1.0.0");
+    let referrer = &result["referrers"][0];
+    assert_eq!(referrer["claims"]["model"]["version"], "1.0.0");
+    assert_eq!(referrer["check"], result["check"]);
+    assert!(referrer["trust_file"].as_str().unwrap().contains("[[key]]"), "{referrer}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use lacre_attest::{AttestError, Bundle, CertificateMaterial, LegacyHash};
 use lacre_manifest::escape;
 
 use super::certificate::{ChainInput, TrustedTime, VerifiedLeaf, verify_chain};
-use super::{Legacy, NamedBy, Signer, SignerKind, stamped};
+use super::{Legacy, NamedBy, Signer, SignerKind, evidence, stamped};
 use crate::report::{Report, SignedAt, Step};
 use crate::trust::Authority;
 use crate::{Failure, Trust, VerifyError};
@@ -31,10 +31,9 @@ pub(super) fn verify(
                 report.warnings.extend(leaf.warnings().iter().cloned());
                 return signed_by(bundle, &leaf, &proven, legacy, report);
             }
-            // Another identity says more than no path.
             Err(error) => {
-                let better = !matches!(error, VerifyError::CertificateUntrusted { .. });
-                if refusal.is_none() || better {
+                let known = refusal.as_ref().map(VerifyError::nearness);
+                if known < Some(error.nearness()) {
                     refusal = Some(error);
                 }
             }
@@ -86,6 +85,10 @@ fn signed_by(
         }
     }
     report.pass(Step::Signature, format!("{} by {}", key.algorithm(), escape(&identity)));
+    if bundle.log_entries() > 0 {
+        report.warnings.push(evidence::unchecked("log entries", bundle.log_entries()));
+    }
+    let names = leaf.sans().iter().map(|san| san.value.as_str()).chain([leaf.subject()]);
     let signer = Signer {
         kind: SignerKind::Certificate,
         algorithm: key.algorithm(),
@@ -93,8 +96,11 @@ fn signed_by(
         named_by: NamedBy::Certificate,
         identity: Some(identity),
         issuer: None,
+        public: key.clone(),
+        names: names.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
     };
-    report.signed_at = SignedAt::proven(proven.iter().map(|time| time.time));
+    report.signed_at = SignedAt::proven(proven.iter().map(TrustedTime::time));
+    report.timestamp_authorities = evidence::authorities(proven);
     report.signer = Some(signer.clone());
     Ok((signer, report))
 }

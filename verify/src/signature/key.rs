@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use lacre_attest::{AttestError, Bundle, KeyHint, LegacyHash};
+use lacre_attest::{AttestError, Bundle, KeyHint, LegacyHash, Limits};
 
-use super::{Legacy, NamedBy, Signer};
+use super::{Legacy, NamedBy, Signer, evidence};
 use crate::report::{Report, SignedAt, Step};
 use crate::trust::TrustedKey;
 use crate::{Failure, Trust, VerifyError};
@@ -15,6 +15,7 @@ pub(super) fn verify(
     bundle: &Bundle,
     hint: &KeyHint,
     trust: &Trust,
+    limits: &Limits,
     now: SystemTime,
     legacy: Legacy,
     mut report: Report,
@@ -63,29 +64,18 @@ pub(super) fn verify(
     encoding.tell(&mut report);
     report.pass(Step::Signature, format!("{} by the key {}", key.algorithm(), key.hint()));
     // Said of the signature, not before: a key that somebody only names is not looked at for its terms.
-    let proven = match proven_times(bundle, trust) {
-        Ok(proven) => proven,
+    let found = match evidence::check(bundle, key, trust, limits, now) {
+        Ok(found) => found,
         Err(error) => return Err(report.fail(Step::Signer, error)),
     };
     // The earliest: at each of them the signature existed already.
-    if let Err(error) = trusted.counts(proven.iter().min().copied(), now) {
+    if let Err(error) = trusted.counts(found.times.iter().min().copied(), now) {
         return Err(report.fail(Step::Signer, error));
     }
-    report.signed_at = SignedAt::proven(proven);
+    report.signed_at = SignedAt::proven(found.times);
+    report.warnings.extend(found.unchecked);
+    report.logs = found.logs;
+    report.timestamp_authorities = found.authorities;
     report.signer = Some(signer.clone());
     Ok((signer, report))
-}
-
-/// The times that trusted timestamps prove.
-#[cfg(feature = "x509")]
-fn proven_times(bundle: &Bundle, trust: &Trust) -> Result<Vec<SystemTime>, VerifyError> {
-    let times = super::stamped::times(bundle, trust.timestamp_authorities())?;
-    Ok(times.into_iter().map(|time| time.time).collect())
-}
-
-/// Nobody is trusted to tell the time.
-#[cfg(not(feature = "x509"))]
-#[expect(clippy::unnecessary_wraps, reason = "with certificates it can fail")]
-fn proven_times(_: &Bundle, _: &Trust) -> Result<Vec<SystemTime>, VerifyError> {
-    Ok(Vec::new())
 }

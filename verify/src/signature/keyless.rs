@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use lacre_attest::{Bundle, Limits};
+use lacre_attest::{Bundle, Limits, PublicKey};
 use lacre_manifest::escape;
 
 use super::sigstore::{self, KeylessInput, KeylessSigner};
@@ -27,8 +27,8 @@ pub(super) fn verify(
             return Err(report.fail(step, error));
         }
     };
-    let KeylessSigner { identity, issuer, algorithm, key, .. } = found;
-    let Ok(algorithm) = algorithm.parse() else {
+    let KeylessSigner { identity, issuer, algorithm, key, spki, .. } = found;
+    let (Ok(algorithm), Ok(public)) = (algorithm.parse(), PublicKey::from_der(&spki)) else {
         let detail = format!("a certificate with a key of {algorithm}");
         return Err(report.fail(Step::Signer, VerifyError::UnsupportedEvidence { detail }));
     };
@@ -41,10 +41,14 @@ pub(super) fn verify(
         algorithm,
         key: key.to_string(),
         named_by: NamedBy::Certificate,
+        names: vec![identity.clone()],
         identity: Some(identity),
         issuer: Some(issuer),
+        public,
     };
     report.signed_at = SignedAt::proven(vouched.signed_at.iter().map(|time| time.time));
+    report.logs = vouched.logs;
+    report.timestamp_authorities = vouched.authorities;
     report.signer = Some(signer.clone());
     Ok((signer, report))
 }

@@ -3,6 +3,7 @@
 pub(crate) mod certificate;
 #[cfg(feature = "x509")]
 mod chained;
+mod evidence;
 mod key;
 #[cfg(feature = "sigstore")]
 mod keyless;
@@ -36,6 +37,12 @@ pub struct Signer {
     named_by: NamedBy,
     identity: Option<String>,
     issuer: Option<String>,
+    /// The same key, however the bundle came by it.
+    #[serde(skip)]
+    public: PublicKey,
+    /// Every name that the certificate has.
+    #[serde(skip)]
+    names: Vec<String>,
 }
 
 /// By what a signer is known.
@@ -66,15 +73,22 @@ enum NamedBy {
 
 impl Signer {
     fn of(key: &PublicKey, named_by: NamedBy) -> Self {
-        let (algorithm, key) = (key.algorithm(), key.hint());
-        Self { kind: SignerKind::Key, algorithm, key, named_by, identity: None, issuer: None }
+        Self {
+            kind: SignerKind::Key,
+            algorithm: key.algorithm(),
+            key: key.hint(),
+            named_by,
+            identity: None,
+            issuer: None,
+            public: key.clone(),
+            names: Vec::new(),
+        }
     }
 
-    /// Whether both are one signer: the same key under whatever name, or the same name with whatever key.
+    /// Whether both are one signer: the same key in whatever form and under whatever name, or one name with whatever key
+    /// and by whoever vouches for it. In doubt two signers are one: too few is refused, too many would be believed.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        let same_name =
-            self.identity.is_some() && (&self.identity, &self.issuer) == (&other.identity, &other.issuer);
-        self.key == other.key || same_name
+        self.public == other.public || self.names.iter().any(|name| other.names.contains(name))
     }
 
     /// By what the signer is known.
@@ -118,30 +132,48 @@ pub(crate) fn verify(
     legacy: Legacy,
     report: Report,
 ) -> Result<(Signer, Report), Box<Failure>> {
-    match bundle.material() {
-        Material::PublicKey(hint) => key::verify(bundle, hint, trust, now, legacy, report),
-        Material::Certificates(held) => certified(bundle, held, trust, limits, (now, legacy), report),
+    let (signer, report) = match bundle.material() {
+        Material::PublicKey(hint) => key::verify(bundle, hint, trust, limits, now, legacy, report),
+        Material::Certificates(held) => certified(bundle, held, trust, limits, (now, legacy), &report),
         _ => Err(report.fail(Step::Signer, VerifyError::Unsupported { what: "unknown material" })),
+    }?;
+    match trust.refuse_revoked(&signer.public) {
+        Ok(()) => Ok((signer, report)),
+        Err(error) => Err(report.fail(Step::Signer, error)),
     }
 }
 
-/// A chain is for the trusted authorities, a certificate alone for Sigstore, where that is trusted.
+/// A certificate alone is for Sigstore, where that is trusted; any is for the trusted authorities. What one of them accepts
+/// counts; of several refusals the one that came furthest is told.
 fn certified(
     bundle: &Bundle,
     held: &CertificateMaterial,
     trust: &Trust,
     limits: &Limits,
     (now, legacy): (SystemTime, Legacy),
-    report: Report,
+    report: &Report,
 ) -> Result<(Signer, Report), Box<Failure>> {
+    #[cfg_attr(
+        not(any(feature = "x509", feature = "sigstore")),
+        expect(unused_mut, reason = "nobody else is asked")
+    )]
+    let mut refusal = report.clone().fail(Step::Signer, VerifyError::NoAuthority);
     #[cfg(feature = "sigstore")]
-    if let (CertificateForm::Leaf, Some(keyless)) = (held.form(), trust.keyless_signers()) {
-        return keyless::verify(bundle, keyless, limits, now, report);
+    if held.form() == CertificateForm::Leaf {
+        for keyless in trust.keyless_signers() {
+            match keyless::verify(bundle, keyless, limits, now, report.clone()) {
+                Ok(signed) => return Ok(signed),
+                Err(failure) => refusal = refusal.or_further(failure),
+            }
+        }
     }
     #[cfg(feature = "x509")]
     if !trust.authorities().is_empty() {
-        return chained::verify(bundle, held, trust, (now, legacy), report);
+        match chained::verify(bundle, held, trust, (now, legacy), report.clone()) {
+            Ok(signed) => return Ok(signed),
+            Err(failure) => refusal = refusal.or_further(failure),
+        }
     }
     let _ = (bundle, held, trust, limits, now, legacy);
-    Err(report.fail(Step::Signer, VerifyError::NoAuthority))
+    Err(refusal)
 }

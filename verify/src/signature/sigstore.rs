@@ -58,6 +58,8 @@ pub struct KeylessSigner {
     pub algorithm: &'static str,
     /// The SHA-256 of the certificate's `SubjectPublicKeyInfo` in DER.
     pub key: Sha256Digest,
+    /// The certificate's `SubjectPublicKeyInfo` in DER.
+    pub spki: Vec<u8>,
     /// The place of the expectation that was met, among those that were given.
     pub expected: usize,
 }
@@ -189,8 +191,22 @@ pub fn verify_managed(
     limits: &Limits,
     now: SystemTime,
 ) -> Result<Vouched, VerifyError> {
+    let timestamps: Vec<&str> = bundle.timestamps_json().collect();
+    verify_evidence(bundle, &timestamps, key, root, limits, now)
+}
+
+/// The same with the timestamps of the bundle that nobody else has confirmed.
+pub(crate) fn verify_evidence(
+    bundle: &Bundle,
+    timestamps: &[&str],
+    key: &PublicKey,
+    root: &TrustedRoot,
+    limits: &Limits,
+    now: SystemTime,
+) -> Result<Vouched, VerifyError> {
     let envelope = bundle.envelope();
-    let (entries, timestamps) = evidence_of(bundle);
+    let entries: Vec<&str> = bundle.log_entries_json().collect();
+    let timestamps = timestamps.to_vec();
     let evidence = Evidence::read(Version::V03, entries.iter().copied(), timestamps.iter().copied())?;
     envelope.verify(key)?;
     evidence.is_about(envelope.signature())?;
@@ -262,14 +278,7 @@ fn certified(
     let (identity, identity_kind) = leaf::check(leaf)?;
     let (certified, vouched) = adapter::keyless(pieces, evidence, root)?;
     not_after(&vouched, now)?;
-    let issuer = certified.issuer.ok_or_else(|| VerifyError::KeylessCertificate {
-        detail: "it does not say who vouched for the name".to_owned(),
-    })?;
-    let ci: BTreeMap<String, String> = certified
-        .ci
-        .into_iter()
-        .filter_map(|(name, value)| value.map(|value| (name.to_owned(), value)))
-        .collect();
+    let (issuer, ci) = said(certified.issuer, certified.ci)?;
     let expected = expected_one(identities, &identity, &issuer, &ci)?;
     let signer = KeylessSigner {
         identity,
@@ -277,10 +286,32 @@ fn certified(
         issuer,
         ci,
         algorithm: certified.algorithm,
-        key: certified.key,
+        key: Sha256Digest::of(&certified.spki),
+        spki: certified.spki,
         expected,
     };
     Ok((signer, vouched))
+}
+
+/// What a certificate says of its issuer and of a CI run.
+fn said(
+    issuer: Option<String>,
+    ci: Vec<(&'static str, Option<String>)>,
+) -> Result<(String, BTreeMap<String, String>), VerifyError> {
+    let issuer = issuer.ok_or_else(|| VerifyError::KeylessCertificate {
+        detail: "it does not say who vouched for the name".to_owned(),
+    })?;
+    let ci = ci.into_iter().filter_map(|(name, value)| value.map(|value| (name.to_owned(), value)));
+    Ok((issuer, ci.collect()))
+}
+
+/// What a certificate says, of which nothing is checked.
+#[cfg(feature = "x509")]
+pub(crate) fn claimed(leaf: &[u8]) -> Result<crate::ClaimedIdentity, VerifyError> {
+    let (identity, _) = leaf::check(leaf)?;
+    let read = adapter::read(leaf)?;
+    let (issuer, ci) = said(read.issuer, read.ci)?;
+    Ok(crate::ClaimedIdentity { identity, issuer, ci })
 }
 
 fn evidence_in(pieces: &Pieces<'_>) -> Result<Evidence, VerifyError> {

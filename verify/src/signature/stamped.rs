@@ -21,32 +21,52 @@ struct WireTimestamp<'a> {
 /// nobody told it.
 ///
 /// # Errors
-/// `E-TIMESTAMP` when somebody is trusted to tell the time, and a timestamp is not one of this signature, or none is by
-/// somebody who is trusted: the first refusal. One by somebody else beside one that proves a time changes nothing.
-/// `E-BUNDLE` when one stands twice.
+/// As [`sorted`], and `E-TIMESTAMP` when somebody is trusted to tell the time, and all timestamps are by others. One by
+/// somebody else beside one that proves a time changes nothing.
 pub(super) fn times(
     bundle: &Bundle,
     authorities: &TimestampAuthorities,
 ) -> Result<Vec<TrustedTime>, VerifyError> {
-    if authorities.is_empty() {
-        return Ok(Vec::new());
+    let Sorted { proven, strangers } = sorted(bundle, authorities)?;
+    match strangers.into_iter().next() {
+        Some((_, Some(error))) if proven.is_empty() => Err(error),
+        _ => Ok(proven),
     }
-    let mut proven = Vec::new();
-    let mut refusal = None;
+}
+
+/// The timestamps of a bundle, by whether their authority is trusted here.
+pub(super) struct Sorted<'a> {
+    /// What trusted authorities prove.
+    pub(super) proven: Vec<TrustedTime>,
+    /// Those of others, with the reason if there was anybody to ask.
+    pub(super) strangers: Vec<(&'a str, Option<VerifyError>)>,
+}
+
+/// Asks the trusted authorities about each timestamp.
+///
+/// # Errors
+/// `E-TIMESTAMP` when somebody is trusted to tell the time, and a timestamp is not one of this signature: what is wrong with
+/// it is not that somebody else made it. `E-BUNDLE` when one stands twice.
+pub(super) fn sorted<'a>(
+    bundle: &'a Bundle,
+    authorities: &TimestampAuthorities,
+) -> Result<Sorted<'a>, VerifyError> {
+    let mut sorted = Sorted { proven: Vec::new(), strangers: Vec::new() };
+    if authorities.is_empty() {
+        sorted.strangers.extend(bundle.timestamps_json().map(|text| (text, None)));
+        return Ok(sorted);
+    }
     for (place, text) in bundle.timestamps_json().enumerate() {
         if bundle.timestamps_json().take(place).any(|before| before == text) {
             return Err(malformed("stands twice"));
         }
         match token(text).and_then(|token| verify_token(&token, bundle.envelope().signature(), authorities)) {
-            Ok(time) => proven.push(time),
-            Err(error) if is_a_strangers(&error) => refusal = refusal.or(Some(error)),
+            Ok(time) => sorted.proven.push(time),
+            Err(error) if is_a_strangers(&error) => sorted.strangers.push((text, Some(error))),
             Err(error) => return Err(error),
         }
     }
-    match refusal {
-        Some(error) if proven.is_empty() => Err(error),
-        _ => Ok(proven),
-    }
+    Ok(sorted)
 }
 
 /// Whether nothing is wrong with a timestamp but that its authority is not trusted here.

@@ -9,9 +9,7 @@
 mod token;
 
 use self::token::Token;
-use super::certificate::{
-    Certificate, TimeSource, TimestampProblem, TrustedTime, pem_certificates, verify_authority,
-};
+use super::certificate::{Certificate, TimestampProblem, TrustedTime, pem_certificates, verify_authority};
 use crate::VerifyError;
 
 /// The longest token, in bytes. Those in use have one to eight thousand.
@@ -70,6 +68,12 @@ impl TimestampAuthorities {
             .collect::<Result<Vec<_>, _>>()?;
         self.authorities.push(Authority::of(certificates));
         Ok(self)
+    }
+
+    /// These and those.
+    pub fn and(mut self, others: Self) -> Self {
+        self.authorities.extend(others.authorities);
+        self
     }
 
     /// Whether there is none.
@@ -159,11 +163,10 @@ impl Authority {
         } else {
             self.between.clone()
         };
-        let at = TrustedTime { time: token.time(), source: TimeSource::Now };
+        let at = TrustedTime::now(token.time());
         let anchor = verify_authority(signer, &given, &self.anchors, at)
             .map_err(|error| TimestampProblem::Chain(Box::new(error)))?;
-        let source = TimeSource::Timestamp { authority, anchor: anchor.fingerprint() };
-        Ok(TrustedTime { time: token.time(), source })
+        Ok(TrustedTime::stamped(token.time(), authority, anchor.fingerprint()))
     }
 }
 

@@ -9,6 +9,8 @@ use lacre_manifest::escape;
 
 use super::names::{San, rfc4514};
 use super::path::Path;
+#[cfg(feature = "sigstore")]
+use super::x509::Certificate;
 use crate::{CertificateIdentity, VerifyError};
 
 /// The certificate of a signer, below a trusted anchor and valid when it counts. Only `verify_chain` makes one.
@@ -24,6 +26,22 @@ pub struct VerifiedLeaf {
     fingerprints: Vec<Sha256Digest>,
     is_own_anchor: bool,
     warnings: Vec<String>,
+}
+
+/// What a certificate says, and who issued the last one that came with it. Nothing of it is checked.
+#[cfg(feature = "sigstore")]
+pub(crate) fn claimed(leaf: &[u8], last: &[u8]) -> Result<crate::ClaimedCertificate, VerifyError> {
+    let read = |der| {
+        Certificate::parse(der)
+            .map_err(|problem| VerifyError::Certificate { certificate: "of the signer".to_owned(), problem })
+    };
+    let (leaf, last) = (read(leaf)?, read(last)?);
+    Ok(crate::ClaimedCertificate {
+        names: San::among(&leaf.extensions.alternative_names).into_iter().map(|san| san.value).collect(),
+        subject: rfc4514(&leaf.subject_name),
+        spki: Sha256Digest::of(&leaf.spki),
+        issuer: rfc4514(&last.issuer_name),
+    })
 }
 
 impl VerifiedLeaf {

@@ -53,6 +53,8 @@ pub use anchors::Anchors;
 pub use chain::{ChainInput, verify_chain};
 #[cfg(feature = "x509")]
 pub use leaf::VerifiedLeaf;
+#[cfg(all(feature = "sigstore", feature = "x509"))]
+pub(crate) use leaf::claimed;
 #[cfg(feature = "x509")]
 pub use names::{San, SanKind};
 #[cfg(feature = "x509")]

@@ -209,7 +209,7 @@ impl List {
     ) -> Result<(), VerifyError> {
         let Some(Revocation { since, reason }) = self.revoked.get(&certificate.serial) else { return Ok(()) };
         let stolen = matches!(reason, CrlReason::KeyCompromise | CrlReason::CaCompromise);
-        let all_before = at.iter().all(|time| time.is_proven() && time.time < *since);
+        let all_before = at.iter().all(|time| time.is_proven() && time.time() < *since);
         let (name, date, reason) = (certificate.shown(), rfc3339(*since), reason_name(*reason));
         if stolen || !all_before {
             return Err(VerifyError::CertificateRevoked { certificate: name, since: date, reason });

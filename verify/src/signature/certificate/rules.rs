@@ -67,13 +67,14 @@ pub(super) fn check(path: &Path<'_>, purpose: Purpose) -> Result<Vec<String>, Ve
 
 /// Checks that every certificate of the path is valid at every time.
 pub(super) fn check_times(path: &Path<'_>, times: &[TrustedTime]) -> Result<(), VerifyError> {
-    for TrustedTime { time, source } in times {
+    for trusted in times {
+        let time = trusted.time();
         for certificate in path {
-            if *time < certificate.not_before || *time > certificate.not_after {
+            if time < certificate.not_before || time > certificate.not_after {
                 return Err(VerifyError::CertificateExpired {
                     certificate: certificate.shown(),
-                    at: rfc3339(*time),
-                    source_of_time: source.to_string(),
+                    at: rfc3339(time),
+                    source_of_time: trusted.source().to_string(),
                     not_before: rfc3339(certificate.not_before),
                     not_after: rfc3339(certificate.not_after),
                 });

@@ -9,13 +9,26 @@ use x509_cert::der::DateTime;
 use super::problem::CertificateProblem;
 use super::x509::Certificate;
 
-/// A moment at which the signature is known to have existed, or the present.
+/// A moment at which the signature is known to have existed, or the present. One that somebody else than this machine's
+/// clock proves comes from [`verify_token`](crate::verify_token) and from nowhere else.
+///
+/// ```compile_fail
+/// // No proven time out of thin air.
+/// # use lacre_verify::{TimeSource, TrustedTime};
+/// fn forge(time: std::time::SystemTime) -> TrustedTime {
+///     TrustedTime { time, source: TimeSource::Now }
+/// }
+/// ```
+/// ```compile_fail
+/// // Nor another moment than the proven one.
+/// fn backdate(time: &mut lacre_verify::TrustedTime) {
+///     time.time = std::time::SystemTime::UNIX_EPOCH;
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedTime {
-    /// The moment.
-    pub time: SystemTime,
-    /// Where it is from.
-    pub source: TimeSource,
+    time: SystemTime,
+    source: TimeSource,
 }
 
 /// Where a time is from.
@@ -30,11 +43,6 @@ pub enum TimeSource {
         authority: String,
         /// SHA-256 of the anchor of that authority: timestamps of one anchor are one witness.
         anchor: Sha256Digest,
-    },
-    /// A transparency log.
-    Log {
-        /// Its name, safe for a terminal.
-        log: String,
     },
     /// Nobody: the time was assumed.
     AssumedDanger,
@@ -58,9 +66,24 @@ impl TrustedTime {
         Ok(Self { time: leaf.not_before, source: TimeSource::AssumedDanger })
     }
 
+    /// The moment that a token proves, whose signature and authority were found good.
+    pub(in crate::signature) fn stamped(time: SystemTime, authority: String, anchor: Sha256Digest) -> Self {
+        Self { time, source: TimeSource::Timestamp { authority, anchor } }
+    }
+
+    /// The moment.
+    pub fn time(&self) -> SystemTime {
+        self.time
+    }
+
+    /// Where it is from.
+    pub fn source(&self) -> &TimeSource {
+        &self.source
+    }
+
     /// Whether somebody else than this machine's clock proves it.
     pub(super) fn is_proven(&self) -> bool {
-        matches!(self.source, TimeSource::Timestamp { .. } | TimeSource::Log { .. })
+        matches!(self.source, TimeSource::Timestamp { .. })
     }
 }
 
@@ -69,7 +92,6 @@ impl fmt::Display for TimeSource {
         match self {
             Self::Now => formatter.write_str("now"),
             Self::Timestamp { authority, .. } => write!(formatter, "timestamp of {authority}"),
-            Self::Log { log } => write!(formatter, "log {log}"),
             Self::AssumedDanger => formatter.write_str("assumed, not proven"),
         }
     }

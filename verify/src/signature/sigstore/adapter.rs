@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use lacre_attest::{Envelope, IN_TOTO_PAYLOAD_TYPE, Limits, PublicKey, pae};
 use lacre_hash::Sha256Digest;
-use sigstore_verify::crypto::{self, KeyAlgorithm, Keyring};
+use sigstore_verify::crypto::{self, CertificateInfo, KeyAlgorithm, Keyring};
 use sigstore_verify::trust_root::{SIGSTORE_PRODUCTION_TRUSTED_ROOT, TrustedRoot as Root};
 use sigstore_verify::tsa::verify_timestamp_for_authority;
 use sigstore_verify::types::{
@@ -20,8 +20,9 @@ use sigstore_verify::types::{
     TimestampToken, TimestampVerificationData, TransparencyLogEntry, VerificationMaterial,
     VerificationMaterialContent, X509Certificate,
 };
-use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, Verifier};
+use sigstore_verify::{CertificateError, Error, PublicKeyVerificationPolicy, VerificationPolicy, Verifier};
 
+use super::leaf;
 use super::members::malformed;
 use super::precheck::{EntryKind, Evidence, LogEntry, Version};
 use super::refusal::refused;
@@ -46,6 +47,8 @@ struct Held {
     root: Root,
     verifier: Verifier,
     logs: Keyring,
+    /// Of the text that it was read from.
+    digest: Sha256Digest,
 }
 
 impl TrustedRoot {
@@ -64,7 +67,7 @@ impl TrustedRoot {
                 detail: "its media type is that of something else".to_owned(),
             });
         }
-        Self::prepare(root)
+        Self::prepare(root, text)
     }
 
     /// The root of Sigstore's public instance, as it was when this version of Lacre was made.
@@ -72,13 +75,26 @@ impl TrustedRoot {
     /// # Errors
     /// `E-TRUST-ROOT` never, unless the embedded text is damaged.
     pub fn public_good() -> Result<Self, VerifyError> {
-        Self::prepare(Root::from_json(SIGSTORE_PRODUCTION_TRUSTED_ROOT).map_err(|error| unusable(&error))?)
+        let text = SIGSTORE_PRODUCTION_TRUSTED_ROOT;
+        Self::prepare(Root::from_json(text).map_err(|error| unusable(&error))?, text)
     }
 
-    fn prepare(root: Root) -> Result<Self, VerifyError> {
+    fn prepare(root: Root, text: &str) -> Result<Self, VerifyError> {
         let verifier = Verifier::new(&root).map_err(|error| unusable(&error))?;
         let logs = root.rekor_keys().map_err(|error| unusable(&error))?;
-        Ok(Self { held: Arc::new(Held { root, verifier, logs }) })
+        let digest = Sha256Digest::of(text.as_bytes());
+        Ok(Self { held: Arc::new(Held { root, verifier, logs, digest }) })
+    }
+
+    /// Whether both were read from the same text.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.held.digest == other.held.digest
+    }
+
+    /// The digest of the key of a log.
+    fn log_key(&self, id: &[u8; 32]) -> Option<Sha256Digest> {
+        let log = self.held.root.tlogs.iter().find(|log| log.log_id.key_id.as_bytes() == id)?;
+        Some(Sha256Digest::of(log.public_key.raw_bytes.as_bytes()))
     }
 
     /// The name of a log: its address without the scheme, or its key where that is empty.
@@ -109,13 +125,58 @@ fn without_scheme(url: &str) -> Option<String> {
     (!name.is_empty()).then(|| lacre_manifest::escape(name))
 }
 
-/// What a certificate says, that its chain was found to prove.
+/// What a certificate says. Whether its chain proves it is for whoever reads it.
 #[derive(Debug)]
 pub(super) struct Certified {
     pub(super) issuer: Option<String>,
     pub(super) ci: Vec<(&'static str, Option<String>)>,
     pub(super) algorithm: &'static str,
-    pub(super) key: Sha256Digest,
+    pub(super) spki: Vec<u8>,
+}
+
+impl Certified {
+    fn of(certificate: &CertificateInfo) -> Self {
+        let claims = &certificate.ci_claims;
+        let github = &claims.deprecated_github;
+        Self {
+            issuer: certificate.issuer.clone(),
+            ci: [
+                ("commit", &claims.source_repository_digest),
+                ("environment", &claims.deployment_environment),
+                ("github-ref", &github.workflow_ref),
+                ("github-repository", &github.workflow_repository),
+                ("github-sha", &github.workflow_sha),
+                ("github-trigger", &github.workflow_trigger),
+                ("github-workflow", &github.workflow_name),
+                ("owner", &claims.source_repository_owner_uri),
+                ("owner-id", &claims.source_repository_owner_identifier),
+                ("ref", &claims.source_repository_ref),
+                ("repository", &claims.source_repository_uri),
+                ("repository-id", &claims.source_repository_identifier),
+                ("run", &claims.run_invocation_uri),
+                ("runner", &claims.runner_environment),
+                ("signer-commit", &claims.build_signer_digest),
+                ("signer-workflow", &claims.build_signer_uri),
+                ("token-subject", &claims.token_subject),
+                ("trigger", &claims.build_trigger),
+                ("visibility", &claims.source_repository_visibility_at_signing),
+                ("workflow", &claims.build_config_uri),
+                ("workflow-commit", &claims.build_config_digest),
+            ]
+            .map(|(name, value)| (name, value.clone()))
+            .into(),
+            algorithm: algorithm_name(certificate.key_algorithm),
+            spki: certificate.public_key.as_bytes().to_vec(),
+        }
+    }
+}
+
+/// What a certificate says, of which nothing is checked.
+#[cfg(feature = "x509")]
+pub(super) fn read(certificate: &[u8]) -> Result<Certified, VerifyError> {
+    crypto::parse_certificate_info(&DerCertificate::from_bytes(certificate))
+        .map(|info| Certified::of(&info))
+        .map_err(|error| refused(error.into()))
 }
 
 /// The key of a certificate, before anything about it is believed.
@@ -151,45 +212,39 @@ pub(super) fn keyless(
         .held
         .verifier
         .verify(artifact(pieces), &bundle, &VerificationPolicy::any_identity())
-        .map_err(refused)?;
+        .map_err(|error| match error {
+            Error::Certificate(CertificateError::ChainInvalid(_)) => no_path(&error, pieces, evidence, root),
+            other => refused(other),
+        })?;
     // The policy demands all of it; whoever changes the policy must not find out by an attack.
     let certificate = result
         .certificate()
         .filter(|_| result.certificate_verified() && result.sct_verified() && result.tlog_verified())
         .ok_or_else(|| VerifyError::KeylessCertificate { detail: "not all of it was verified".to_owned() })?;
-    let claims = &certificate.ci_claims;
-    let github = &claims.deprecated_github;
-    let certified = Certified {
-        issuer: certificate.issuer.clone(),
-        ci: [
-            ("commit", &claims.source_repository_digest),
-            ("environment", &claims.deployment_environment),
-            ("github-ref", &github.workflow_ref),
-            ("github-repository", &github.workflow_repository),
-            ("github-sha", &github.workflow_sha),
-            ("github-trigger", &github.workflow_trigger),
-            ("github-workflow", &github.workflow_name),
-            ("owner", &claims.source_repository_owner_uri),
-            ("owner-id", &claims.source_repository_owner_identifier),
-            ("ref", &claims.source_repository_ref),
-            ("repository", &claims.source_repository_uri),
-            ("repository-id", &claims.source_repository_identifier),
-            ("run", &claims.run_invocation_uri),
-            ("runner", &claims.runner_environment),
-            ("signer-commit", &claims.build_signer_digest),
-            ("signer-workflow", &claims.build_signer_uri),
-            ("token-subject", &claims.token_subject),
-            ("trigger", &claims.build_trigger),
-            ("visibility", &claims.source_repository_visibility_at_signing),
-            ("workflow", &claims.build_config_uri),
-            ("workflow-commit", &claims.build_config_digest),
-        ]
-        .map(|(name, value)| (name, value.clone()))
-        .into(),
-        algorithm: algorithm_name(certificate.key_algorithm),
-        key: Sha256Digest::of(certificate.public_key.as_bytes()),
+    Ok((Certified::of(certificate), vouched(pieces, evidence, root)?))
+}
+
+/// Why no path was found, when the crate found none. The times are authenticated by then.
+fn no_path(error: &Error, pieces: &Pieces<'_>, evidence: &Evidence, root: &TrustedRoot) -> VerifyError {
+    let detail = lacre_manifest::escape(&error.to_string());
+    let chain: Vec<&[u8]> = match &pieces.material {
+        SigningMaterial::Leaf(leaf) => vec![leaf],
+        SigningMaterial::Chain(chain) => chain.iter().map(Vec::as_slice).collect(),
+        SigningMaterial::Key => Vec::new(),
     };
-    Ok((certified, vouched(pieces, evidence, root)?))
+    let signature = SignatureBytes::from_bytes(pieces.content.signature());
+    let promised = evidence.entries.iter().filter(|entry| entry.promise.is_some());
+    let times = promised
+        .filter_map(|entry| jiff::Timestamp::from_second(entry.integrated?).ok())
+        .chain(evidence.timestamps.iter().filter_map(|token| Some(stamped(token, &signature, root)?.1)));
+    let authorities_at = |time: jiff::Timestamp| {
+        let authorities = root.held.root.certificate_authorities.iter();
+        let current = authorities
+            .filter(move |authority| authority.valid_for.is_none_or(|window| window.contains(time)));
+        current.flat_map(|authority| &authority.cert_chain.certificates).map(|held| held.raw_bytes.as_bytes())
+    };
+    let times = times.map(|time| (SystemTime::from(time), authorities_at(time).collect()));
+    leaf::why_no_path(&chain, times, detail)
 }
 
 /// Signature, log and timestamps of a bundle that was signed with `key`.
@@ -225,6 +280,7 @@ fn algorithm_name(algorithm: KeyAlgorithm) -> &'static str {
 /// Which log and which authority vouched, found out by the key that verifies. The crate says only that one did.
 fn vouched(pieces: &Pieces<'_>, evidence: &Evidence, root: &TrustedRoot) -> Result<Vouched, VerifyError> {
     let mut vouched = Vouched { signed_at: Vec::new(), logs: BTreeSet::new(), authorities: BTreeSet::new() };
+    let mut keys = BTreeSet::new();
     for entry in &evidence.entries {
         let log = vouching_log(entry, root)?;
         if let (Some(_), Some(seconds)) = (&entry.promise, entry.integrated)
@@ -233,21 +289,16 @@ fn vouched(pieces: &Pieces<'_>, evidence: &Evidence, root: &TrustedRoot) -> Resu
             let time = system_time(seconds)?;
             vouched.signed_at.push(SignedTime { time, source: TimeSource::Log(log.clone()) });
         }
-        vouched.logs.insert(log);
+        // One key is one log, under whatever names the root knows it.
+        if keys.insert(root.log_key(&entry.log)) {
+            vouched.logs.insert(log);
+        }
     }
     let signature = SignatureBytes::from_bytes(pieces.content.signature());
-    let authorities = root.held.root.tsa_authorities();
     for token in &evidence.timestamps {
-        let token = TimestampToken::from_bytes(token);
-        let (authority, time) = authorities
-            .iter()
-            .find_map(|authority| {
-                let time = verify_timestamp_for_authority(&token, &signature, authority).ok()?;
-                Some((Sha256Digest::of(authority.leaf.as_bytes()), time))
-            })
-            .ok_or_else(|| VerifyError::KeylessTimestamp {
-                detail: "no authority vouches for it".to_owned(),
-            })?;
+        let (authority, time) = stamped(token, &signature, root).ok_or_else(|| {
+            VerifyError::KeylessTimestamp { detail: "no authority vouches for it".to_owned() }
+        })?;
         let name = root
             .held
             .root
@@ -269,6 +320,19 @@ fn vouched(pieces: &Pieces<'_>, evidence: &Evidence, root: &TrustedRoot) -> Resu
     }
     vouched.signed_at.sort_by_key(|signed| signed.time);
     Ok(vouched)
+}
+
+/// The authority that made a timestamp, by its certificate, and the time.
+fn stamped(
+    token: &[u8],
+    signature: &SignatureBytes,
+    root: &TrustedRoot,
+) -> Option<(Sha256Digest, jiff::Timestamp)> {
+    let token = TimestampToken::from_bytes(token);
+    root.held.root.tsa_authorities().iter().find_map(|authority| {
+        let time = verify_timestamp_for_authority(&token, signature, authority).ok()?;
+        Some((Sha256Digest::of(authority.leaf.as_bytes()), time))
+    })
 }
 
 fn system_time(seconds: i64) -> Result<SystemTime, VerifyError> {

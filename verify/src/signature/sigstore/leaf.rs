@@ -1,6 +1,7 @@
 //! What a signing certificate may look like, beyond what path validation asks.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
@@ -72,6 +73,37 @@ pub(super) fn check_above(above: &[Vec<u8>]) -> Result<(), VerifyError> {
         }
     }
     Ok(())
+}
+
+/// Why path validation found nothing for these certificates, leaf first. With each time come the certificates of the
+/// authorities that were in office then.
+pub(super) fn why_no_path<'a>(
+    chain: &[&[u8]],
+    times: impl IntoIterator<Item = (SystemTime, Vec<&'a [u8]>)>,
+    detail: String,
+) -> VerifyError {
+    let read = |der: &[u8]| Certificate::from_der(der).ok();
+    let Some(chain) = chain.iter().map(|der| read(der)).collect::<Option<Vec<_>>>() else {
+        return unacceptable(detail);
+    };
+    for (time, authorities) in times {
+        let is_valid = |certificate: &Certificate| {
+            let validity = certificate.tbs_certificate().validity();
+            (validity.not_before.to_system_time()..=validity.not_after.to_system_time()).contains(&time)
+        };
+        if !chain.iter().all(is_valid) {
+            return VerifyError::KeylessExpired { detail };
+        }
+        let above: Vec<Certificate> = authorities.into_iter().filter_map(read).collect();
+        let is_issued = |certificate: &Certificate| {
+            let issuer = certificate.tbs_certificate().issuer();
+            above.iter().any(|authority| authority.tbs_certificate().subject() == issuer)
+        };
+        if !chain.iter().any(is_issued) {
+            return VerifyError::KeylessUntrusted { detail };
+        }
+    }
+    unacceptable(detail)
 }
 
 fn unacceptable(detail: impl Into<String>) -> VerifyError {

@@ -1,28 +1,13 @@
-//! What the crate's errors are called here: one table. Where it says no more than a text, the text's beginning decides,
-//! and every such row has a test against the crate itself.
+//! What the crate's errors are called here: one table. Why a certificate chain leads nowhere the crate says as a text
+//! alone: that is found out in `leaf::why_no_path`, and not read out of the text.
 
 use sigstore_verify::{CertificateError, Error, TimestampError, TransparencyLogError};
 
 use super::members::malformed;
 use crate::VerifyError;
 
-/// What the crate writes before the reason of path validation.
-const CHAIN: &str = "certificate chain validation failed: ";
-
-/// How path validation (`rustls-webpki`) begins the reasons that are not simply a bad certificate.
-const CHAIN_REASONS: &[(&str, Reason)] = &[
-    ("CertExpired", Reason::Expired),
-    ("CertNotValidYet", Reason::Expired),
-    ("UnknownIssuer", Reason::Untrusted),
-];
-
 /// How the crate begins the mismatches that are the log's, and not the signature's.
 const LOGGED_OTHERWISE: &str = "artifact hash mismatch for hashedrekord entry";
-
-enum Reason {
-    Expired,
-    Untrusted,
-}
 
 /// The crate's error as one of ours.
 pub(super) fn refused(error: Error) -> VerifyError {
@@ -62,14 +47,6 @@ fn invalid_signature() -> VerifyError {
 
 fn certificate(error: &CertificateError, detail: String) -> VerifyError {
     match error {
-        CertificateError::ChainInvalid(why) => {
-            let reason = why.strip_prefix(CHAIN).unwrap_or(why);
-            match CHAIN_REASONS.iter().find(|(beginning, _)| reason.starts_with(beginning)) {
-                Some((_, Reason::Expired)) => VerifyError::KeylessExpired { detail },
-                Some((_, Reason::Untrusted)) => VerifyError::KeylessUntrusted { detail },
-                None => VerifyError::KeylessCertificate { detail },
-            }
-        }
         CertificateError::NoValidAuthority { .. } => VerifyError::KeylessUntrusted { detail },
         CertificateError::NotYetValid { .. } | CertificateError::Expired { .. } => {
             VerifyError::KeylessExpired { detail }

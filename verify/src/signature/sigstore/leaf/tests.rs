@@ -124,3 +124,28 @@ fn roots_above_the_leaf_are_refused() {
     assert_eq!(check_above(&[root]).unwrap_err().code(), "E-CERTIFICATE");
     assert_eq!(check_above(&[vec![0x30, 0]]).unwrap_err().code(), "E-CERTIFICATE");
 }
+
+#[test]
+fn why_there_is_no_path_is_told_by_dates_and_names() {
+    let der = |text: &str| STANDARD.decode(text.replace([' ', '\n'], "")).unwrap();
+    let (good, issuing, garbage) = (der(GOOD), der(ISSUING), vec![0x30, 0]);
+    // Certificates from 23 November 2026 to 30 October 2126.
+    let at = |years: u64| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(years * 365 * 86400);
+    let code = |chain: &[&[u8]], times: &[(SystemTime, Vec<&[u8]>)]| {
+        why_no_path(chain, times.iter().cloned(), String::new()).code()
+    };
+    let same = vec![good.as_slice()];
+    let other = vec![issuing.as_slice(), garbage.as_slice()];
+    assert_eq!(code(&[&good], &[(at(60), same.clone())]), "E-CERTIFICATE", "dates and names are in order");
+    assert_eq!(code(&[&good], &[(at(60), other.clone())]), "E-SIGNER-UNTRUSTED");
+    assert_eq!(code(&[&good], &[(at(60), Vec::new())]), "E-SIGNER-UNTRUSTED");
+    assert_eq!(code(&[&good, &issuing], &[(at(60), other.clone())]), "E-CERTIFICATE", "by one between");
+    for years in [50, 160] {
+        assert_eq!(code(&[&good], &[(at(years), other.clone())]), "E-CERTIFICATE-EXPIRED");
+        assert_eq!(
+            code(&[&good], &[(at(60), same.clone()), (at(years), same.clone())]),
+            "E-CERTIFICATE-EXPIRED"
+        );
+    }
+    assert_eq!(code(&[&garbage], &[(at(50), other)]), "E-CERTIFICATE");
+}

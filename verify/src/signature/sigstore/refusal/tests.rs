@@ -35,14 +35,8 @@ fn signature_and_content() {
 #[test]
 fn certificates() {
     let time = jiff::Timestamp::UNIX_EPOCH;
-    let chain = |reason: &str| CertificateError::ChainInvalid(format!("{CHAIN}{reason}"));
     row(CertificateError::Malformed(why()), "E-CERTIFICATE");
-    row(chain("CertExpired { time: UnixTime(2), not_after: UnixTime(1) }"), "E-CERTIFICATE-EXPIRED");
-    row(chain("CertNotValidYet { time: UnixTime(1), not_before: UnixTime(2) }"), "E-CERTIFICATE-EXPIRED");
-    row(chain("UnknownIssuer"), "E-SIGNER-UNTRUSTED");
-    row(chain("InvalidSignatureForPublicKey"), "E-CERTIFICATE");
-    row(chain("RequiredEkuNotFoundContext(..)"), "E-CERTIFICATE");
-    row(CertificateError::ChainInvalid("failed to encode issuer SPKI: CertExpired".into()), "E-CERTIFICATE");
+    row(CertificateError::ChainInvalid("CertExpired UnknownIssuer".into()), "E-CERTIFICATE");
     row(CertificateError::NoValidAuthority { time }, "E-SIGNER-UNTRUSTED");
     row(CertificateError::NotYetValid { time, not_before: time }, "E-CERTIFICATE-EXPIRED");
     row(CertificateError::Expired { time, not_after: time }, "E-CERTIFICATE-EXPIRED");

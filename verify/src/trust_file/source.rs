@@ -1,0 +1,104 @@
+//! What a trust file names: files beside it, or texts in it.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use lacre_manifest::{escape, escape_os};
+
+use crate::VerifyError;
+
+/// The longest trust file, in bytes.
+pub(super) const FILE_LIMIT: u64 = 1 << 20;
+/// All files that one trust file names together, in bytes: revocation lists of large authorities have megabytes.
+const TOTAL_LIMIT: u64 = 64 << 20;
+
+/// A trust file that is being read: where it lies, and what may still be read for it.
+pub(crate) struct Source<'a> {
+    text: &'a str,
+    shown: String,
+    folder: &'a Path,
+    left: Cell<u64>,
+    #[cfg(feature = "sigstore")]
+    public_good: &'a dyn Fn() -> Result<crate::TrustedRoot, VerifyError>,
+}
+
+impl<'a> Source<'a> {
+    /// For a text that stands, or would stand, at `path`: files are looked for from there.
+    pub(super) fn new(text: &'a str, path: &'a Path) -> Self {
+        Self {
+            text,
+            shown: escape_os(path.as_os_str()),
+            folder: path.parent().unwrap_or(Path::new(".")),
+            left: Cell::new(TOTAL_LIMIT),
+            #[cfg(feature = "sigstore")]
+            public_good: &crate::TrustedRoot::public_good,
+        }
+    }
+
+    /// With another root of the public Sigstore than the embedded one.
+    #[cfg(feature = "sigstore")]
+    pub(super) fn with_public_good(
+        mut self,
+        public_good: &'a dyn Fn() -> Result<crate::TrustedRoot, VerifyError>,
+    ) -> Self {
+        self.public_good = public_good;
+        self
+    }
+
+    /// The root of the public Sigstore.
+    #[cfg(feature = "sigstore")]
+    pub(super) fn public_good(&self) -> Result<crate::TrustedRoot, VerifyError> {
+        (self.public_good)()
+    }
+
+    /// The text of the trust file.
+    pub(super) fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// A refusal, with the line of the byte `at`.
+    pub(super) fn refused(&self, at: Option<usize>, detail: impl Into<String>) -> VerifyError {
+        VerifyError::TrustFile {
+            path: self.shown.clone(),
+            line: at.map(|at| self.text.get(..at).unwrap_or_default().matches('\n').count() + 1),
+            detail: detail.into(),
+        }
+    }
+
+    /// The same for an error of what stands there.
+    #[cfg(any(feature = "sigstore", feature = "x509"))]
+    pub(super) fn because(&self, at: usize, error: &VerifyError) -> VerifyError {
+        self.refused(Some(at), error.to_string())
+    }
+
+    /// A text that stands in the file itself, if it begins as one does, or that of the file which it names.
+    ///
+    /// # Errors
+    /// `E-NOT-FOUND`, `E-UNREADABLE`; `E-TRUST-FILE` for what is too long or no text.
+    pub(super) fn text_of(&self, at: usize, said: &str, inline: &str) -> Result<String, VerifyError> {
+        if said.trim_start().starts_with(inline) {
+            return Ok(said.to_owned());
+        }
+        let path = self.folder.join(said);
+        let bytes = read_limited(&path, self.left.get())?;
+        let Some(left) = self.left.get().checked_sub(bytes.len() as u64) else {
+            return Err(
+                self.refused(Some(at), format!("the files that it names have more than {TOTAL_LIMIT} bytes"))
+            );
+        };
+        self.left.set(left);
+        String::from_utf8(bytes)
+            .map_err(|_| self.refused(Some(at), format!("{} is not a text", escape(said))))
+    }
+}
+
+/// All of a file, or one byte more than `limit`.
+pub(super) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, VerifyError> {
+    let unreadable = |source| VerifyError::TrustUnreadable { path: escape_os(path.as_os_str()), source };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
+}
