@@ -33,8 +33,7 @@ const SHORT_SHARED: &str = "\
 Shared options, before or after the verb (see lacre --help): --json --quiet
 --verbose --color --progress --offline --force --max-statement --dry-run
 Examples:
-  lacre sign MODEL --key release.key --name org/mini-lm --version 1.0.0
-  lacre verify MODEL --key release.pub";
+  lacre sign MODEL --key release.key --name org/mini-lm --version 1.0.0";
 
 /// The flags that every verb takes.
 #[derive(Debug, Clone, Args)]
@@ -163,7 +162,8 @@ pub(crate) fn wants_json(argv: &[OsString]) -> bool {
 
 /// The verb among arguments that could not be parsed, for the `command` member of a usage error.
 pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
-    const VERBS: [(&str, &str); 8] = [
+    type Named = (&'static str, &'static str);
+    const VERBS: [Named; 9] = [
         ("key", "key new"),
         ("sign", "sign"),
         ("verify", "verify"),
@@ -172,20 +172,20 @@ pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
         ("pull", "pull"),
         ("diff", "diff"),
         ("trust", "trust show"),
+        ("cache", "cache status"),
     ];
-    const KEY_VERBS: [(&str, &str); 3] = [("new", "key new"), ("import", "key import"), ("show", "key show")];
-    const TRUST_VERBS: [(&str, &str); 2] = [("update", "trust update"), ("show", "trust show")];
+    const BELOW: [(&str, &[Named]); 3] = [
+        ("key new", &[("new", "key new"), ("import", "key import"), ("show", "key show")]),
+        ("trust show", &[("update", "trust update"), ("show", "trust show")]),
+        ("cache status", &[("status", "cache status"), ("prune", "cache prune")]),
+    ];
     let mut words = argv.iter().skip(1);
-    let found = words.find_map(|arg| VERBS.iter().find(|(word, _)| *arg == *word));
-    match found.map_or("lacre", |(_, name)| name) {
-        "key new" => words
-            .find_map(|arg| KEY_VERBS.iter().find(|(word, _)| *arg == *word))
-            .map_or("key new", |(_, name)| name),
-        "trust show" => words
-            .find_map(|arg| TRUST_VERBS.iter().find(|(word, _)| *arg == *word))
-            .map_or("trust show", |(_, name)| name),
-        name => name,
-    }
+    let mut find = |among: &'static [Named]| {
+        words.find_map(|arg| among.iter().find(|(word, _)| *arg == *word)).map(|(_, name)| *name)
+    };
+    let Some(verb) = find(&VERBS) else { return "lacre" };
+    let below = BELOW.iter().find(|(first, _)| *first == verb);
+    below.and_then(|(_, verbs)| find(verbs)).unwrap_or(verb)
 }
 
 /// Reads an argument that names an entry of a model: relative, with `/`, nothing above the model.

@@ -18,27 +18,29 @@ use crate::{text, units, user_cache};
 /// The longest file of certificates or keys, in bytes.
 const FILE_LIMIT: u64 = 16 << 20;
 
+/// Where they stand in the long help. Not for all that follows: that would take the help's own line along.
+const HEADING: &str = "Registry options";
+
 /// How registries are spoken to.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Registry options")]
 pub(crate) struct RegistryArgs {
     /// Speak plain HTTP to this registry, HOST or HOST:PORT (repeatable); this machine needs no word
-    #[arg(long, value_name = "HOST", hide_short_help = true)]
+    #[arg(long, value_name = "HOST", hide_short_help = true, help_heading = HEADING)]
     plain_http: Vec<RegistryName>,
     /// Believe these authorities for the registry's certificate, too (PEM)
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = HEADING)]
     registry_ca: Option<PathBuf>,
     /// Show the registry this certificate (PEM, with those between it and its authority)
-    #[arg(long, value_name = "FILE", hide_short_help = true, requires = "registry_key")]
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = HEADING, requires = "registry_key")]
     registry_cert: Option<PathBuf>,
     /// The private key of that certificate (PEM)
-    #[arg(long, value_name = "FILE", hide_short_help = true, requires = "registry_cert")]
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = HEADING, requires = "registry_cert")]
     registry_key: Option<PathBuf>,
     /// How long a registry may be silent [default: 60s]
-    #[arg(long, value_name = "TIME", hide_short_help = true, value_parser = units::interval)]
+    #[arg(long, value_name = "TIME", hide_short_help = true, help_heading = HEADING, value_parser = units::interval)]
     registry_timeout: Option<Duration>,
     /// Trust this token service with credentials, whichever registry names it (repeatable)
-    #[arg(long, value_name = "HOST", hide_short_help = true)]
+    #[arg(long, value_name = "HOST", hide_short_help = true, help_heading = HEADING)]
     auth_realm: Vec<AuthRealm>,
 }
 

@@ -30,7 +30,7 @@ Examples:
   lacre pull oci:store:v1 DIR --key release.pub --expect-name org/mini-lm
   lacre pull oci:store@sha256:… DIR --key release.pub --force --json")]
 pub(crate) struct PullArgs {
-    /// Where from: oci:DIR[:TAG] or HOST/REPO:TAG, or either with @sha256:DIGEST
+    /// From where: oci:DIR or HOST/REPO, with :TAG or @sha256:DIGEST
     #[arg(value_name = "REF")]
     pub(crate) reference: String,
     /// Folder to make; an existing one is replaced only with --force

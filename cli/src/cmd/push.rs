@@ -16,7 +16,7 @@ use crate::registry::RegistryArgs;
 use crate::session::Session;
 use crate::{place, text};
 
-/// Push a signed model, with its signature, into an OCI registry or image layout
+/// Push a signed model with its signature to a registry or image layout
 ///
 /// Every file is compared with what was signed before anything is written. The signature itself is carried, not
 /// judged: who pulls decides whom to trust.
@@ -29,7 +29,7 @@ Examples:
 pub(crate) struct PushArgs {
     /// Signed folder or file
     pub(crate) model: PathBuf,
-    /// Where to: oci:DIR[:TAG], a new folder is made; or HOST/REPO[:TAG] of a registry
+    /// Where to: oci:DIR[:TAG] (made if new) or HOST/REPO[:TAG]
     #[arg(value_name = "REF")]
     reference: String,
     /// Signature [default: MODEL/model.sig or FILE.sig]

@@ -196,3 +196,33 @@ fn what_exists_is_no_registry() {
     bench.bad("diff v1.0/none MODEL --offline", "E-USAGE", 2);
     bench.bad("push MODEL ./v1.0/model", "E-REFERENCE", 2);
 }
+
+#[test]
+fn a_push_that_was_killed_goes_on_where_it_was() {
+    const SIZE: usize = 24 << 20;
+    let registry = Registry::start();
+    let bench = Bench::new();
+    bench.key("k");
+    bench.write("MODEL/model.safetensors", &lacre_testkit::noise(1, SIZE));
+    bench.good("sign MODEL --key k.key --name m");
+    // The connection breaks, and the question how far it came is never answered: there it is killed.
+    registry.fault(On::method("PUT").at("/blobs/uploads/"), Fault::CutRequest { after: 16 << 20 });
+    registry.fault(On::method("GET").at("/blobs/uploads/"), Fault::Silence);
+    let line = format!("push MODEL {}/org/m:v1", registry.host());
+    let mut child = bench.command().args(line.split(' ')).spawn().unwrap();
+    while registry.seen_at("GET", "/blobs/uploads/").is_empty() {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended before it was killed");
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    registry.clear_faults();
+    registry.settle();
+    let before: u64 = registry.received();
+    bench.good(&line);
+    let after = registry.received() - before;
+    assert!(after < (9 << 20), "{after} bytes went again");
+    assert_eq!(registry.open_uploads(), 0);
+    bench.good(&format!("pull {}/org/m:v1 OUT --key k.pub", registry.host()));
+    assert_eq!(std::fs::read_dir(bench.cache().join("lacre/uploads")).unwrap().count(), 0);
+}

@@ -6,6 +6,7 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Url};
 
+use super::How;
 use super::answer::cause;
 use super::fault::RemoteFault;
 use super::options::RegistryOptions;
@@ -80,22 +81,28 @@ pub(super) fn refused(options: &RegistryOptions, home: &Origin, url: &Url) -> Op
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     Origin::of(url).is_some_and(|origin| origin.is_loopback())
 }
 
-/// Whether the failure is one that another attempt cannot mend: a certificate that is refused.
-pub(super) fn is_lasting(error: &reqwest::Error) -> bool {
+/// Whether another attempt can mend the failure. It cannot where a certificate is refused.
+pub(super) fn how(error: &reqwest::Error) -> How {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         // That is how errors of TLS come.
         let io = error.downcast_ref::<std::io::Error>();
         if io.is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData) {
-            return true;
+            return How::Lasting;
         }
         cause = error.source();
     }
-    error.is_builder()
+    if error.is_builder() {
+        How::Lasting
+    } else if error.is_connect() {
+        How::Unreachable
+    } else {
+        How::Passing
+    }
 }
 
 /// Scheme, host and port, as they may be shown.

@@ -8,12 +8,12 @@ use reqwest::{Body, Client, RequestBuilder, Response, StatusCode, Url};
 use tokio::sync::mpsc::Sender;
 use tokio::time::timeout;
 
-use super::Payload;
 use super::answer::cause;
 use super::body::{Fed, Moved};
-use super::client::is_lasting;
+use super::client::how;
 use super::fault::RemoteFault;
 use super::wait::{runtime, wait};
+use super::{How, Payload};
 use crate::RegistryError;
 
 /// An answer whose body is still to come, and what keeps the request open that it answers.
@@ -27,7 +27,7 @@ const DIGESTING: u32 = 5;
 pub(super) enum Lost {
     Broken {
         detail: String,
-        lasting: bool,
+        how: How,
     },
     TimedOut,
     /// What was to be sent could not be read.
@@ -35,6 +35,14 @@ pub(super) enum Lost {
 }
 
 impl Lost {
+    pub(super) fn how(&self) -> How {
+        match self {
+            Self::Broken { how, .. } => *how,
+            Self::TimedOut => How::Passing,
+            Self::Ours(_) => How::Lasting,
+        }
+    }
+
     pub(super) fn into_fault(self, request: String, patience: Duration) -> RemoteFault {
         match self {
             Self::TimedOut => RemoteFault::TimedOut { request, seconds: patience.as_secs() },
@@ -48,7 +56,7 @@ impl Lost {
 impl From<reqwest::Error> for Lost {
     fn from(error: reqwest::Error) -> Self {
         let error = error.without_url();
-        Self::Broken { detail: cause(&error), lasting: is_lasting(&error) }
+        Self::Broken { detail: cause(&error), how: how(&error) }
     }
 }
 
@@ -59,7 +67,7 @@ pub(super) fn exchange(
     payload: Payload<'_>,
     patience: Duration,
 ) -> Result<Answered, Lost> {
-    let runtime = runtime().map_err(|detail| Lost::Broken { detail, lasting: true })?;
+    let runtime = runtime().map_err(|detail| Lost::Broken { detail, how: How::Lasting })?;
     let moved = Moved::default();
     let (size, open) = match payload {
         Payload::Empty => return wait(runtime, answer(client, request, &moved, patience)).map(unfed),
@@ -99,7 +107,7 @@ pub(super) fn exchange(
     }
     match wait(runtime, task) {
         Ok(outcome) => outcome.map(|response| (response, Some(feed))),
-        Err(error) => Err(Lost::Broken { detail: error.to_string(), lasting: true }),
+        Err(error) => Err(Lost::Broken { detail: error.to_string(), how: How::Lasting }),
     }
 }
 

@@ -17,6 +17,7 @@ mod exchange;
 mod fault;
 mod options;
 mod retry;
+mod tokens;
 mod wait;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,9 +25,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use lacre_hash::{NoProgress, Progress};
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
-use zeroize::Zeroizing;
 
 use self::answer::Told;
 pub(crate) use self::answer::{Answer, Stream, fuzz_errors};
@@ -38,13 +38,11 @@ pub use self::options::RegistryOptions;
 pub use self::retry::Retry;
 pub(crate) use self::retry::{Attempts, pause, shortened};
 use crate::RegistryError;
-use crate::auth::{Authority, Origin, Scope, TokenAnswer, TokenRequest};
+use crate::auth::{Authority, Origin, Scope, TokenRequest};
 use crate::reference::RegistryName;
 
 /// Redirects that are followed for one request.
 const REDIRECTS: usize = 5;
-/// Most bytes of a token service's answer.
-const TOKEN_ANSWER: u64 = 1024 * 1024;
 
 /// One registry.
 pub(crate) struct Transport {
@@ -52,7 +50,8 @@ pub(crate) struct Transport {
     options: RegistryOptions,
     /// Scheme and address, found out when it is first needed.
     home: OnceLock<Home>,
-    elsewhere: OnceLock<Client>,
+    /// For hosts of this machine, and for all others.
+    elsewhere: [OnceLock<Client>; 2],
     /// Whether it ever answered: what cannot be reached at all is not tried long.
     reached: AtomicBool,
 }
@@ -131,7 +130,7 @@ enum Again {
 
 impl Transport {
     pub(crate) fn new(name: RegistryName, options: RegistryOptions) -> Self {
-        let (home, elsewhere) = (OnceLock::new(), OnceLock::new());
+        let (home, elsewhere) = (OnceLock::new(), [OnceLock::new(), OnceLock::new()]);
         Self { name, options, home, elsewhere, reached: AtomicBool::new(false) }
     }
 
@@ -167,14 +166,18 @@ impl Transport {
                     }
                 }
                 Ok(answer) => return Ok(answer),
-                Err(Failed::Passing(error)) => {
-                    let worth = again == Again::Yes && self.reached.load(Ordering::Relaxed);
+                Err(failed) => {
+                    let worth = again == Again::Yes
+                        && match failed.how {
+                            How::Passing => true,
+                            How::Unreachable => self.reached.load(Ordering::Relaxed),
+                            How::Lasting => false,
+                        };
                     match worth.then(|| attempts.next(None)).flatten() {
                         Some(wait) => wait,
-                        None => return Err(error),
+                        None => return Err(failed.error),
                     }
                 }
-                Err(Failed::Lasting(error)) => return Err(error),
             };
             pause(wait, request.progress)?;
         }
@@ -272,9 +275,8 @@ impl Transport {
             Ok(answered) => answered,
             Err(Lost::Ours(error)) => return Err(error.into()),
             Err(lost) => {
-                let lasting = matches!(&lost, Lost::Broken { lasting: true, .. });
-                let error = told.fault(|request| lost.into_fault(request, patience));
-                return Err(if lasting { Failed::Lasting(error) } else { Failed::Passing(error) });
+                let how = lost.how();
+                return Err(Failed { how, error: told.fault(|request| lost.into_fault(request, patience)) });
             }
         };
         let (status, headers) = (response.status(), response.headers().clone());
@@ -286,60 +288,14 @@ impl Transport {
         Ok(Answer { status, headers, url: url.clone(), told: told.clone(), response, patience, feed })
     }
 
-    /// Asks a token service. It is asked again like the registry, and nobody is followed from there.
-    fn fetch_token(
-        &self,
-        home: &Home,
-        token: &TokenRequest,
-        progress: &dyn Progress,
-    ) -> Result<TokenAnswer, RegistryError> {
-        let ours = home.origin.may_have_secret(&token.url);
-        let client = if ours { &home.client } else { self.elsewhere(&token.url)? };
-        let request = format!("token from {}", client::shown(&token.url));
-        let told = Told { registry: self.name.to_string(), request };
-        let mut attempts = Attempts::new(self.options.retry);
-        loop {
-            let wait = match self.ask_for_token(client, token, &told) {
-                Ok(answer) if !answer.is_passing() => {
-                    let status = answer.status();
-                    let body = Zeroizing::new(answer.small(TOKEN_ANSWER)?);
-                    return Ok(TokenAnswer { status, body });
-                }
-                Ok(answer) => match attempts.next(answer.asks_to_wait()) {
-                    Some(wait) => wait,
-                    None => return Err(answer.refusal()),
-                },
-                Err(Failed::Passing(error)) => match attempts.next(None) {
-                    Some(wait) => wait,
-                    None => return Err(error),
-                },
-                Err(Failed::Lasting(error)) => return Err(error),
-            };
-            pause(wait, progress)?;
-        }
-    }
-
-    fn ask_for_token(&self, client: &Client, token: &TokenRequest, told: &Told) -> Result<Answer, Failed> {
-        let mut outgoing = match &token.form {
-            Some(_) => {
-                client.post(token.url.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            }
-            None => client.get(token.url.clone()),
-        };
-        if let Some(value) = &token.authorization {
-            outgoing = outgoing.header(AUTHORIZATION, value.clone());
-        }
-        let form = token.form.as_ref().map_or(Payload::Empty, |form| Payload::Bytes(form.as_bytes()));
-        self.answered(client, outgoing, form, &token.url, told)
-    }
-
     fn elsewhere(&self, url: &Url) -> Result<&Client, RegistryError> {
-        if let Some(client) = self.elsewhere.get() {
+        let place = &self.elsewhere[usize::from(!client::is_loopback(url))];
+        if let Some(client) = place.get() {
             return Ok(client);
         }
         let client =
             client::client(&self.options, Whom::Elsewhere, url).map_err(|fault| self.fault(fault))?;
-        Ok(self.elsewhere.get_or_init(|| client))
+        Ok(place.get_or_init(|| client))
     }
 
     fn home(&self) -> Result<&Home, RegistryError> {
@@ -407,14 +363,24 @@ fn redirect(told: &Told, url: &Url, why: &'static str) -> RegistryError {
 }
 
 /// Why there is no answer.
-enum Failed {
-    /// Another attempt may go better.
-    Passing(RegistryError),
-    Lasting(RegistryError),
+struct Failed {
+    how: How,
+    error: RegistryError,
+}
+
+/// Whether another attempt is worth it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// It may go better.
+    Passing,
+    /// There was no connection: it may go better with whoever was there before.
+    Unreachable,
+    /// It will go the same way.
+    Lasting,
 }
 
 impl From<RegistryError> for Failed {
     fn from(error: RegistryError) -> Self {
-        Self::Lasting(error)
+        Self { how: How::Lasting, error }
     }
 }
