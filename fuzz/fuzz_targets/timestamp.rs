@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     let authorities = TimestampAuthorities::new().and_der(&[CHAIN.to_vec()]).expect("a good root");
     match verify_token(bytes, OVER, &authorities) {
         Ok(time) => {
-            assert!(matches!(time.source, TimeSource::Timestamp { .. }));
+            assert!(matches!(time.source(), TimeSource::Timestamp { .. }));
             let other = verify_token(bytes, b"other bytes", &authorities);
             assert_eq!(other.map_err(|error| error.code()), Err("E-TIMESTAMP"));
         }

@@ -29,8 +29,8 @@ Examples:
 pub(crate) struct PushArgs {
     /// Signed folder or file
     pub(crate) model: PathBuf,
-    /// Where to: oci:DIR[:TAG] (made if new) or HOST/REPO[:TAG]
-    #[arg(value_name = "REF")]
+    // As a string: rustdoc would read the brackets as links.
+    #[arg(value_name = "REF", help = "Where to: oci:DIR[:TAG] (made if new) or HOST/REPO[:TAG]")]
     reference: String,
     /// Signature [default: MODEL/model.sig or FILE.sig]
     #[arg(long, value_name = "FILE")]

@@ -8,7 +8,7 @@
 //! There is no network in here: [`Authority`] is given a closure that sends a [`TokenRequest`]. Three rules keep
 //! secrets where they belong. The transport sends an `Authorization` header to the registry's own [`Origin`] only
 //! ([`Origin::may_have_secret`]). A token service gets a secret only if it belongs to the registry or was named by the
-//! user ([`Realm::may_have_secret`]). And a secret stands in no message and in no `Debug` output.
+//! user (`Realm::may_have_secret`). And a secret stands in no message and in no `Debug` output.
 //!
 //! Specifications: RFC 9110 section 11 (challenges), RFC 7617 (Basic), RFC 6750 (Bearer), Docker's token
 //! authentication (`GET`) and its OAuth 2 form (`POST`, RFC 6749 section 6), docker's `config.json`,
