@@ -6,6 +6,7 @@ use clap::builder::TypedValueParser;
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
 use lacre_manifest::{EntryPath, Links};
 
+use crate::cmd::attest::AttestArgs;
 use crate::cmd::cache::CacheArgs;
 use crate::cmd::diff::DiffArgs;
 use crate::cmd::inspect::InspectArgs;
@@ -96,6 +97,7 @@ pub(crate) enum ProgressMode {
 pub(crate) enum Verb {
     Key(KeyArgs),
     Sign(SignArgs),
+    Attest(AttestArgs),
     Verify(VerifyArgs),
     Inspect(InspectArgs),
     Push(PushArgs),
@@ -111,6 +113,7 @@ impl Verb {
         match self {
             Self::Key(args) => args.verb(),
             Self::Sign(_) => "sign",
+            Self::Attest(_) => "attest",
             Self::Verify(_) => "verify",
             Self::Inspect(_) => "inspect",
             Self::Push(_) => "push",
@@ -163,9 +166,10 @@ pub(crate) fn wants_json(argv: &[OsString]) -> bool {
 /// The verb among arguments that could not be parsed, for the `command` member of a usage error.
 pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
     type Named = (&'static str, &'static str);
-    const VERBS: [Named; 9] = [
+    const VERBS: [Named; 10] = [
         ("key", "key new"),
         ("sign", "sign"),
+        ("attest", "attest"),
         ("verify", "verify"),
         ("inspect", "inspect"),
         ("push", "push"),
