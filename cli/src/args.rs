@@ -20,7 +20,7 @@ use crate::{exit, units};
 
 /// Seals machine-learning models, and proves them before a byte is used.
 #[derive(Debug, Parser)]
-#[command(name = "lacre", version, max_term_width = 100, after_help = SHORT_SHARED)]
+#[command(name = "lacre", version, max_term_width = 100, after_help = SHORT_SHARED, help_template = ON_ONE_SCREEN)]
 #[command(arg_required_else_help = true, infer_subcommands = false)]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -28,6 +28,9 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }
+
+/// clap's own template without the empty line above the usage, so that the short help fits a screen.
+const ON_ONE_SCREEN: &str = "{about-with-newline}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
 /// What the short help of `lacre` says of the shared flags; the long help has their texts.
 const SHORT_SHARED: &str = "\

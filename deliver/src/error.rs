@@ -27,10 +27,12 @@ pub enum DeliverError {
         detail: String,
     },
     /// The artifact has no model signature.
-    #[error("sha256:{manifest} has no model signature")]
+    #[error("sha256:{manifest} has no model signature{}", instead(.others))]
     NoSignature {
         /// Digest of the artifact's manifest.
         manifest: Sha256Digest,
+        /// What is attached to it, in words that are safe for a terminal.
+        others: Vec<String>,
     },
     /// Something could not be written.
     #[error("cannot write {path}")]
@@ -78,4 +80,16 @@ impl DeliverError {
             "E-AUTH" | "E-DENIED" | "E-INTERRUPTED" | "E-NETWORK" | "E-REGISTRY" | "E-UNREADABLE"
         )
     }
+}
+
+/// What there is in the place of a model signature. Anybody can attach anything, so only the first are named.
+fn instead(others: &[String]) -> String {
+    const SHOWN: usize = 8;
+    if others.is_empty() {
+        return ", and nothing else is attached to it".to_owned();
+    }
+    let more = others.len().saturating_sub(SHOWN);
+    let shown = others.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    let more = if more > 0 { format!("; and {more} more kinds") } else { String::new() };
+    format!("; what is attached to it says nothing about its files: {shown}{more}")
 }

@@ -25,14 +25,12 @@ const PREDICATE_LIMIT: u64 = 16 << 20;
 /// whoever reads it. A tag is resolved once, and told.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("signer").required(true).args(["key", "keyless"]))]
-#[command(
-    override_usage = "lacre attest [OPTIONS] <--key <KEY>|--keyless> --type <TYPE> --predicate <FILE> <REF>"
-)]
+#[command(override_usage = "lacre attest [OPTIONS] <--key|--keyless> --type T --predicate FILE <REF>")]
 #[command(after_help = "\
 Examples:
-  lacre attest oci:store:v1 --type slsaprovenance1 --predicate p.json --key k.key
-  lacre attest registry.example.com/org/m:v1 --type https://example.com/tests/v1 \\
-    --predicate tests.json --key release.key")]
+  lacre attest oci:store:v1 --type cyclonedx --predicate bom.json --key k.key
+  lacre attest registry.example.com/org/m:v1 --key release.key \\
+    --type https://example.com/tests/v1 --predicate tests.json")]
 pub(crate) struct AttestArgs {
     /// About what: oci:DIR or HOST/REPO, with :TAG or @sha256:DIGEST
     #[arg(value_name = "REF")]

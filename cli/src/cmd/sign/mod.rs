@@ -26,9 +26,9 @@ use crate::{interrupt, place, save, text, user_cache};
 use super::signing::{SigningArgs, Who};
 use reuse::{Account, ReuseArgs};
 
-/// Sign a model: a folder (MODEL/model.sig), a file (FILE.sig), or in a store
+/// Sign a model: a folder, a file, or what a store holds (REF)
 ///
-/// What a store holds (REF) is signed where it lies, from its manifest alone: nobody looks at the content, and the signature
+/// The signature is MODEL/model.sig in a folder, FILE.sig beside a file. What a store holds (REF) is signed where it lies, from its manifest alone: nobody looks at the content, and the signature
 /// says so. A tag is resolved once, and told. The manifest itself is signed too, as cosign does, so that `cosign verify`
 /// accepts it.
 #[derive(Debug, Args)]
@@ -40,7 +40,7 @@ Examples:
   lacre sign model.gguf --key release.key --passphrase-file pass.txt
   lacre sign oci:store:v1 --key release.key --name org/mini-lm")]
 pub(crate) struct SignArgs {
-    /// Folder or file to sign, or what a store holds (REF), unread
+    /// Folder (MODEL/model.sig), file (FILE.sig), or reference (unread)
     #[arg(required_unless_present = "digests_from")]
     model: Option<OsString>,
     /// The same as REF, and refused if it is not by digest (REF@sha256:DIGEST)
