@@ -124,6 +124,7 @@ fn what_is_signed_and_attested_where_it_lies_cosign_accepts() {
         assert_eq!(bench.lacre(&sign)["attached"], signed["attached"], "there already");
         assert_eq!(rows(&bench, &reference), before);
 
+        bench.key("third", "ecdsa-p256");
         fs::write(bench.path("tests.json"), r#"{"passed": 12.50, "failed": []}"#).unwrap();
         let kind = "https://example.com/tests/v1";
         bench.lacre(&format!("attest {reference} --type {kind} --predicate tests.json --key k.key"));
@@ -134,7 +135,7 @@ fn what_is_signed_and_attested_where_it_lies_cosign_accepts() {
         for kind in [kind, "cyclonedx"] {
             let said = bench.peer(&peer, &verify(kind, "k.pub"));
             assert!(said.stdout.contains("application/vnd.in-toto+json"), "{said:?}");
-            let line = verify(kind, "other.pub");
+            let line = verify(kind, "third.pub");
             bench.peer_refuses(&peer, &line, WRONG_KEY);
         }
         bench.peer_refuses(&peer, &verify("slsaprovenance1", "k.pub"), "none of the attestations matched");
