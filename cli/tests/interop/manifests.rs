@@ -279,6 +279,24 @@ fn what_cosign_signs_and_attests_lacre_reads() {
 }
 
 #[test]
+fn what_cosign_wrote_before_version_3_is_shown_and_counts_as_nothing() {
+    let Some(peer) = cosign() else { return };
+    for registry in registries() {
+        let (bench, host) = (bench(&peer), registry.host());
+        let reference = format!("{host}/org/m:v1");
+        let manifest = text(&bench.lacre(&format!("push model {reference}")), "manifest").to_owned();
+        bench.peer(&peer, "generate-key-pair");
+        let older = "--new-bundle-format=false --use-signing-config=false --tlog-upload=false";
+        bench.peer(&peer, &format!("sign -y --key cosign.key {older} {host}/org/m@{manifest}"));
+        let inspected = bench.lacre(&format!("inspect {reference}"));
+        assert_eq!(inspected["older_tags"], json!([format!("{}.sig", manifest.replace(':', "-"))]));
+        let pulled = bench.lacre(&format!("pull {reference} out --key k.pub --key cosign.pub"));
+        assert_eq!(pulled["manifest_signed_by"], json!([]));
+        bench.lacre_refuses(&format!("pull {reference} no --key cosign.pub"), 5, "E-SIGNER-UNTRUSTED");
+    }
+}
+
+#[test]
 fn an_identity_signs_and_attests_and_cosign_accepts() {
     let Some(peer) = cosign() else { return };
     let Some(stack) = Stack::start() else { return };
