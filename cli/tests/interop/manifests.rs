@@ -106,9 +106,6 @@ fn what_push_signs_cosign_accepts() {
 #[test]
 fn what_is_signed_and_attested_where_it_lies_cosign_accepts() {
     let Some(peer) = cosign() else { return };
-    fn rows(bench: &Bench, reference: &str) -> usize {
-        announced(bench, reference).len()
-    }
     for registry in registries() {
         let (bench, host) = (bench(&peer), registry.host());
         let reference = format!("{host}/org/m:v1");
@@ -120,9 +117,9 @@ fn what_is_signed_and_attested_where_it_lies_cosign_accepts() {
         let line = format!("verify --key k.pub {OFFLINE} {reference}");
         bench.peer_refuses(&peer, &line, WRONG_KEY);
         bench.lacre(&format!("pull {reference} out --key other.pub --expect-name org/mini-lm"));
-        let before = rows(&bench, &reference);
+        let before = announced(&bench, &reference).len();
         assert_eq!(bench.lacre(&sign)["attached"], signed["attached"], "there already");
-        assert_eq!(rows(&bench, &reference), before);
+        assert_eq!(announced(&bench, &reference).len(), before);
 
         bench.key("third", "ecdsa-p256");
         fs::write(bench.path("tests.json"), r#"{"passed": 12.50, "failed": []}"#).unwrap();
@@ -139,7 +136,7 @@ fn what_is_signed_and_attested_where_it_lies_cosign_accepts() {
             bench.peer_refuses(&peer, &line, WRONG_KEY);
         }
         bench.peer_refuses(&peer, &verify("slsaprovenance1", "k.pub"), "none of the attestations matched");
-        assert_eq!(rows(&bench, &reference), before + 2);
+        assert_eq!(announced(&bench, &reference).len(), before + 2);
         // They are in nobody's way.
         bench.lacre(&format!("pull {reference} again --key k.pub --expect-name org/mini-lm"));
         interop::holds("cosign", KEY, Direction::FromLacre);
