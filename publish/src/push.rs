@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lacre_attest::{Bundle, Limits, MODEL_PREDICATE_TYPE, ModelClaim, Statement};
+use lacre_attest::{Bundle, COSIGN_SIGN_PREDICATE_TYPE, Limits, MODEL_PREDICATE_TYPE, ModelClaim, Statement};
 use lacre_hash::{Blake3Digest, ChunkList, Engine, Progress, Sha256Digest};
 use lacre_manifest::{Entry, EntryPath, Exclusions, Manifest, Root, Survey, diff, escape, survey};
 use lacre_registry_client::{
@@ -12,7 +12,8 @@ use lacre_registry_client::{
     attach_signature, build,
 };
 
-use crate::PublishError;
+use crate::attach::attach;
+use crate::{Attached, PublishError};
 
 /// Blobs that are put at once.
 const AT_ONCE: usize = 4;
@@ -39,6 +40,8 @@ pub struct Pushed {
     pub signature: Descriptor,
     /// Whether that signature was there already.
     pub signature_existed: bool,
+    /// What carries the signature of the manifest itself, if there was to be one.
+    pub manifest_signature: Option<Attached>,
     /// Number of files.
     pub files: usize,
     /// Bytes of the files that were written.
@@ -55,6 +58,8 @@ pub struct Prepared<'a> {
     built: BuiltArtifact,
     /// The chunk lists, as they travel; empty when no file has one.
     lists: Vec<u8>,
+    /// A bundle over the manifest's digest.
+    manifest_signature: Option<Vec<u8>>,
 }
 
 /// Reads every file of a signed model and compares it, under both digests, with what was signed. Writes nothing.
@@ -84,7 +89,7 @@ pub fn prepare<'a>(
     let (files, chunks) = as_signed(model, &claim, progress)?;
     let built = build(&files, claim.name(), claim.version())?;
     let lists = lists(&claim, &chunks);
-    Ok(Prepared { model, claim, built, lists })
+    Ok(Prepared { model, claim, built, lists, manifest_signature: None })
 }
 
 impl Prepared<'_> {
@@ -98,7 +103,14 @@ impl Prepared<'_> {
         self.built.descriptor()
     }
 
-    /// Puts the model and its signature into `store`, then moves `tag` to it.
+    /// Attaches this bundle too, a signature of the [manifest](Self::manifest) as cosign makes it. It is made before anything
+    /// is sent: so nothing is sent in vain, and no token grows old meanwhile.
+    #[must_use]
+    pub fn with_manifest_signature(self, bundle: Vec<u8>) -> Self {
+        Self { manifest_signature: Some(bundle), ..self }
+    }
+
+    /// Puts the model and its signatures into `store`, then moves `tag` to it.
     ///
     /// Every file is read once more while it is written: one that was changed since it was compared is caught.
     pub fn push(
@@ -116,6 +128,10 @@ impl Prepared<'_> {
         for bundle in model.others {
             attach_signature(store, &manifest, bundle, MODEL_PREDICATE_TYPE, &now())?;
         }
+        let manifest_signature = self.manifest_signature.as_deref();
+        let manifest_signature = manifest_signature
+            .map(|bundle| attach(store, &manifest, bundle, COSIGN_SIGN_PREDICATE_TYPE))
+            .transpose()?;
         if !self.lists.is_empty() {
             attach_chunks(store, &manifest, &self.lists)?;
         }
@@ -124,7 +140,7 @@ impl Prepared<'_> {
         }
         let signature_existed = put == Put::Existed;
         let files = built.artifact.layers.len();
-        Ok(Pushed { manifest, signature, signature_existed, files, written, reused })
+        Ok(Pushed { manifest, signature, signature_existed, manifest_signature, files, written, reused })
     }
 }
 
