@@ -8,7 +8,7 @@ use lacre_verify::{Claim, Endorsement, Failure, HowFar, Requirements, Unverified
 use crate::DeliverError;
 
 /// Bundles that are looked at. Whoever can write to the registry can attach any number.
-const MOST_BUNDLES: usize = 64;
+pub(crate) const MOST_BUNDLES: usize = 64;
 
 pub(crate) struct Accepted {
     pub(crate) claim: Verified<Claim>,

@@ -8,7 +8,14 @@ use lacre_verify::Failure;
 
 /// Every code that [`DeliverError::code`] can return of its own; those of [`Failure`] and [`RegistryError`] pass
 /// through.
-pub const CODES: &[&str] = &["E-ARTIFACT-MISMATCH", "E-EXISTS", "E-LIMIT", "E-NO-SIGNATURE", "E-OUTPUT"];
+pub const CODES: &[&str] = &[
+    "E-ARTIFACT-MISMATCH",
+    "E-EXISTS",
+    "E-LIMIT",
+    "E-NO-MANIFEST-SIGNATURE",
+    "E-NO-SIGNATURE",
+    "E-OUTPUT",
+];
 
 /// Why a release did not arrive. Names in it are safe for a terminal.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +26,12 @@ pub enum DeliverError {
     Exists {
         /// The place.
         path: String,
+    },
+    /// Nobody stands for an encrypted artifact, so nothing of it is decrypted.
+    #[error("sha256:{manifest} is encrypted, and nobody signed its manifest")]
+    ManifestNotSigned {
+        /// Digest of the artifact's manifest.
+        manifest: Sha256Digest,
     },
     /// The artifact does not hold exactly the signed files.
     #[error("the artifact does not hold exactly the signed files: {detail}")]
@@ -61,6 +74,7 @@ impl DeliverError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Exists { .. } => "E-EXISTS",
+            Self::ManifestNotSigned { .. } => "E-NO-MANIFEST-SIGNATURE",
             Self::Mismatch { .. } => "E-ARTIFACT-MISMATCH",
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
             Self::Output { .. } => "E-OUTPUT",

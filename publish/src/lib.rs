@@ -11,6 +11,9 @@
 //! Nothing is written before every file was found to be as signed, under both digests: one signature must not come
 //! to mean two contents. The tag moves last: whoever finds the model by its tag finds its signature too.
 //!
+//! The same can be pushed encrypted ([`Prepared::push_encrypted`]): all of it goes into an envelope, whose manifest is then
+//! signed.
+//!
 //! What is in a store already can be signed from its manifest alone ([`Listed`]); the statement then says that nobody
 //! looked at the content. Claims about the manifest itself (what `cosign sign` signs, and attestations of any type) are put
 //! beside it the same way:
@@ -23,11 +26,13 @@
 //! not judge it.
 
 mod attach;
+mod encrypted;
 mod error;
 mod push;
 mod remote_sign;
 
 pub use attach::{Attached, Evidence, Wanted, attach, find, pin};
+pub use encrypted::{Encrypted, Encryption};
 pub use error::{CODES, PublishError};
 pub use push::{Prepared, Pushed, Signed, prepare};
 pub use remote_sign::Listed;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use lacre_attest::{Bundle, ModelClaim};
-use lacre_hash::{Blake3Digest, ChunkList};
+use lacre_hash::{Blake3Digest, ChunkList, Sha256Digest};
 use lacre_manifest::{EntryPath, Manifest, Root};
 
 use crate::Failure;
@@ -72,9 +72,27 @@ pub trait Subject: sealed::Sealed {
 
 mod sealed {
     pub trait Sealed {}
+    impl Sealed for super::Artifact {}
     impl Sealed for super::Endorsement {}
     impl Sealed for super::Claim {}
     impl Sealed for super::Model {}
+}
+
+/// A manifest of a store that as many signers stand for as are demanded. It says nothing about what the manifest lists.
+#[derive(Debug)]
+pub struct Artifact {
+    pub(crate) manifest: Sha256Digest,
+    /// At least one; distinct.
+    pub(crate) signers: Vec<Signer>,
+    pub(crate) report: Report,
+}
+
+/// The digest of a manifest, and the bundles that came with it.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct ArtifactInput {
+    pub(crate) manifest: Sha256Digest,
+    pub(crate) bundles: Vec<Result<Bundle, Box<Failure>>>,
 }
 
 /// What one trusted signer claims. Whether one is enough has not been asked: see [`Verified::unite`].
@@ -121,6 +139,10 @@ pub struct ModelInput {
     pub(crate) others: Vec<PathBuf>,
     pub(crate) root: Root,
     pub(crate) signature: Option<EntryPath>,
+}
+
+impl Subject for Artifact {
+    type Input = ArtifactInput;
 }
 
 impl Subject for Endorsement {
