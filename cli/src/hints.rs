@@ -92,6 +92,7 @@ impl Subject {
             Verb::Key(args) => text::path(args.subject()),
             Verb::Cache(args) => text::path(args.subject()),
             Verb::Sign(args) => args.what(),
+            Verb::Attest(args) => args.reference.clone(),
             Verb::Verify(args) => text::path(&args.model),
             Verb::Inspect(args) => args.what.to_string_lossy().into_owned(),
             Verb::Push(args) => text::path(&args.model),
@@ -324,7 +325,7 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
         "E-REFERENCE" => {
             "a reference is oci:DIR[:TAG] or HOST[:PORT]/REPOSITORY[:TAG], or either with @sha256:DIGEST".to_owned()
         }
-        "E-NETWORK" if ["push", "pull", "inspect", "diff"].contains(verb) => {
+        "E-NETWORK" if ["attest", "push", "pull", "inspect", "diff"].contains(verb) => {
             "is the registry up, and its name right? one without TLS needs --plain-http HOST, one with its own authority \
              --registry-ca FILE"
                 .to_owned()
@@ -388,7 +389,7 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
 
 fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
     Some(match code {
-        "E-KEY" if ["sign", "key import"].contains(verb) => {
+        "E-KEY" if ["attest", "push", "sign", "key import"].contains(verb) => {
             "wanted: a private key in PEM, as `lacre key new`, openssl, ssh-keygen or cosign writes it, \
              of ecdsa-p256, ecdsa-p384, ecdsa-p521 or ed25519"
                 .to_owned()
@@ -408,8 +409,13 @@ fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
         "E-TRUST-ROOT" => {
             "wanted: the trusted_root.json of the Sigstore instance, from whoever runs it".to_owned()
         }
-        "E-UNSUPPORTED" if ["sign", "key import", "key show"].contains(verb) => {
+        "E-UNSUPPORTED" if ["attest", "sign", "key import", "key show"].contains(verb) => {
             "keys of ecdsa-p256, ecdsa-p384, ecdsa-p521 and ed25519 are read; `lacre key new` makes one".to_owned()
+        }
+        "E-DUPLICATE-KEY" | "E-JSON" | "E-LIMIT" | "E-PREDICATE" | "E-STATEMENT" if *verb == "attest" => {
+            "wanted: a predicate that is one JSON object, with no key twice, of at most 16 MiB and 31 levels, and a URI as \
+             its type"
+                .to_owned()
         }
         "E-LIMIT" if verb.starts_with("key ") => {
             "no key is that long: it is not a key file, or made to exhaust".to_owned()
@@ -461,6 +467,7 @@ mod tests {
             "key import",
             "key show",
             "sign",
+            "attest",
             "verify",
             "inspect",
             "push",

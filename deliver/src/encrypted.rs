@@ -3,21 +3,18 @@
 use lacre_attest::{COSIGN_SIGN_PREDICATE_TYPE, Limits};
 use lacre_encrypt::Identities;
 use lacre_registry_client::{
-    BUNDLE_ARTIFACT_TYPE, Descriptor, EncryptedArtifact, RegistryError, Revealed, SignatureReferrer, Store, Target,
+    BUNDLE_ARTIFACT_TYPE, Descriptor, EncryptedArtifact, Revealed, SignatureReferrer, Store, Target,
 };
-use lacre_verify::{Artifact, Requirements, Unverified, Verified};
+use lacre_verify::{ManifestSignature, Requirements, Signer, Unverified, Verified};
 
 use crate::DeliverError;
-use crate::accept::MOST_BUNDLES;
-
-/// The longest statement that signs manifests, in bytes: some hundred of them.
-const LONGEST_STATEMENT: usize = 64 * 1024;
+use crate::accept::{MANIFEST_BUNDLE_LIMIT, MOST_BUNDLES};
 
 /// An encrypted artifact whose manifest trusted signers stand for, opened.
 #[derive(Debug)]
 pub struct Envelope<'a> {
     manifest: Descriptor,
-    signed: Verified<Artifact>,
+    signers: Vec<Signer>,
     target: Target,
     content: Revealed<'a>,
 }
@@ -29,8 +26,8 @@ pub struct Envelope<'a> {
 /// anybody could have anything decrypted, and learn from what becomes of it.
 ///
 /// # Errors
-/// `E-NO-MANIFEST-SIGNATURE` when nobody signed the manifest; when no signature is accepted, the refusal that came furthest;
-/// `E-ARTIFACT` when the artifact is not encrypted; `E-NOT-RECIPIENT` when none of the identities opens it; `E-CIPHERTEXT`.
+/// `E-NO-MANIFEST-SIGNATURE` when nobody signed the manifest; when no signature is accepted, the refusal that came furthest, and
+/// `E-ARTIFACT-MISMATCH` when that is one over another manifest; `E-TOO-FEW-SIGNERS`; `E-ARTIFACT` when the artifact is not encrypted; `E-NOT-RECIPIENT` when none of the identities opens it; `E-CIPHERTEXT`.
 pub fn reveal<'a>(
     store: &'a dyn Store,
     target: &Target,
@@ -40,14 +37,14 @@ pub fn reveal<'a>(
 ) -> Result<Envelope<'a>, DeliverError> {
     let manifest = store.resolve(target)?;
     let artifact = EncryptedArtifact::parse(&store.manifest(&manifest)?)?;
-    let signed = signed(store, &manifest, requirements, limits)?;
+    let signers = signers(store, &manifest, requirements, limits)?;
     let content = Revealed::open(store, &artifact, identities)?;
     // What pins the envelope pins what is in it, in the same way: by SHA-256.
     let target = match target {
         Target::Digest(_) => Target::Digest(content.resolve(&Target::Only)?.digest),
         Target::Only | Target::Tag(_) => Target::Only,
     };
-    Ok(Envelope { manifest, signed, target, content })
+    Ok(Envelope { manifest, signers, target, content })
 }
 
 impl Envelope<'_> {
@@ -56,9 +53,9 @@ impl Envelope<'_> {
         &self.manifest
     }
 
-    /// Who stands for it.
-    pub fn signed(&self) -> &Verified<Artifact> {
-        &self.signed
+    /// Who stands for it: as many distinct signers as were demanded, or more.
+    pub fn signers(&self) -> &[Signer] {
+        &self.signers
     }
 
     /// What is in it: as any store that somebody else keeps, to be [examined](crate::examine).
@@ -72,44 +69,66 @@ impl Envelope<'_> {
     }
 }
 
-/// Finds who stands for the manifest.
-fn signed(
+/// Who stands for the manifest: as many distinct signers as are demanded, or it is an error.
+fn signers(
     store: &dyn Store,
     manifest: &Descriptor,
     requirements: &Requirements,
     limits: &Limits,
-) -> Result<Verified<Artifact>, DeliverError> {
-    let referrers = store.referrers(&manifest.digest, Some(BUNDLE_ARTIFACT_TYPE))?;
+) -> Result<Vec<Signer>, DeliverError> {
+    let attached = store.referrers(&manifest.digest, Some(BUNDLE_ARTIFACT_TYPE))?;
+    let may_be =
+        |it: &&Descriptor| it.announced_predicate().is_none_or(|kind| kind == COSIGN_SIGN_PREDICATE_TYPE);
+    let referrers: Vec<&Descriptor> = attached.iter().filter(may_be).collect();
+    if referrers.is_empty() {
+        return Err(DeliverError::ManifestNotSigned { manifest: manifest.digest });
+    }
     if referrers.len() > MOST_BUNDLES {
         return Err(DeliverError::TooManyBundles { found: referrers.len(), limit: MOST_BUNDLES });
     }
-    let limits = Limits { statement: limits.statement.min(LONGEST_STATEMENT), ..*limits };
-    let (mut bundles, mut unreadable) = (Unverified::<Artifact>::manifest(manifest.digest), None);
-    let mut found = 0;
+    let (mut accepted, mut refusal) = (Vec::new(), None::<DeliverError>);
     for referrer in referrers {
-        match bundle(store, &referrer, &limits) {
-            Ok(Some(bundle)) => {
-                found += 1;
-                bundles = bundles.and_bundle(&bundle, &limits);
-            }
-            Ok(None) => {}
-            Err(error) => unreadable = Some(error),
+        match signature(store, referrer, requirements, limits) {
+            Ok(one) if one.manifests().contains(&manifest.digest) => accepted.push(one),
+            Ok(_) => further(&mut refusal, DeliverError::OtherManifest { manifest: manifest.digest }),
+            Err(error) => further(&mut refusal, error),
         }
     }
-    if found == 0 {
-        return Err(match unreadable {
-            Some(error) => error.into(),
-            None => DeliverError::ManifestNotSigned { manifest: manifest.digest },
-        });
+    if accepted.is_empty() {
+        return Err(refusal.unwrap_or(DeliverError::ManifestNotSigned { manifest: manifest.digest }));
     }
-    bundles.verify(requirements).map_err(DeliverError::Refused)
+    let signers = Verified::<ManifestSignature>::signers_of(&manifest.digest, accepted, requirements);
+    if signers.is_empty() {
+        // Somebody signed, so they are fewer than are demanded.
+        let wanted = requirements.wanted_signers().get();
+        let why = refusal.map(|refusal| refusal.to_string());
+        return Err(DeliverError::TooFewManifestSigners { manifest: manifest.digest, wanted, why });
+    }
+    Ok(signers)
 }
 
-/// A bundle; nothing when it is said to hold something else than a signature over manifests.
-fn bundle(store: &dyn Store, referrer: &Descriptor, limits: &Limits) -> Result<Option<Vec<u8>>, RegistryError> {
+/// One bundle, which is to be a signature over manifests by somebody trusted.
+fn signature(
+    store: &dyn Store,
+    referrer: &Descriptor,
+    requirements: &Requirements,
+    limits: &Limits,
+) -> Result<Verified<ManifestSignature>, DeliverError> {
     let signature = SignatureReferrer::parse(&store.manifest(referrer)?)?;
-    if signature.predicate_type.is_some_and(|predicate| predicate != COSIGN_SIGN_PREDICATE_TYPE) {
-        return Ok(None);
+    let bundle = store.small_blob(&signature.bundle, MANIFEST_BUNDLE_LIMIT)?;
+    Unverified::<ManifestSignature>::parse(&bundle, limits)
+        .and_then(|one| one.verify(requirements))
+        .map_err(DeliverError::Refused)
+}
+
+/// Keeps the refusal that came further.
+fn further(kept: &mut Option<DeliverError>, error: DeliverError) {
+    let how_far = |error: &DeliverError| match error {
+        DeliverError::OtherManifest { .. } => (2, None),
+        DeliverError::Refused(failure) => (1, Some(failure.how_far())),
+        _ => (0, None),
+    };
+    if kept.as_ref().is_none_or(|old| how_far(&error) > how_far(old)) {
+        *kept = Some(error);
     }
-    store.small_blob(&signature.bundle, limits.bundle() as u64).map(Some)
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use lacre_attest::AttestError;
-use lacre_hash::{HashError, Sha256Digest};
+use lacre_hash::HashError;
 use lacre_manifest::{EntryPath, ManifestError, escape};
 
 use crate::mismatch::ContentMismatch;
@@ -14,7 +14,6 @@ use crate::{CertificateProblem, Report, TimestampProblem};
 /// [`HashError`] pass through.
 pub const CODES: &[&str] = &[
     "E-ANCHOR",
-    "E-ARTIFACT-MISMATCH",
     "E-CERTIFICATE",
     "E-CERTIFICATE-EXPIRED",
     "E-CERTIFICATE-REVOKED",
@@ -110,12 +109,6 @@ pub enum VerifyError {
     KeyRevoked {
         /// The key, by its hint.
         key: String,
-    },
-    /// What was signed are other manifests.
-    #[error("the signature is of other manifests than sha256:{manifest}")]
-    OtherManifest {
-        /// The manifest that is wanted.
-        manifest: Sha256Digest,
     },
     /// The signed name is not the one that is wanted.
     #[error("the signature is for {}, not for {}", escape(.signed), escape(.expected))]
@@ -427,7 +420,6 @@ impl VerifyError {
             | Self::KeylessUntrusted { .. }
             | Self::NoAuthority
             | Self::SignerUntrusted { .. } => "E-SIGNER-UNTRUSTED",
-            Self::OtherManifest { .. } => "E-ARTIFACT-MISMATCH",
             Self::Shape(mismatch) => mismatch.code(),
             Self::ShapeNotSigned => "E-MODES-NOT-SIGNED",
             Self::Store { .. } => "E-OUTPUT",

@@ -7,7 +7,7 @@
 //!           enough distinct signers say the same ─ unite ──────► Verified<Claim>   (no byte of content yet)
 //! folder ─► Unverified<Model> ─ the same, then content ──► Verified<Model> ─► read, safetensors
 //!           Verified<Claim> ── receive (bytes from afar) ─► Verified<Model>
-//! digest of a manifest ─► Unverified<Artifact> ─ as cosign signs ─► Verified<Artifact>  (nothing of what it lists)
+//! bundle ─► Unverified<ManifestSignature> ─ signature, signer ─► Verified<ManifestSignature>  (a manifest, and no model)
 //! ```
 //!
 //! Verification consumes an [`Unverified`] value and returns a [`Verified`] one, which cannot be made in any other way.
@@ -31,7 +31,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod artifact;
 #[cfg(all(feature = "sigstore", feature = "x509"))]
 mod claimed;
 mod content;
@@ -39,6 +38,7 @@ mod endorse;
 mod error;
 mod identity;
 mod load;
+mod manifest;
 mod mismatch;
 mod model;
 mod nearest;
@@ -63,7 +63,7 @@ pub use identity::{CI_CLAIMS, KeylessIdentity, SubjectMatch, SubjectPattern};
 pub use load::{ProvenBytes, ProvenTensors};
 pub use mismatch::{ContentMismatch, WrongSize};
 pub use nearest::HowFar;
-pub use proof::{Artifact, Claim, Endorsement, Model, Unverified, Verified};
+pub use proof::{Claim, Endorsement, ManifestSignature, Model, Unverified, Verified};
 pub use prove::Prove;
 pub use receive::{Arrival, Incoming, Leftovers, Receiving};
 pub use report::{Check, Outcome, ProvenBy, Report, ReportedModel, SignedAt, Step};

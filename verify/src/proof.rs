@@ -72,27 +72,10 @@ pub trait Subject: sealed::Sealed {
 
 mod sealed {
     pub trait Sealed {}
-    impl Sealed for super::Artifact {}
     impl Sealed for super::Endorsement {}
     impl Sealed for super::Claim {}
+    impl Sealed for super::ManifestSignature {}
     impl Sealed for super::Model {}
-}
-
-/// A manifest of a store that as many signers stand for as are demanded. It says nothing about what the manifest lists.
-#[derive(Debug)]
-pub struct Artifact {
-    pub(crate) manifest: Sha256Digest,
-    /// At least one; distinct.
-    pub(crate) signers: Vec<Signer>,
-    pub(crate) report: Report,
-}
-
-/// The digest of a manifest, and the bundles that came with it.
-#[derive(Debug)]
-#[doc(hidden)]
-pub struct ArtifactInput {
-    pub(crate) manifest: Sha256Digest,
-    pub(crate) bundles: Vec<Result<Bundle, Box<Failure>>>,
 }
 
 /// What one trusted signer claims. Whether one is enough has not been asked: see [`Verified::unite`].
@@ -112,6 +95,20 @@ pub struct Claim {
     pub(crate) report: Report,
     /// What was demanded of the content.
     pub(crate) strictness: Strictness,
+}
+
+/// What one trusted signer says of manifests in a store: that they are theirs, and nothing about the files of a model.
+///
+/// ```compile_fail
+/// // Whoever signed a manifest has not claimed a model.
+/// fn claim(signature: lacre_verify::Verified<lacre_verify::ManifestSignature>) {
+///     signature.claim();
+/// }
+/// ```
+#[derive(Debug)]
+pub struct ManifestSignature {
+    pub(crate) manifests: Vec<Sha256Digest>,
+    pub(crate) signer: Signer,
 }
 
 /// A model whose every signed file was found to be as signed.
@@ -141,15 +138,15 @@ pub struct ModelInput {
     pub(crate) signature: Option<EntryPath>,
 }
 
-impl Subject for Artifact {
-    type Input = ArtifactInput;
-}
-
 impl Subject for Endorsement {
     type Input = Bundle;
 }
 
 impl Subject for Claim {
+    type Input = Bundle;
+}
+
+impl Subject for ManifestSignature {
     type Input = Bundle;
 }
 

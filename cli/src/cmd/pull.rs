@@ -6,7 +6,7 @@ use clap::Args;
 use lacre_deliver::{Cache, Moved, Overwrite};
 use lacre_manifest::escape;
 use lacre_registry_client::{Descriptor, Reference};
-use lacre_verify::Report;
+use lacre_verify::{Report, Signer};
 use serde_json::json;
 
 use super::demands::Demands;
@@ -56,9 +56,10 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
     lacre_deliver::may_write(&args.folder, overwrite)?;
     let mut offer =
         lacre_deliver::examine(store.as_ref(), reference.target(), &requirements, &session.limits())?;
+    let manifest = Manifest { found: offer.manifest().clone(), signers: offer.manifest_signers().to_vec() };
     if session.globals.dry_run {
         let report = offer.claim().report();
-        return Ok(told(args, "would pull", report, offer.manifest(), &ring, session));
+        return Ok(told(args, "would pull", report, &manifest, &ring, session));
     }
     let cache = args.cache.as_deref().map(Cache::open).transpose();
     let cache = cache.unwrap_or_else(|error| {
@@ -82,7 +83,7 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
         offer.pull(&args.folder, overwrite, &meter)?
     };
     user_cache::keep_chunk_lists(pulled.model.chunk_lists());
-    let mut done = told(args, "pulled", pulled.model.report(), &pulled.manifest, &ring, session);
+    let mut done = told(args, "pulled", pulled.model.report(), &manifest, &ring, session);
     if let Some(error) = &pulled.not_kept {
         session.warn(format!("this version could not be kept in the cache: {error}"));
     }
@@ -103,23 +104,38 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
     Ok(done)
 }
 
+/// What the reference led to, and who stands for it as a whole: for the annotations and the configuration that no signature
+/// of a model covers.
+struct Manifest {
+    found: Descriptor,
+    signers: Vec<Signer>,
+}
+
 fn told(
     args: &PullArgs,
     done: &str,
     report: &Report,
-    manifest: &Descriptor,
+    manifest: &Manifest,
     ring: &KeyRing,
     session: &Session,
 ) -> Done {
-    let digest = format!("sha256:{}", manifest.digest);
+    let digest = format!("sha256:{}", manifest.found.digest);
     let folder = text::path(&args.folder);
     let mut result = report_json(report, ring, session);
     result["dry_run"] = json!(session.globals.dry_run);
     result["folder"] = json!(folder);
     result["manifest"] = json!(digest);
+    result["manifest_signed_by"] = json!(manifest.signers);
     result["reference"] = json!(args.reference);
     let mut lines = report_lines(done, report, ring, session);
     lines.push(Line::row("from", format!("{}, manifest {digest}", escape(&args.reference))));
+    lines.extend(manifest.signers.iter().map(|signer| Line::row("also of", signer_words(signer))));
     lines.push(Line::row("into", folder));
     Done::new(result, lines)
+}
+
+/// Who signed the manifest, in few words.
+fn signer_words(signer: &Signer) -> String {
+    let who = signer.identity().map_or_else(|| format!("the key sha256:{}", signer.key()), str::to_owned);
+    format!("manifest, annotations and configuration: {who}")
 }

@@ -3,28 +3,31 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lacre_attest::Limits;
+use lacre_attest::{COSIGN_SIGN_PREDICATE_TYPE, Limits, ManifestClaim};
 use lacre_manifest::{Beside, Root};
 use lacre_publish::{Prepared, Pushed, Signed};
 use lacre_registry_client::{Descriptor, Reference, RegistryError, Repository, Store, Tag, Target};
 use serde_json::json;
 
+use super::signing::{Attachment, Hand, Made, SigningArgs, Who};
 use crate::args::LinkMode;
 use crate::error::CliError;
 use crate::printer::{Done, Line, Tone};
 use crate::registry::RegistryArgs;
 use crate::session::Session;
-use crate::{place, text};
+use crate::{interrupt, place, text};
 
 /// Push a signed model with its signature to a registry or image layout
 ///
 /// Every file is compared with what was signed before anything is written. The signature itself is carried, not
-/// judged: who pulls decides whom to trust.
+/// judged: who pulls decides whom to trust. With --key or --keyless the manifest is signed as well, as cosign does, so
+/// that `cosign verify` accepts it; it is signed before anything is sent, and once by each key.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   lacre push MODEL oci:store:mini-lm-v1
   lacre push MODEL registry.example.com/org/mini-lm:v1
+  lacre push MODEL registry.example.com/org/m:v1 --key k.key  # for cosign, too
   lacre push model.gguf oci:/srv/models:gguf --signature elsewhere.sig")]
 pub(crate) struct PushArgs {
     /// Signed folder or file
@@ -47,7 +50,9 @@ pub(crate) struct PushArgs {
     /// Take files from this repository of the same registry, where it has them (repeatable)
     #[arg(long, value_name = "REPO", hide_short_help = true)]
     mount_from: Vec<Repository>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Sign the manifest, as cosign does")]
+    signing: SigningArgs,
+    #[command(flatten, next_help_heading = None)]
     registry: RegistryArgs,
 }
 
@@ -64,6 +69,7 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
     let at = args.signature.clone().unwrap_or_else(|| place::default_signature(&args.model));
     let others = others(args, &root, &limits)?;
     let model = Signed { root: &root, bundle: &bundle, others: &others, signature: root.locate(&at) };
+    let hand = args.signing.is_given().then(|| args.signing.open(session)).transpose()?;
     let meter = session.meter("pushing");
     let prepared = lacre_publish::prepare(&model, &limits, &meter)?;
     if let (Some(tag), true) = (tag, exists) {
@@ -71,12 +77,37 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
         refuse_to_move(tag, store.as_ref(), &prepared.manifest(), session)?;
     }
     if session.globals.dry_run {
-        return Ok(told(&reference, &prepared, None));
+        let signed = hand.map(|hand| Ok((Attachment::Wanted, hand.who()?))).transpose();
+        return signed.map(|signed| told(&reference, &prepared, None, signed.as_ref()));
     }
     let store = args.registry.create(&reference, &args.mount_from, session)?;
+    let made =
+        hand.as_ref().map(|hand| sign(hand, store.as_ref(), &prepared.manifest(), &limits)).transpose()?;
+    let (prepared, before) = match made {
+        Some(Made::Now(bundle)) => (prepared.with_manifest_signature(bundle), None),
+        Some(Made::Before(attached)) => (prepared, Some(attached)),
+        None => (prepared, None),
+    };
     let pushed = prepared.push(store.as_ref(), tag, &meter)?;
     drop(meter);
-    Ok(told(&reference, &prepared, Some(&pushed)))
+    let signed = pushed.manifest_signature.clone().or(before).map(Attachment::There);
+    let who = hand.map(|hand| hand.who()).transpose()?;
+    Ok(told(&reference, &prepared, Some(&pushed), signed.zip(who).as_ref()))
+}
+
+/// Signs the manifest that will be pushed, unless the key did so before.
+fn sign(
+    hand: &Hand<'_>,
+    store: &dyn Store,
+    manifest: &Descriptor,
+    limits: &Limits,
+) -> Result<Made, CliError> {
+    let claim = ManifestClaim::signature(vec![manifest.digest])?;
+    let payload = claim.to_statement(limits)?;
+    let seal = || hand.seal_manifests(&claim, limits);
+    let made = hand.once(store, manifest, (&payload, COSIGN_SIGN_PREDICATE_TYPE), &seal)?;
+    interrupt::check()?;
+    Ok(made)
 }
 
 /// The bundles of further signers, which travel along unless one signature is named.
@@ -115,7 +146,12 @@ fn refuse_to_move(tag: &Tag, store: &dyn Store, new: &Descriptor, session: &Sess
     })
 }
 
-fn told(reference: &Reference, prepared: &Prepared<'_>, pushed: Option<&Pushed>) -> Done {
+fn told(
+    reference: &Reference,
+    prepared: &Prepared<'_>,
+    pushed: Option<&Pushed>,
+    signed: Option<&(Attachment, Who)>,
+) -> Done {
     let claim = prepared.claim();
     let digest = |descriptor: &Descriptor| format!("sha256:{}", descriptor.digest);
     let identity = claim.identity().map(ToString::to_string);
@@ -125,11 +161,14 @@ fn told(reference: &Reference, prepared: &Prepared<'_>, pushed: Option<&Pushed>)
         "dry_run": pushed.is_none(),
         "files": claim.manifest().len(),
         "identity": identity,
+        "key": signed.map(|(_, who)| &who.key),
         "manifest": digest(&prepared.manifest()),
+        "manifest_signature": signed.map(|(beside, _)| beside.json()),
         "name": claim.name(),
         "reference": reference.to_string(),
         "signature": pushed.map(|it| digest(&it.signature)),
         "signature_existed": pushed.map(|it| it.signature_existed),
+        "signer": signed.map(|(_, who)| &who.signer),
         "version": claim.version(),
     });
     let version = claim.version().map(|version| format!(" {version}")).unwrap_or_default();
@@ -152,5 +191,9 @@ fn told(reference: &Reference, prepared: &Prepared<'_>, pushed: Option<&Pushed>)
         lines.push(Line::row("files", format!("{}, as signed", claim.manifest().len())));
     }
     lines.extend(identity.map(|identity| Line::row("identity", identity)));
+    if let Some((beside, who)) = signed {
+        lines.push(Line::row("for cosign", format!("the manifest signed, {}", beside.words())));
+        lines.push(who.row.clone());
+    }
     Done::new(result, lines)
 }
