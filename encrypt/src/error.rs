@@ -10,11 +10,11 @@ pub const CODES: &[&str] =
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncryptError {
-    /// A line is no recipient, or no identity, that is taken.
-    #[error("line {line}: {refusal}")]
+    /// A text is no recipient, or no identity, that is taken.
+    #[error("{}{refusal}", .line.map_or(String::new(), |line| format!("line {line}: ")))]
     Key {
-        /// The line, from 1.
-        line: usize,
+        /// Its line, from 1, in a file.
+        line: Option<usize>,
         /// What is wrong with it.
         refusal: Refusal,
     },

@@ -30,7 +30,7 @@ impl Identities {
         if file.len() > LONGEST_IDENTITY_FILE {
             return Err(EncryptError::Limit { what: "bytes of identities", limit: LONGEST_IDENTITY_FILE });
         }
-        let refused = |line: usize, refusal| EncryptError::Key { line: line + 1, refusal };
+        let refused = |line: usize, refusal| EncryptError::Key { line: Some(line + 1), refusal };
         let begins = |start: &str| file.starts_with(start.as_bytes());
         if begins("age-encryption.org/") || begins("-----BEGIN AGE ENCRYPTED FILE-----") {
             return Err(refused(0, Refusal::Encrypted));
@@ -122,7 +122,7 @@ mod tests {
         for (file, wanted) in cases {
             let error = Identities::parse(&file).unwrap_err();
             assert_eq!(error.code(), "E-AGE-KEY");
-            let EncryptError::Key { line: 1, refusal } = error else { panic!("{error:?}") };
+            let EncryptError::Key { line: Some(1), refusal } = error else { panic!("{error:?}") };
             assert_eq!(refusal, wanted, "{}", String::from_utf8_lossy(&file));
         }
         let error = Identities::parse(b"#\n\n").unwrap_err();

@@ -58,7 +58,8 @@ impl Recipients {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let key = recipient(line).map_err(|refusal| EncryptError::Key { line: number + 1, refusal })?;
+            let key =
+                recipient(line).map_err(|refusal| EncryptError::Key { line: Some(number + 1), refusal })?;
             if !keys.contains(&key) {
                 keys.push(key);
             }
@@ -70,6 +71,15 @@ impl Recipients {
             return Err(EncryptError::NoKey { what: "recipient" });
         }
         Ok(Self { keys })
+    }
+
+    /// Reads one recipient (`age1…`).
+    ///
+    /// # Errors
+    /// `E-AGE-KEY` when it is anything else.
+    pub fn one(text: &str) -> Result<Self, EncryptError> {
+        let key = recipient(text).map_err(|refusal| EncryptError::Key { line: None, refusal })?;
+        Ok(Self { keys: vec![key] })
     }
 
     /// The same, and those of `others`.
@@ -135,7 +145,9 @@ mod tests {
     fn reads_lines_comments_and_each_key_once() {
         let text = format!("# team\r\n\n {KEY} \r\n{OTHER}\n{KEY}\n");
         assert_eq!(Recipients::parse(&text).unwrap().len(), 2);
-        let one = Recipients::parse(KEY).unwrap();
+        let one = Recipients::one(KEY).unwrap();
+        let error = Recipients::one("age1").unwrap_err();
+        assert!(matches!(error, EncryptError::Key { line: None, .. }), "{error:?}");
         assert_eq!(one.clone().and(Recipients::parse(OTHER).unwrap()).unwrap().len(), 2);
         assert_eq!(one.clone().and(one).unwrap().len(), 1);
     }
@@ -165,7 +177,7 @@ mod tests {
         for (text, wanted) in cases {
             let error = Recipients::parse(&format!("\n{text}")).unwrap_err();
             assert_eq!(error.code(), "E-AGE-KEY", "{text}");
-            let EncryptError::Key { line: 2, refusal } = error else { panic!("{error:?}") };
+            let EncryptError::Key { line: Some(2), refusal } = error else { panic!("{error:?}") };
             assert_eq!(refusal, wanted, "{text}");
         }
         assert_eq!(Recipients::parse("# nobody\n").unwrap_err().code(), "E-AGE-KEY");

@@ -5,19 +5,19 @@ use std::path::PathBuf;
 use lacre_attest::COSIGN_SIGN_PREDICATE_TYPE;
 use lacre_encrypt::Recipients;
 use lacre_hash::{Progress, Sha256Digest};
-use lacre_registry_client::{Descriptor, Sealing, Store, Tag, attach_signature};
+use lacre_registry_client::{Descriptor, Sealing, Store, Tag};
 
-use crate::push::{Prepared, Pushed, now};
 use crate::PublishError;
+use crate::push::{Prepared, Pushed, now};
 
 /// For whom a model is encrypted, and by whom the result is signed.
-pub struct Encryption<'a> {
+pub struct Encryption<'a, E> {
     /// Who can read it.
     pub recipients: &'a Recipients,
     /// Where encrypted bytes wait until their digest is known: as much as the four largest files.
     pub spool: PathBuf,
     /// Signs the manifest of this digest, as `cosign sign` does; gives the bundle.
-    pub sign: &'a dyn Fn(&Sha256Digest) -> Result<Vec<u8>, PublishError>,
+    pub sign: &'a dyn Fn(&Sha256Digest) -> Result<Vec<u8>, E>,
 }
 
 /// What a push of an encrypted model came to.
@@ -39,20 +39,20 @@ impl Prepared<'_> {
     ///
     /// # Errors
     /// Those of [`push`](Self::push) and of the signer. Nothing has the tag then.
-    pub fn push_encrypted(
+    pub fn push_encrypted<E: From<PublishError>>(
         &self,
         store: &dyn Store,
         tag: Option<&Tag>,
-        encryption: Encryption<'_>,
+        encryption: Encryption<'_, E>,
         progress: &dyn Progress,
-    ) -> Result<Encrypted, PublishError> {
+    ) -> Result<Encrypted, E> {
         let sealing = Sealing::new(store, encryption.recipients, encryption.spool);
         let inside = self.push(&sealing, None, progress)?;
-        let manifest = sealing.finish()?;
+        let manifest = sealing.finish().map_err(PublishError::from)?;
         let bundle = (encryption.sign)(&manifest.digest)?;
-        let (signature, _) = attach_signature(store, &manifest, &bundle, COSIGN_SIGN_PREDICATE_TYPE, &now())?;
+        let signature = attach(store, &manifest, &bundle, COSIGN_SIGN_PREDICATE_TYPE)?.signature;
         if let Some(tag) = tag {
-            store.tag(&manifest, tag)?;
+            store.tag(&manifest, tag).map_err(PublishError::from)?;
         }
         Ok(Encrypted { inside, manifest, signature })
     }

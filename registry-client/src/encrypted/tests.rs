@@ -308,10 +308,10 @@ fn takes_one_artifact_and_no_tag() {
     let model = store.put_manifest(IMAGE_MANIFEST, &scene.built.manifest, None).unwrap();
     assert_eq!(store.put_manifest(IMAGE_MANIFEST, &scene.built.manifest, None).unwrap(), model);
     assert_eq!(code(store.tag(&model, &tag)), "E-UNSUPPORTED");
-    let second = build(&Manifest::new(vec![]).unwrap(), "org/other", None);
-    if let Ok(second) = second {
-        assert_eq!(code(store.put_manifest(IMAGE_MANIFEST, &second.manifest, None)), "E-ARTIFACT");
-    }
+    let digests = Digests::Sha256 { sha256: Sha256Digest::of(b""), blake3: None };
+    let entry = Entry { path: EntryPath::parse("other").unwrap(), size: Some(0), digests };
+    let second = build(&Manifest::new(vec![entry]).unwrap(), "org/other", None).unwrap();
+    assert_eq!(code(store.put_manifest(IMAGE_MANIFEST, &second.manifest, None)), "E-ARTIFACT");
     let wrong = Descriptor::new("a/b", Sha256Digest::of(b"x"), 1);
     assert_eq!(code(store.put_blob(&wrong, &b"y".as_slice(), &NoProgress)), "E-BLOB-DIGEST");
     assert_eq!(code(store.put_blob(&wrong, &b"xx".as_slice(), &NoProgress)), "E-BLOB-DIGEST");
