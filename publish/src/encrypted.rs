@@ -8,7 +8,8 @@ use lacre_hash::{Progress, Sha256Digest};
 use lacre_registry_client::{Descriptor, Sealing, Store, Tag};
 
 use crate::PublishError;
-use crate::push::{Prepared, Pushed, now};
+use crate::attach::attach;
+use crate::push::{Prepared, Pushed};
 
 /// For whom a model is encrypted, and by whom the result is signed.
 pub struct Encryption<'a, E> {

@@ -1,8 +1,10 @@
+use std::cell::RefCell;
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read as _, Write};
 use std::path::PathBuf;
+use std::rc::Rc;
 
-use lacre_encrypt::{Identities, Recipients};
+use lacre_encrypt::{Identities, Recipients, file_size};
 use lacre_hash::NoProgress;
 use lacre_manifest::{Digests, Entry, EntryPath, Manifest};
 
@@ -228,27 +230,40 @@ fn changed_layers_are_refused() {
     assert_eq!(code(read(&scene.reveal().unwrap(), &blob)), "E-BLOB-DIGEST");
 }
 
+/// Shows what was written while it is written.
+#[derive(Clone, Default)]
+struct Shared(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// An age file that somebody else made for the same recipients: it opens, and is not the one of the index.
 #[test]
 fn another_file_for_the_same_recipients_is_refused() {
     let scene = scene();
     let layer = scene.weights();
-    let mut other = files();
-    other[3].1[7] ^= 1;
-    let elsewhere = tempfile::tempdir().unwrap();
-    let store = Layout::create(&elsewhere.path().join("store")).unwrap();
-    loop {
-        let (_, manifest) = put(&store, &scene.identities, &elsewhere, &other);
-        let artifact = EncryptedArtifact::parse(&store.manifest(&manifest).unwrap()).unwrap();
-        let foreign = artifact.layers.into_iter().max_by_key(|layer| layer.size).unwrap();
+    let mut other = files()[3].1.clone();
+    other[7] ^= 1;
+    let recipients = Recipients::parse(&scene.identities.recipients()).unwrap();
+    let wanted = file_size(0, other.len() as u64).unwrap();
+    let foreign = loop {
+        let written = Shared::default();
+        let mut sealer = recipients.seal(written.clone()).unwrap();
         // age adds a line of random length to each head.
-        if foreign.size != layer.size {
-            continue;
+        if written.0.borrow().len() as u64 + wanted == layer.size {
+            sealer.write_all(&other).unwrap();
+            break sealer.finish().unwrap().0.take();
         }
-        let from = elsewhere.path().join("store/blobs/sha256").join(foreign.digest.to_string());
-        fs::copy(from, scene.blob(&layer)).unwrap();
-        break;
-    }
+    };
+    assert_eq!(foreign.len() as u64, layer.size);
+    fs::write(scene.blob(&layer), foreign).unwrap();
     let blob = scene.built.artifact.layers[3].descriptor.clone();
     assert_eq!(code(read(&scene.reveal().unwrap(), &blob)), "E-CIPHERTEXT");
 }
