@@ -19,8 +19,8 @@ const RECIPIENTS_LIMIT: u64 = 64 * 1024;
 /// For whom a model is encrypted.
 #[derive(Debug, Args)]
 pub(super) struct EncryptArgs {
-    /// Encrypt for an age recipient (age1…); wants a signer (repeatable)
-    #[arg(long, value_name = "RECIPIENT")]
+    /// Encrypt for an age recipient (age1…); wants a signer of the manifest (repeatable)
+    #[arg(long, value_name = "RECIPIENT", hide_short_help = true)]
     encrypt: Vec<String>,
     /// Encrypt for the age recipients in this file, one a line (repeatable)
     #[arg(long, value_name = "FILE", hide_short_help = true)]

@@ -124,8 +124,15 @@ fn nobody_else_opens_it_and_nobody_elses_is_opened() {
     bench.bad("pull oci:store:v1 OUT --key k.pub --decrypt-with id", "E-NOT-RECIPIENT", 12);
     push_elsewhere(&bench);
     bench.bad("pull oci:other:v1 OUT --key k.pub --decrypt-with id", "E-NO-MANIFEST-SIGNATURE", 4);
-    // Signed afterwards, it counts.
-    bench.good("sign oci:other:v1 --key k.key");
+    bench.bad("sign oci:other:v1 --key k.key --name org/mini-lm", "E-ENCRYPTED", 12);
+    bench.bad("sign oci:other:v1 --key k.key --signature elsewhere", "E-USAGE", 2);
+    // Signed afterwards, as a whole, it counts.
+    bench.good("sign oci:other:v1 --key k.key --dry-run");
+    bench.bad("pull oci:other:v1 OUT --key k.pub --decrypt-with id", "E-NO-MANIFEST-SIGNATURE", 4);
+    let signed = bench.good("sign oci:other:v1 --key k.key --json").json();
+    assert_eq!(signed["result"]["manifest_signature"]["existed"], false);
+    let again = bench.good("sign oci:other:v1 --key k.key --json").json();
+    assert_eq!(again["result"]["manifest_signature"]["existed"], true);
     bench.good("pull oci:other:v1 OUT --key k.pub --decrypt-with id");
     bench.good("push MODEL oci:plain:v1");
     bench.bad("pull oci:plain:v1 NO --key k.pub --decrypt-with id", "E-ARTIFACT", 13);
@@ -139,6 +146,15 @@ fn push_elsewhere(bench: &Bench) {
     assert_eq!(manifests.len(), 2);
     manifests.retain(|manifest| manifest["artifactType"] == "application/vnd.lacre.encrypted.v1");
     bench.write("other/index.json", index.to_string().as_bytes());
+}
+
+#[test]
+fn verbs_that_cannot_look_inside_say_so() {
+    let bench = bench();
+    push(&bench);
+    for line in ["inspect oci:store:v1", "diff oci:store:v1 MODEL"] {
+        bench.bad(line, "E-ENCRYPTED", 12);
+    }
 }
 
 #[test]

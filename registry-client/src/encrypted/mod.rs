@@ -104,10 +104,9 @@ impl EncryptedArtifact {
     }
 }
 
-/// The index of an encrypted artifact, for the fuzz targets: whether it is taken.
-#[doc(hidden)]
-pub fn fuzz_index(bytes: &[u8]) -> bool {
-    index::Index::parse(bytes).is_ok()
+/// Reads bytes as the index of an encrypted artifact; gives the code of the refusal.
+pub fn fuzz_index(bytes: &[u8]) -> Option<&'static str> {
+    index::Index::parse(bytes).err().map(|error| error.code())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `lacre push --encrypt`.
 
-use lacre_attest::{COSIGN_SIGN_PREDICATE_TYPE, ManifestClaim};
+use lacre_attest::ManifestClaim;
 use lacre_encrypt::Recipients;
 use lacre_hash::{Progress, Sha256Digest};
 use lacre_publish::{Encrypted, Encryption, Prepared};
