@@ -60,7 +60,8 @@ impl Identities {
 
     /// The recipients that they open for, one a line.
     pub fn recipients(&self) -> String {
-        self.keys.iter().map(|key| format!("{}\n", key.to_public())).collect()
+        let lines: Vec<String> = self.keys.iter().map(|key| key.to_public().to_string()).collect();
+        lines.join("\n") + "\n"
     }
 
     /// The file of identities that [`parse`](Self::parse) reads.

@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn content(length: usize) -> Vec<u8> {
-        (0..length).map(|index| (index / 7 + index / FULL) as u8).collect()
+        (0..length).map(|index| u8::try_from((index / 7 + index / FULL) % 256).unwrap()).collect()
     }
 
     fn sealed(recipients: &Recipients, content: &[u8]) -> Vec<u8> {

@@ -25,7 +25,8 @@ struct Scene {
 }
 
 fn files() -> Vec<(&'static str, Vec<u8>)> {
-    let weights = (0..WEIGHTS).map(|index| (index / 9 + index / 70_000) as u8).collect();
+    let weights =
+        (0..WEIGHTS).map(|index| u8::try_from((index / 9 + index / 70_000) % 256).unwrap()).collect();
     vec![
         ("config.json", b"{\"secret\":1}".to_vec()),
         ("copy.json", b"{\"secret\":1}".to_vec()),

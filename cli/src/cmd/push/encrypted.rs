@@ -47,7 +47,7 @@ impl Job<'_> {
         let claim = self.prepared.claim();
         let digest = |descriptor: &Descriptor| format!("sha256:{}", descriptor.digest);
         let (identity, inside) =
-            (claim.identity().map(|it| it.to_string()), digest(&self.prepared.manifest()));
+            (claim.identity().map(ToString::to_string), digest(&self.prepared.manifest()));
         let recipients = self.recipients.len();
         let who = self.hand.who()?;
         let result = json!({
