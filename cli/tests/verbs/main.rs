@@ -9,6 +9,7 @@
 )]
 
 mod advisories;
+mod attest;
 mod bench;
 mod certified;
 mod claimant;
