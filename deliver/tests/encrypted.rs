@@ -54,7 +54,7 @@ fn encrypt(sealed: &Sealed, store: &Layout, identities: &Identities, key: &FileK
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let inside = root.locate(&sealed.signature_path());
     let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature: inside };
-    let prepared = prepare(&model, &Limits::default(), &NoProgress).unwrap();
+    let prepared = prepare(&model, &Limits::default(), None, &NoProgress).unwrap();
     let sign = |manifest: &Sha256Digest| Ok::<_, PublishError>(signature(key, manifest));
     let spool = sealed.model().beside("spool");
     let encryption = Encryption { recipients: &recipients, spool, sign: &sign };
@@ -167,7 +167,7 @@ fn unsigned(scene: &Scene, store: &Layout) -> Descriptor {
     let root = Root::open(&scene.sealed.path(), Links::Refuse).unwrap();
     let inside = root.locate(&scene.sealed.signature_path());
     let model = Signed { root: &root, bundle: scene.sealed.bundle(), others: &[], signature: inside };
-    let prepared = prepare(&model, &Limits::default(), &NoProgress).unwrap();
+    let prepared = prepare(&model, &Limits::default(), None, &NoProgress).unwrap();
     let sealing = Sealing::new(store, &recipients, scene.sealed.model().beside("spool"));
     prepared.push(&sealing, None, &NoProgress).unwrap();
     let manifest = sealing.finish().unwrap();

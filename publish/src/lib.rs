@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Nothing is written before every file was found to be as signed, under both digests: one signature must not come
-//! to mean two contents. The tag moves last: whoever finds the model by its tag finds its signature too.
+//! to mean two contents. What this machine has compared before, and was not touched since, is not read for that again
+//! ([`Remembered`]). The tag moves last: whoever finds the model by its tag finds its signature too.
 //!
 //! The same can be pushed encrypted ([`Prepared::push_encrypted`]): all of it goes into an envelope, whose manifest is then
 //! signed.
@@ -25,12 +26,14 @@
 //! This crate holds the side that makes claims. It does not decide whom to trust: a push carries a signature, it does
 //! not judge it.
 
+mod as_signed;
 mod attach;
 mod encrypted;
 mod error;
 mod push;
 mod remote_sign;
 
+pub use as_signed::Remembered;
 pub use attach::{Attached, Evidence, Wanted, attach, find, pin};
 pub use encrypted::{Encrypted, Encryption};
 pub use error::{CODES, PublishError};

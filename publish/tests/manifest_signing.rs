@@ -52,7 +52,7 @@ fn push(sealed: &Sealed, store: &Layout, key: &FileKey) -> Pushed {
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let signature = root.locate(&sealed.signature_path());
     let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
-    let prepared = prepare(&model, &Limits::default(), &NoProgress).unwrap();
+    let prepared = prepare(&model, &Limits::default(), None, &NoProgress).unwrap();
     let bundle = bundle(&prepared.manifest(), key);
     prepared.with_manifest_signature(bundle).push(store, Some(&tag("v1")), &NoProgress).unwrap()
 }
@@ -207,7 +207,7 @@ fn whoever_finds_the_tag_finds_the_signature_of_the_manifest() {
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let signature = root.locate(&sealed.signature_path());
     let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
-    let prepared = prepare(&model, &Limits::default(), &NoProgress).unwrap();
+    let prepared = prepare(&model, &Limits::default(), None, &NoProgress).unwrap();
     let bundle = bundle(&prepared.manifest(), &key);
     prepared.with_manifest_signature(bundle).push(&noting, Some(&tag("v1")), &NoProgress).unwrap();
     let done = noting.done.into_inner().unwrap();

@@ -19,7 +19,7 @@ use crate::error::CliError;
 use crate::printer::{Done, Line, Tone};
 use crate::registry::RegistryArgs;
 use crate::session::Session;
-use crate::{interrupt, place, text};
+use crate::{interrupt, place, text, user_cache};
 
 /// Push a signed model with its signature to a registry or image layout
 ///
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
     let model = Signed { root: &root, bundle: &bundle, others: &others, signature: root.locate(&at) };
     let hand = args.signing.is_given().then(|| args.signing.open(session)).transpose()?;
     let meter = session.meter("pushing");
-    let prepared = lacre_publish::prepare(&model, &limits, &meter)?;
+    let prepared = lacre_publish::prepare(&model, &limits, user_cache::remembered().as_ref(), &meter)?;
     if let (Some(tag), true) = (tag, exists) {
         let store = args.registry.open(&reference, session)?;
         // Encrypted, it is another manifest each time.

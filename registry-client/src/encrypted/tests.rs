@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use lacre_encrypt::{Identities, Recipients, file_size};
-use lacre_hash::NoProgress;
+use lacre_hash::{Blake3Digest, NoProgress};
 use lacre_manifest::{Digests, Entry, EntryPath, Manifest};
 
 use super::*;
 use crate::{
-    BUNDLE_ARTIFACT_TYPE, BuiltArtifact, CHUNKS_ARTIFACT_TYPE, Layout, ModelArtifact, Put, SignatureReferrer,
-    Store, Target, attach_chunks, attach_signature, build,
+    BUNDLE_ARTIFACT_TYPE, BlobContent, BuiltArtifact, CHUNKS_ARTIFACT_TYPE, Content, Layout, ModelArtifact,
+    Put, SignatureReferrer, Store, Target, attach_chunks, attach_signature, build,
 };
 
 const WEIGHTS: usize = 3 * 1024 * 1024 + 5;
@@ -312,6 +312,18 @@ fn reads_its_own_manifest_and_nothing_else() {
     assert_eq!(code(EncryptedArtifact::parse(none.as_bytes())), "E-ARTIFACT");
 }
 
+/// Content of one byte, whose BLAKE3 digest is said to be this one.
+struct Known(Blake3Digest);
+impl BlobContent for Known {
+    fn open(&self) -> io::Result<Content<'_>> {
+        Ok(Content::Bytes(b"x"))
+    }
+
+    fn blake3(&self) -> Option<Blake3Digest> {
+        Some(self.0)
+    }
+}
+
 #[test]
 fn takes_one_artifact_and_no_tag() {
     let scene = scene();
@@ -331,6 +343,10 @@ fn takes_one_artifact_and_no_tag() {
     let wrong = Descriptor::new("a/b", Sha256Digest::of(b"x"), 1);
     assert_eq!(code(store.put_blob(&wrong, &b"y".as_slice(), &NoProgress)), "E-BLOB-DIGEST");
     assert_eq!(code(store.put_blob(&wrong, &b"xx".as_slice(), &NoProgress)), "E-BLOB-DIGEST");
+    // Where both digests are known both are compared: nobody else does.
+    let [right, other] = [b"x", b"y"].map(|bytes| Known(Blake3Digest::of(bytes)));
+    assert_eq!(code(store.put_blob(&wrong, &other, &NoProgress)), "E-BLOB-DIGEST");
+    assert_eq!(store.put_blob(&wrong, &right, &NoProgress).unwrap(), Put::Written);
     let revealed = scene.reveal().unwrap();
     assert_eq!(code(revealed.put_blob(&wrong, &b"x".as_slice(), &NoProgress)), "E-UNSUPPORTED");
     assert_eq!(code(revealed.put_manifest(IMAGE_MANIFEST, b"{}", None)), "E-UNSUPPORTED");
