@@ -109,6 +109,7 @@ fn by_code(code: &str, subject: &Subject) -> Option<String> {
         .or_else(|| trust(code, subject))
         .or_else(|| certificate(code, subject))
         .or_else(|| login(code))
+        .or_else(|| encryption(code, subject))
         .or_else(|| input(code, subject))
         .or_else(|| form(code, subject))
         .or_else(|| end(code, subject))
@@ -268,6 +269,31 @@ fn certificate(code: &str, Subject { model, .. }: &Subject) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// What to do about what is encrypted.
+fn encryption(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
+    let remedy = match code {
+        "E-AGE-HEADER" | "E-CIPHERTEXT" => {
+            "the store is damaged or was altered: push the model again, encrypted, from a good copy"
+        }
+        "E-AGE-KEY" => {
+            "age-keygen makes a pair: the file of AGE-SECRET-KEY-1… is for --decrypt-with, the line age1… for --encrypt"
+        }
+        "E-ENCRYPTED" if *verb == "sign" => {
+            "it can only be signed as a whole: lacre sign REF --key KEY, without --name and --version"
+        }
+        "E-ENCRYPTED" => "give the age identities of a recipient: lacre pull … --decrypt-with FILE",
+        "E-NO-MANIFEST-SIGNATURE" => {
+            "nothing was decrypted: anybody could have put it there; `lacre push --encrypt … --key KEY` signs it, or afterwards \
+             `lacre sign REF --key KEY`"
+        }
+        "E-NOT-RECIPIENT" => {
+            "have it pushed for you, too: give your recipient (age1…) to whoever encrypts it"
+        }
+        _ => return None,
+    };
+    Some(remedy.to_owned())
 }
 
 /// What to do about a registry that wants to know who asks.

@@ -12,9 +12,9 @@ use lacre_verify::{
 use crate::DeliverError;
 
 /// Bundles that are looked at. Whoever can write to the registry can attach any number.
-const MOST_BUNDLES: usize = 64;
+pub(crate) const MOST_BUNDLES: usize = 64;
 /// The longest bundle over a manifest, in bytes. A statement that names a thousand of them has 100 kB.
-const MANIFEST_BUNDLE_LIMIT: u64 = 4 * 1024 * 1024;
+pub(crate) const MANIFEST_BUNDLE_LIMIT: u64 = 4 * 1024 * 1024;
 
 pub(crate) struct Accepted {
     pub(crate) claim: Verified<Claim>,

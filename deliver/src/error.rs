@@ -8,7 +8,15 @@ use lacre_verify::Failure;
 
 /// Every code that [`DeliverError::code`] can return of its own; those of [`Failure`] and [`RegistryError`] pass
 /// through.
-pub const CODES: &[&str] = &["E-ARTIFACT-MISMATCH", "E-EXISTS", "E-LIMIT", "E-NO-SIGNATURE", "E-OUTPUT"];
+pub const CODES: &[&str] = &[
+    "E-ARTIFACT-MISMATCH",
+    "E-EXISTS",
+    "E-LIMIT",
+    "E-NO-MANIFEST-SIGNATURE",
+    "E-NO-SIGNATURE",
+    "E-OUTPUT",
+    "E-TOO-FEW-SIGNERS",
+];
 
 /// Why a release did not arrive. Names in it are safe for a terminal.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +27,12 @@ pub enum DeliverError {
     Exists {
         /// The place.
         path: String,
+    },
+    /// Nobody stands for an encrypted artifact, so nothing of it is decrypted.
+    #[error("sha256:{manifest} is encrypted, and nobody signed its manifest")]
+    ManifestNotSigned {
+        /// Digest of the artifact's manifest.
+        manifest: Sha256Digest,
     },
     /// The artifact does not hold exactly the signed files.
     #[error("the artifact does not hold exactly the signed files: {detail}")]
@@ -34,6 +48,12 @@ pub enum DeliverError {
         /// What is attached to it, in words that are safe for a terminal.
         others: Vec<String>,
     },
+    /// A signature that was attached to an encrypted artifact is over other manifests.
+    #[error("the signature at sha256:{manifest} is over another manifest")]
+    OtherManifest {
+        /// Digest of the artifact's manifest.
+        manifest: Sha256Digest,
+    },
     /// Something could not be written.
     #[error("cannot write {path}")]
     Output {
@@ -48,6 +68,16 @@ pub enum DeliverError {
     /// The place where the artifact is kept could not be used.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// Fewer distinct signers than are demanded stand for an encrypted artifact.
+    #[error("fewer than {wanted} distinct signers signed the manifest sha256:{manifest}{}", .why.as_ref().map_or(String::new(), |why| format!("; another bundle: {why}")))]
+    TooFewManifestSigners {
+        /// Digest of the artifact's manifest.
+        manifest: Sha256Digest,
+        /// How many are demanded.
+        wanted: usize,
+        /// Why another bundle did not count, if there is one.
+        why: Option<String>,
+    },
     /// More signatures than are looked at.
     #[error("{found} bundles are attached, more than the limit of {limit}")]
     TooManyBundles {
@@ -63,11 +93,13 @@ impl DeliverError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Exists { .. } => "E-EXISTS",
-            Self::Mismatch { .. } => "E-ARTIFACT-MISMATCH",
+            Self::ManifestNotSigned { .. } => "E-NO-MANIFEST-SIGNATURE",
+            Self::Mismatch { .. } | Self::OtherManifest { .. } => "E-ARTIFACT-MISMATCH",
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
             Self::Output { .. } => "E-OUTPUT",
             Self::Refused(failure) => failure.code(),
             Self::Registry(error) => error.code(),
+            Self::TooFewManifestSigners { .. } => "E-TOO-FEW-SIGNERS",
             Self::TooManyBundles { .. } => "E-LIMIT",
         }
     }

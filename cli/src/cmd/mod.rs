@@ -5,6 +5,7 @@ pub(crate) mod cache;
 mod demands;
 pub(crate) mod diff;
 mod drift;
+mod encryption;
 pub(crate) mod inspect;
 mod inspect_reference;
 pub(crate) mod key;

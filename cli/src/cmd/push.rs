@@ -1,14 +1,18 @@
 //! `lacre push`: a signed model into a store.
 
+mod encrypted;
+
 use std::path::PathBuf;
 
 use clap::Args;
 use lacre_attest::{COSIGN_SIGN_PREDICATE_TYPE, Limits, ManifestClaim};
+use lacre_hash::Sha256Digest;
 use lacre_manifest::{Beside, Root};
 use lacre_publish::{Prepared, Pushed, Signed};
 use lacre_registry_client::{Descriptor, Reference, RegistryError, Repository, Store, Tag, Target};
 use serde_json::json;
 
+use super::encryption::EncryptArgs;
 use super::signing::{Attachment, Hand, Made, SigningArgs, Who};
 use crate::args::LinkMode;
 use crate::error::CliError;
@@ -28,6 +32,7 @@ Examples:
   lacre push MODEL oci:store:mini-lm-v1
   lacre push MODEL registry.example.com/org/mini-lm:v1
   lacre push MODEL registry.example.com/org/m:v1 --key k.key  # for cosign, too
+  lacre push MODEL registry.example.com/org/m:v1 --key k.key --encrypt age1…
   lacre push model.gguf oci:/srv/models:gguf --signature elsewhere.sig")]
 pub(crate) struct PushArgs {
     /// Signed folder or file
@@ -50,6 +55,8 @@ pub(crate) struct PushArgs {
     /// Take files from this repository of the same registry, where it has them (repeatable)
     #[arg(long, value_name = "REPO", hide_short_help = true)]
     mount_from: Vec<Repository>,
+    #[command(flatten)]
+    encryption: EncryptArgs,
     #[command(flatten, next_help_heading = "Sign the manifest, as cosign does")]
     signing: SigningArgs,
     #[command(flatten, next_help_heading = None)]
@@ -64,6 +71,15 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
         _ => true,
     };
     let limits = session.limits();
+    let recipients = args.encryption.read()?;
+    if recipients.is_some() && !args.signing.is_given() {
+        return Err(CliError::usage(
+            "--encrypt wants --key or --keyless: anybody can encrypt for a recipient, so what is encrypted is signed",
+        ));
+    }
+    if recipients.is_some() && !args.mount_from.is_empty() {
+        return Err(CliError::usage("--encrypt gives new bytes each time: there is nothing to --mount-from"));
+    }
     let root = Root::open(&args.model, args.links.into())?;
     let bundle = place::read_signature(&args.model, args.signature.as_deref(), &limits)?;
     let at = args.signature.clone().unwrap_or_else(|| place::default_signature(&args.model));
@@ -76,7 +92,13 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
     };
     if let (Some(tag), true) = (tag, exists) {
         let store = args.registry.open(&reference, session)?;
-        refuse_to_move(tag, store.as_ref(), &prepared.manifest(), session)?;
+        // Encrypted, it is another manifest each time.
+        let same = recipients.is_none().then(|| prepared.manifest().digest);
+        refuse_to_move(tag, store.as_ref(), same, session)?;
+    }
+    if let (Some(recipients), Some(hand)) = (&recipients, &hand) {
+        let job = encrypted::Job { args, reference: &reference, tag, prepared: &prepared, recipients, hand };
+        return job.run(&meter, session);
     }
     if session.globals.dry_run {
         let signed = hand.map(|hand| Ok((Attachment::Wanted, hand.who()?))).transpose();
@@ -134,14 +156,19 @@ fn destination(reference: &Reference) -> Result<Option<&Tag>, CliError> {
     }
 }
 
-/// A tag that leads to another model stays where it is unless `--force` moves it.
-fn refuse_to_move(tag: &Tag, store: &dyn Store, new: &Descriptor, session: &Session) -> Result<(), CliError> {
+/// A tag that leads to another model than the `same` one stays where it is unless `--force` moves it.
+fn refuse_to_move(
+    tag: &Tag,
+    store: &dyn Store,
+    same: Option<Sha256Digest>,
+    session: &Session,
+) -> Result<(), CliError> {
     let old = match store.resolve(&Target::Tag(tag.clone())) {
         Ok(old) => old,
         Err(RegistryError::TagNotFound { .. } | RegistryError::NotInRepository { .. }) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    if session.globals.force || old.digest == new.digest {
+    if session.globals.force || Some(old.digest) == same {
         return Ok(());
     }
     Err(CliError::Exists {
@@ -163,6 +190,7 @@ fn told(
         "bytes_reused": pushed.map(|it| it.reused),
         "bytes_written": pushed.map(|it| it.written),
         "dry_run": pushed.is_none(),
+        "encrypted": null,
         "files": claim.manifest().len(),
         "identity": identity,
         "key": signed.map(|(_, who)| &who.key),

@@ -15,6 +15,7 @@ mod certified;
 mod claimant;
 mod diff;
 mod drift;
+mod encrypted;
 mod inspect;
 mod interrupt;
 mod key;
