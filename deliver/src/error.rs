@@ -8,12 +8,16 @@ use lacre_verify::Failure;
 
 /// Every code that [`DeliverError::code`] can return of its own; those of [`Failure`] and [`RegistryError`] pass
 /// through.
-pub const CODES: &[&str] = &["E-ARTIFACT-MISMATCH", "E-EXISTS", "E-LIMIT", "E-NO-SIGNATURE", "E-OUTPUT"];
+pub const CODES: &[&str] =
+    &["E-ARTIFACT-MISMATCH", "E-EXISTS", "E-LIMIT", "E-NO-MATCH", "E-NO-SIGNATURE", "E-OUTPUT", "E-USAGE"];
 
 /// Why a release did not arrive. Names in it are safe for a terminal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliverError {
+    /// The work was broken off when some of it was done, and what is done waits for another attempt.
+    #[error(transparent)]
+    BrokenOff(Box<DeliverError>),
     /// There is something at the place where the model should go.
     #[error("{path} exists")]
     Exists {
@@ -25,6 +29,14 @@ pub enum DeliverError {
     Mismatch {
         /// The first difference.
         detail: String,
+    },
+    /// No signed file is meant by a pattern.
+    #[error("{pattern} means none of the {files} signed files")]
+    NoMatch {
+        /// The pattern.
+        pattern: String,
+        /// How many files are signed.
+        files: usize,
     },
     /// The artifact has no model signature.
     #[error("sha256:{manifest} has no model signature")]
@@ -40,12 +52,30 @@ pub enum DeliverError {
         /// The cause.
         source: io::Error,
     },
+    /// A pattern of file names is malformed.
+    #[error("pattern \"{text}\", at byte {position}: expected {expected}")]
+    Pattern {
+        /// The whole text.
+        text: String,
+        /// Offset of the first wrong byte.
+        position: usize,
+        /// What should stand there.
+        expected: &'static str,
+    },
     /// The signature, or the content under it, was refused.
     #[error("{0}")]
     Refused(#[source] Box<Failure>),
     /// The place where the artifact is kept could not be used.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// More patterns than are looked at.
+    #[error("{found} patterns, more than the limit of {limit}")]
+    TooManyPatterns {
+        /// How many were given.
+        found: usize,
+        /// How many are looked at.
+        limit: usize,
+    },
     /// More signatures than are looked at.
     #[error("{found} bundles are attached, more than the limit of {limit}")]
     TooManyBundles {
@@ -60,13 +90,16 @@ impl DeliverError {
     /// The stable code of this failure.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::BrokenOff(cause) => cause.code(),
             Self::Exists { .. } => "E-EXISTS",
             Self::Mismatch { .. } => "E-ARTIFACT-MISMATCH",
+            Self::NoMatch { .. } => "E-NO-MATCH",
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
             Self::Output { .. } => "E-OUTPUT",
+            Self::Pattern { .. } => "E-USAGE",
             Self::Refused(failure) => failure.code(),
             Self::Registry(error) => error.code(),
-            Self::TooManyBundles { .. } => "E-LIMIT",
+            Self::TooManyBundles { .. } | Self::TooManyPatterns { .. } => "E-LIMIT",
         }
     }
 

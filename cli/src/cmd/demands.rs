@@ -103,6 +103,37 @@ impl Demands {
         Ok((requirements, ring))
     }
 
+    /// The same where nothing has to be demanded.
+    pub(super) fn read_any(&self, session: &Session) -> Result<Option<(Requirements, KeyRing)>, CliError> {
+        if self.is_empty() { Ok(None) } else { self.read(session).map(Some) }
+    }
+
+    fn is_empty(&self) -> bool {
+        let Self {
+            key,
+            trust,
+            ca,
+            issuer,
+            identity,
+            identity_regex,
+            ci,
+            trusted_root,
+            crl,
+            tsa_chain,
+            any_identity_danger,
+            strict,
+            allow_legacy_danger,
+            signers,
+            expect_name,
+            expect_version,
+        } = self;
+        let files = [key, ca, crl, tsa_chain].into_iter().all(Vec::is_empty);
+        let texts = [identity, identity_regex, ci].into_iter().all(Vec::is_empty);
+        let single = [issuer, expect_name, expect_version].into_iter().all(Option::is_none);
+        let others = trust.is_none() && trusted_root.is_none() && signers.is_none();
+        files && texts && single && others && !any_identity_danger && !strict && !allow_legacy_danger
+    }
+
     fn trust(&self, ring: &KeyRing, sigstore: Option<&Known>, session: &Session) -> Result<Trust, CliError> {
         let file = self.trust.as_deref().map(|path| Trust::read_with(path, &public_good));
         let mut trust = file.transpose().map_err(CliError::Trust)?;

@@ -10,6 +10,7 @@ pub(crate) mod key;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod sign;
+pub(crate) mod tree;
 pub(crate) mod trust;
 pub(crate) mod verify;
 
@@ -27,6 +28,7 @@ pub(crate) fn run(verb: &Verb, session: &Session) -> Result<Done, CliError> {
         Verb::Inspect(args) => inspect::run(args, session),
         Verb::Push(args) => push::run(args, session),
         Verb::Pull(args) => pull::run(args, session),
+        Verb::Tree(args) => tree::run(args, session),
         Verb::Trust(args) => trust::run(args, session),
         Verb::Diff(args) => diff::run(args, session),
         Verb::Cache(args) => cache::run(args, session),
