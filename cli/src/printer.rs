@@ -336,18 +336,15 @@ impl Failure {
 
     /// The `error` object of `--json`.
     fn json(&self) -> Value {
-        let mut error = json!({
+        json!({
             "causes": self.causes,
             "code": self.code,
             "exit": self.exit,
             "hint": self.hint,
             "message": self.message,
+            "position": self.spot.as_ref().map(|(_, position)| position),
             "report": self.report,
-        });
-        if let Some((_, position)) = &self.spot {
-            error["position"] = json!(position);
-        }
-        error
+        })
     }
 }
 

@@ -25,6 +25,9 @@ use crate::accept::{how_far, one_to_one, signed_digests};
 const MOST: usize = 256;
 /// Bundles that are looked into.
 const MOST_BUNDLES: usize = 64;
+/// Subjects of a statement that are told, and characters of each text in it.
+const TOLD_SUBJECTS: usize = 16;
+const TOLD_CHARACTERS: usize = 512;
 /// How far referrers of referrers, and subjects of subjects, are followed.
 const DEEPEST: usize = 8;
 
@@ -91,10 +94,12 @@ pub enum NodeKind {
 pub struct Said {
     /// Who is said to have signed.
     pub material: Material,
-    /// Of which kind the statement is.
+    /// Of which kind the statement is; cut to 512 characters.
     pub predicate_type: String,
-    /// What it is about: names of subjects, and of a model its version.
+    /// What it is about: names of the first 16 subjects, and of a model its version; each cut to 512 characters.
     pub subjects: Vec<String>,
+    /// How many subjects there are besides.
+    pub more_subjects: usize,
 }
 
 /// Who signed something, and when.
@@ -351,13 +356,22 @@ impl Said {
         };
         let bundle = Bundle::parse(bundle, limits).map_err(failed)?;
         let statement = Statement::parse(bundle.envelope().payload(), limits).map_err(failed)?;
-        let subjects = if statement.predicate_type() == MODEL_PREDICATE_TYPE {
+        let (subjects, more_subjects) = if statement.predicate_type() == MODEL_PREDICATE_TYPE {
             let claim = ModelClaim::from_statement(&statement).map_err(failed)?;
-            vec![[Some(claim.name()), claim.version()].into_iter().flatten().collect::<Vec<_>>().join(" ")]
+            let words: Vec<_> = [Some(claim.name()), claim.version()].into_iter().flatten().collect();
+            (vec![shortened(&words.join(" "))], 0)
         } else {
-            statement.subjects().iter().map(|subject| subject.name.clone()).collect()
+            let told = statement.subjects().iter().take(TOLD_SUBJECTS);
+            let told: Vec<_> = told.map(|subject| shortened(&subject.name)).collect();
+            let more = statement.subjects().len() - told.len();
+            (told, more)
         };
-        let predicate_type = statement.predicate_type().to_owned();
-        Ok(Self { material: bundle.material().clone(), predicate_type, subjects })
+        let predicate_type = shortened(statement.predicate_type());
+        Ok(Self { material: bundle.material().clone(), predicate_type, subjects, more_subjects })
     }
+}
+
+/// A text of a stranger's choice, as long as it is worth reading.
+fn shortened(text: &str) -> String {
+    text.chars().take(TOLD_CHARACTERS).collect()
 }

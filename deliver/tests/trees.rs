@@ -154,6 +154,29 @@ fn an_attestation_is_about_the_manifest_it_hangs_on_or_about_nothing() {
     assert_eq!(mark(&tree.standing), "verified", "what is bad beside it does no harm");
 }
 
+/// A statement can be about a thousand things, with names of any length: a page of it is told.
+#[test]
+fn of_many_long_subjects_a_few_are_told() {
+    let sealed = Sealed::sample();
+    let (store, pushed) = pushed(&sealed);
+    let digest = json!({ "sha256": pushed.manifest.digest.to_string() });
+    let subjects: Vec<_> = (0..40).map(|_| json!({ "name": "ä".repeat(2000), "digest": digest })).collect();
+    let statement = json!({
+        "_type": "https://in-toto.io/Statement/v1", "subject": subjects, "predicateType": "x/".repeat(4000),
+        "predicate": {},
+    });
+    let bundle = resign(statement.to_string(), sealed.key());
+    let time = "2026-01-01T00:00:00Z";
+    let long = attach_signature(&store, &pushed.manifest, &bundle, "https://example.com/x", time).unwrap().0;
+    let tree = look(&store, &v1(), Some(&trusting(sealed.public_key()))).unwrap();
+    let node = tree.referrers.nodes.iter().find(|node| node.manifest.digest == long.digest).unwrap();
+    assert_eq!(mark(&node.standing), "verified");
+    let NodeKind::Bundle(Some(said)) = &node.kind else { panic!("{node:?}") };
+    assert_eq!((said.subjects.len(), said.more_subjects), (16, 24));
+    assert!(said.subjects.iter().all(|name| name.chars().count() == 512));
+    assert_eq!(said.predicate_type.len(), 512);
+}
+
 #[test]
 fn from_a_referrer_the_way_leads_up_too() {
     let sealed = Sealed::sample();

@@ -1,9 +1,9 @@
-//! Manifests from a store: model artifacts, their configuration, signature referrers.
+//! Manifests from a store: model artifacts, their configuration, signature referrers, and outlines of any.
 
 #![no_main]
 
 use lacre_hash::Sha256Digest;
-use lacre_registry_client::{BUNDLE_ARTIFACT_TYPE, CODES, ModelArtifact, SignatureReferrer};
+use lacre_registry_client::{BUNDLE_ARTIFACT_TYPE, CODES, ModelArtifact, Outline, SignatureReferrer};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {
@@ -22,8 +22,15 @@ fuzz_target!(|text: &[u8]| {
         }
         Err(error) => assert!(CODES.contains(&error.code()), "{error:?}"),
     }
+    let outline = Outline::parse(text);
+    if let Err(error) = &outline {
+        assert!(CODES.contains(&error.code()), "{error:?}");
+    }
     match SignatureReferrer::parse(text) {
         Ok(referrer) => {
+            let outline = outline.expect("what is read strictly is read");
+            assert_eq!(outline.subject, Some(referrer.subject));
+            assert_eq!(outline.artifact_type, BUNDLE_ARTIFACT_TYPE);
             assert_eq!(referrer.bundle.media_type, BUNDLE_ARTIFACT_TYPE);
             assert_ne!(referrer.subject, Sha256Digest::of(text), "no manifest names its own digest");
         }

@@ -30,7 +30,7 @@ pub(super) struct Demands {
     /// Public key to trust (repeatable)
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
-    /// Trust file: keys with their terms, authorities, identities
+    /// Trust file: keys with terms, authorities, identities
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     /// Certificate authority (repeatable); needs --identity

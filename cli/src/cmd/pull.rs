@@ -36,7 +36,10 @@ pub(crate) struct PullArgs {
     /// Folder to make; an existing one is replaced only with --force
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Pull a part: files whose whole name matches (* ** ? [a-z]); repeatable
+    /// Only these files: *, **, ?, [a-z] (repeatable)
+    ///
+    /// A pattern is about a whole signed name: * and ? stay within a part of it, ** stands for any number of parts. One that
+    /// means no file is an error. What arrives is a part of the model, and never passes for it.
     #[arg(long, value_name = "GLOB")]
     files: Vec<String>,
     /// Keep this version ready in the cache DIR (not a part of one), and take from there what is there already

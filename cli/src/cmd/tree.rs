@@ -154,6 +154,9 @@ fn rows(node: &Node, ring: Option<&KeyRing>) -> Vec<(&'static str, String)> {
     if let Some(said) = said {
         rows.extend(said.subjects.iter().filter(|name| !name.is_empty()).map(|name| ("about", name.clone())));
     }
+    if let Some(said) = said.filter(|said| said.more_subjects > 0) {
+        rows.push(("about", format!("and {} more", said.more_subjects)));
+    }
     let created = node.manifest.annotations.get(CREATED);
     match (&node.standing, said) {
         (Standing::Verified(signed), _) => {
@@ -225,6 +228,7 @@ fn claimed_json(said: &Said) -> Value {
     json!({
         "claimant": claimant_words(&said.material),
         "material": material_json(&said.material),
+        "more_subjects": said.more_subjects,
         "predicate_type": said.predicate_type,
         "subjects": said.subjects,
     })

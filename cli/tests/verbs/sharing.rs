@@ -10,11 +10,11 @@ use crate::bench::{Bench, Said};
 /// The size of the file that both versions have in common, but for one MiB.
 const LARGE: usize = 48 << 20;
 
-/// Whether a program can be run.
-fn runs(program: &str, argument: &str) -> bool {
+/// Whether a program can be run, and is content.
+fn runs(program: &str, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
-    command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok()
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 /// Two versions in `store`, whose `large.bin` differ in one MiB.
@@ -37,8 +37,12 @@ fn two_versions() -> Bench {
 /// the process. Nothing where that is not possible.
 fn on(kind: &str, bench: &Bench, script: &str) -> Option<Said> {
     let make = format!("mkfs.{kind}");
-    if !runs(&make, "-V") {
+    if !runs(&make, &["-V"]) {
         eprintln!("SKIPPED: there is no {make} here: nothing was shared on {kind}");
+        return None;
+    }
+    if !runs("unshare", &["-m", "true"]) {
+        eprintln!("SKIPPED: no mount namespace can be made here: nothing was shared on {kind}");
         return None;
     }
     File::create(bench.path("image")).unwrap().set_len(512 << 20).unwrap();
@@ -50,12 +54,8 @@ fn on(kind: &str, bench: &Bench, script: &str) -> Option<Said> {
     let own = bench.command();
     command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.current_dir(bench.path("")).args(["-m", "sh", "-c", &script]).stdin(Stdio::null());
-    if !runs("unshare", "-V") {
-        eprintln!("SKIPPED: there is no unshare here: nothing was shared on {kind}");
-        return None;
-    }
     let said = Said::of(&mut command);
-    if said.exit != Some(0) && said.stdout.is_empty() {
+    if said.exit == Some(99) {
         eprintln!("SKIPPED: no {kind} can be mounted here ({}): nothing was shared", said.stderr.trim());
         return None;
     }
