@@ -118,8 +118,9 @@ impl<'a> Offer<'a> {
     /// `E-NO-MATCH` when a pattern means no signed file.
     pub fn part(self, selection: Selection) -> Result<Offer<'a, Part>, DeliverError> {
         let entries = self.accepted.claim.claim().manifest().entries();
-        if let Some(pattern) = selection.idle(entries.iter().map(|entry| &entry.path)) {
-            return Err(DeliverError::NoMatch { pattern: escape(pattern), files: entries.len() });
+        let names: Vec<&EntryPath> = entries.iter().map(|entry| &entry.path).collect();
+        if let Some(pattern) = selection.idle(&names) {
+            return Err(DeliverError::NoMatch { pattern: escape(pattern), files: names.len() });
         }
         let Self { store, manifest, text, artifact, accepted, prove, cache, older, lists, at_once, .. } =
             self;

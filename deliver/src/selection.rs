@@ -182,8 +182,8 @@ impl Selection {
     }
 
     /// The pattern that means none of these files, if there is one: it was meant to.
-    pub(crate) fn idle<'a>(&self, names: impl Iterator<Item = &'a EntryPath> + Clone) -> Option<&str> {
-        let idle = |pattern: &&FilePattern| !names.clone().any(|name| pattern.matches(name));
+    pub(crate) fn idle(&self, names: &[&EntryPath]) -> Option<&str> {
+        let idle = |pattern: &&FilePattern| !names.iter().any(|name| pattern.matches(name));
         self.0.iter().find(idle).map(FilePattern::as_str)
     }
 }
@@ -270,10 +270,9 @@ mod tests {
     fn a_pattern_that_means_nothing_is_found() {
         let patterns = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
         let selection = Selection::new(patterns(&["a*", "b"])).unwrap();
-        let names =
-            |texts: &[&str]| texts.iter().map(|name| EntryPath::parse(name).unwrap()).collect::<Vec<_>>();
-        assert_eq!(selection.idle(names(&["ax", "b"]).iter()), None);
-        assert_eq!(selection.idle(names(&["ax", "c"]).iter()), Some("b"));
+        let [a, b, c] = ["ax", "b", "c"].map(|name| EntryPath::parse(name).unwrap());
+        assert_eq!(selection.idle(&[&a, &b]), None);
+        assert_eq!(selection.idle(&[&a, &c]), Some("b"));
         assert_eq!(Selection::new(Vec::new()).unwrap_err().code(), "E-USAGE");
         assert_eq!(Selection::new(patterns(&["a"; 101])).unwrap_err().code(), "E-LIMIT");
     }

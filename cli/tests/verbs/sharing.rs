@@ -36,9 +36,9 @@ fn two_versions() -> Bench {
 /// Runs a script with `disk` mounted as a file system of this kind, in a mount namespace of its own: the mount goes with
 /// the process. Nothing where that is not possible.
 fn on(kind: &str, bench: &Bench, script: &str) -> Option<Said> {
-    let make = format!("mkfs.{kind}");
-    if !runs(&make, &["-V"]) {
-        eprintln!("SKIPPED: there is no {make} here: nothing was shared on {kind}");
+    let maker = format!("mkfs.{kind}");
+    if !runs(&maker, &["-V"]) {
+        eprintln!("SKIPPED: there is no {maker} here: nothing was shared on {kind}");
         return None;
     }
     if !runs("unshare", &["-m", "true"]) {
@@ -46,7 +46,7 @@ fn on(kind: &str, bench: &Bench, script: &str) -> Option<Said> {
         return None;
     }
     File::create(bench.path("image")).unwrap().set_len(512 << 20).unwrap();
-    let made = Command::new(&make).arg("-q").arg(bench.path("image")).output().unwrap();
+    let made = Command::new(&maker).arg("-q").arg(bench.path("image")).output().unwrap();
     assert!(made.status.success(), "{made:?}");
     fs::create_dir_all(bench.path("disk")).unwrap();
     let script = format!("mount -o loop image disk || exit 99; set -e; {script}");

@@ -1,5 +1,6 @@
 //! `lacre tree`.
 
+use lacre_registry_client::{IMAGE_MANIFEST, Layout, Store as _};
 use lacre_testkit::registry::{Fault, On, Referrers, Registry};
 use serde_json::Value;
 
@@ -128,7 +129,6 @@ fn hostile_words_do_not_reach_the_terminal() {
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "subject": { "mediaType": subject["mediaType"], "digest": subject["digest"], "size": subject["size"] },
         "annotations": { "org.opencontainers.image.created": "\u{1b}[2Jnow" } });
-    use lacre_registry_client::{IMAGE_MANIFEST, Layout, Store as _};
     let store = Layout::open(&bench.path("store")).unwrap();
     store.put_manifest(IMAGE_MANIFEST, manifest.to_string().as_bytes(), None).unwrap();
     for line in ["tree oci:store:v1", "tree oci:store:v1 --key k.pub", "tree oci:store:v1 --json"] {
