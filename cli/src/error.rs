@@ -130,8 +130,10 @@ impl CliError {
     /// The text that cannot be read, and the byte where it goes wrong, if that is known.
     pub(crate) fn spot(&self) -> Option<(&str, usize)> {
         match self {
-            Self::Deliver(DeliverError::Pattern { text, position, .. })
-            | Self::Deliver(DeliverError::Registry(RegistryError::Reference { text, position, .. }))
+            Self::Deliver(
+                DeliverError::Pattern { text, position, .. }
+                | DeliverError::Registry(RegistryError::Reference { text, position, .. }),
+            )
             | Self::Publish(PublishError::Registry(RegistryError::Reference { text, position, .. }))
             | Self::Registry(RegistryError::Reference { text, position, .. }) => Some((text, *position)),
             Self::Told(error) => error.spot(),
