@@ -108,7 +108,18 @@ impl DeliverError {
     pub fn may_go_on(&self) -> bool {
         matches!(
             self.code(),
-            "E-AUTH" | "E-DENIED" | "E-INTERRUPTED" | "E-NETWORK" | "E-REGISTRY" | "E-UNREADABLE"
+            "E-AUTH"
+                | "E-AUTH-REALM"
+                | "E-CHALLENGE"
+                | "E-CREDENTIAL-HELPER"
+                | "E-CREDENTIALS"
+                | "E-DENIED"
+                | "E-INTERRUPTED"
+                | "E-NETWORK"
+                | "E-REDIRECT"
+                | "E-REGISTRY"
+                | "E-SERVICE"
+                | "E-UNREADABLE"
         )
     }
 }

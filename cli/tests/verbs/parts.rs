@@ -90,14 +90,17 @@ fn what_was_broken_off_says_how_to_go_on() {
     let digest = lacre_hash::Sha256Digest::of(&bench.read("MODEL/large.bin")).to_string();
     let pull = format!("pull {}/org/m:v1 OUT --key k.pub", registry.host());
     let blob = || On::method("GET").at(&digest);
-    registry.fault(blob().nth(1), Fault::CutAnswer { after: 3 << 20 });
-    registry.fault(blob().from(2), Fault::status(403));
-    let said = bench.run(&pull);
-    said.refuses("E-DENIED", 12);
-    said.says("      run the same command again: it goes on where it stopped");
-    registry.clear_faults();
-    let moved = &bench.good(&format!("{pull} --json")).json()["result"]["moved"];
-    assert!(moved["resumed"].as_u64().unwrap() >= 1 << 20, "{moved}");
+    for (status, code) in [(403, "E-DENIED"), (401, "E-CHALLENGE")] {
+        registry.fault(blob().nth(1), Fault::CutAnswer { after: 3 << 20 });
+        registry.fault(blob().from(2), Fault::status(status));
+        let said = bench.run(&pull);
+        said.refuses(code, 12);
+        said.says("      run the same command again: it goes on where it stopped");
+        registry.clear_faults();
+        let moved = &bench.good(&format!("{pull} --json")).json()["result"]["moved"];
+        assert!(moved["resumed"].as_u64().unwrap() >= 1 << 20, "{moved}");
+        std::fs::remove_dir_all(bench.path("OUT")).unwrap();
+    }
     // Where nothing was begun, there is nothing to go on with.
     registry.fault(On::any().at("/manifests/"), Fault::status(403));
     let said = bench.run(&pull.replace("OUT", "OTHER"));
