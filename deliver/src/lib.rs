@@ -20,6 +20,7 @@
 //! of it is a `Verified<Part>`, which is no model.
 
 mod accept;
+mod arriving;
 mod cache;
 mod error;
 mod journal;
@@ -31,9 +32,10 @@ mod staging;
 mod transfer;
 mod tree;
 
+pub use arriving::{Arriving, Moved, Pulled};
 pub use cache::{Cache, CachedVersion, Pruned};
 pub use error::{CODES, DeliverError};
-pub use pull::{Arriving, Moved, Offer, Pulled, examine};
+pub use pull::{Offer, examine};
 pub use selection::{FilePattern, Selection};
 pub use staging::{Overwrite, may_write};
 pub use tree::{Branch, Edge, Node, NodeKind, Reason, Said, SignedBy, Standing, Tree, tree};

@@ -12,12 +12,11 @@ use lacre_attest::Limits;
 use lacre_hash::{ChunkStore, Progress, Sha256Digest};
 use lacre_manifest::{Entry, EntryPath, escape, escape_os};
 use lacre_registry_client::{Descriptor, MAX_MANIFEST, ModelArtifact, RegistryError, Store, Target};
-use lacre_verify::{
-    Claim, Extent, Failure, Incoming, Leftovers, Model, Part, Prove, Receiving, Requirements, Verified,
-};
+use lacre_verify::{Claim, Extent, Incoming, Model, Part, Prove, Receiving, Requirements, Verified};
 
 use crate::DeliverError;
 use crate::accept::{Accepted, Attached, accept};
+use crate::arriving::{Arriving, Moved, Pulled};
 use crate::cache::Cache;
 use crate::journal::{Journal, Place};
 use crate::selection::Selection;
@@ -30,32 +29,6 @@ const SIGNATURE: &str = "model.sig";
 
 /// Parts that are fetched at once, when nothing else is said.
 const AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
-
-/// A model that arrived, or a [`Part`] of one.
-#[derive(Debug)]
-pub struct Pulled<T = Model> {
-    /// The manifest that the reference led to.
-    pub manifest: Descriptor,
-    /// The model or the part, proven.
-    pub model: Verified<T>,
-    /// Where its bytes came from.
-    pub moved: Moved,
-    /// Why it could not be kept in the cache, if it was to be and could not.
-    pub not_kept: Option<DeliverError>,
-}
-
-/// Where the bytes of a model came from. Bytes that had to be fetched again count again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moved {
-    /// Bytes that were fetched from the store.
-    pub fetched: u64,
-    /// Bytes that were in the cache.
-    pub cached: u64,
-    /// Bytes that an earlier attempt had written.
-    pub resumed: u64,
-    /// Bytes that were taken from an older version on this machine.
-    pub reused: u64,
-}
 
 /// A model that a store offers, under a signature that meets the requirements; or a [`Part`] of it. Not a byte of its
 /// content was read yet.
@@ -364,42 +337,6 @@ impl Work<'_> {
                 Err(stopped) => return Err(stopped),
             }
         }
-    }
-}
-
-/// What an offer becomes: a [`Model`] or a [`Part`].
-pub trait Arriving: Extent + Sized {
-    #[doc(hidden)]
-    fn receive(
-        claim: Verified<Claim>,
-        into: &Path,
-        prove: Prove,
-        size_of: impl Fn(&Entry) -> Option<u64>,
-        wanted: impl Fn(&Entry) -> bool,
-    ) -> Result<Receiving<Self>, Box<Failure>>;
-}
-
-impl Arriving for Model {
-    fn receive(
-        claim: Verified<Claim>,
-        into: &Path,
-        prove: Prove,
-        size_of: impl Fn(&Entry) -> Option<u64>,
-        _: impl Fn(&Entry) -> bool,
-    ) -> Result<Receiving<Self>, Box<Failure>> {
-        claim.receive(into, prove, Leftovers::Reuse, size_of)
-    }
-}
-
-impl Arriving for Part {
-    fn receive(
-        claim: Verified<Claim>,
-        into: &Path,
-        prove: Prove,
-        size_of: impl Fn(&Entry) -> Option<u64>,
-        wanted: impl Fn(&Entry) -> bool,
-    ) -> Result<Receiving<Self>, Box<Failure>> {
-        claim.receive_part(into, prove, Leftovers::Reuse, size_of, wanted)
     }
 }
 
