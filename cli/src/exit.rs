@@ -41,9 +41,10 @@ pub(crate) const TABLE: &[Row] = &[
             "E-FILE-TYPE",
             "E-FOLDER-EXTRA",
             "E-FOLDER-MISSING",
+            "E-SUBJECT",
         ],
     },
-    Row { exit: 2, meaning: "wrong usage", codes: &["E-REFERENCE", "E-USAGE"] },
+    Row { exit: 2, meaning: "wrong usage", codes: &["E-NO-MATCH", "E-REFERENCE", "E-USAGE"] },
     Row {
         exit: 3,
         meaning: "the signature is invalid",

@@ -149,7 +149,7 @@ fn candidate(
 }
 
 /// Layers are known by SHA-256: nothing else can be compared with them before they are fetched.
-fn signed_digests(one: &Verified<Endorsement>) -> Result<&Manifest, DeliverError> {
+pub(crate) fn signed_digests(one: &Verified<Endorsement>) -> Result<&Manifest, DeliverError> {
     one.claim().sha256_manifest().map_err(|error| {
         let report = one.report().clone();
         DeliverError::Refused(Box::new(Failure { error: error.into(), report }))
@@ -157,7 +157,7 @@ fn signed_digests(one: &Verified<Endorsement>) -> Result<&Manifest, DeliverError
 }
 
 /// Whether the artifact's layers are the signed files: each of them, under its name, and nothing else.
-fn one_to_one(files: &Manifest, signed: &Manifest) -> Result<(), DeliverError> {
+pub(crate) fn one_to_one(files: &Manifest, signed: &Manifest) -> Result<(), DeliverError> {
     let mismatch = |detail: String| Err(DeliverError::Mismatch { detail });
     let found = diff(signed, files);
     if let Some(path) = found.removed.first() {
@@ -182,7 +182,7 @@ fn one_to_one(files: &Manifest, signed: &Manifest) -> Result<(), DeliverError> {
 }
 
 /// Of several refusals the one that came furthest says most.
-fn how_far(error: &DeliverError) -> (u8, Option<HowFar>) {
+pub(crate) fn how_far(error: &DeliverError) -> (u8, Option<HowFar>) {
     match error {
         DeliverError::Mismatch { .. } => (2, None),
         DeliverError::Refused(failure) => (1, Some(failure.how_far())),

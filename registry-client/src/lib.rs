@@ -62,6 +62,7 @@ pub use chunks::{CHUNKS_ARTIFACT_TYPE, ChunksReferrer, attach_chunks};
 pub use descriptor::{Descriptor, EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST};
 pub use encrypted::{ENCRYPTED_ARTIFACT_TYPE, ENCRYPTED_LAYER_TYPE, EncryptedArtifact, Revealed, Sealing};
 pub use error::{ArtifactFault, CODES, RegistryError};
+pub use image::Outline;
 pub use layout::{Freed, Layout, MAX_CANDIDATE_BYTES, MAX_CANDIDATES};
 pub use modelpack::{
     BuiltArtifact, LayerKind, MODEL_ARTIFACT_TYPE, MODEL_CONFIG_TYPE, ModelArtifact, ModelConfig, ModelLayer,
@@ -73,7 +74,7 @@ pub use referrers::{
     build_signature_referrer,
 };
 pub use remote::Remote;
-pub use store::{BlobContent, BlobReader, Content, Presence, Put, Store};
+pub use store::{BlobContent, BlobReader, Content, Discovered, Discovery, Presence, Put, Store};
 pub use transport::{RegistryOptions, RemoteFault, Retry};
 
 /// Readers that stand behind the network, for the fuzz targets.

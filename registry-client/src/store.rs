@@ -126,6 +126,39 @@ pub trait Store: Send + Sync {
         subject: &Sha256Digest,
         artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, RegistryError>;
+
+    /// All referrers of `subject`, and where they were looked for: that nobody refers to it is one answer, that the store
+    /// cannot tell is another.
+    ///
+    /// # Errors
+    /// As [`Store::referrers`].
+    fn discover(&self, subject: &Sha256Digest) -> Result<Discovered, RegistryError> {
+        let referrers = self.referrers(subject, None)?;
+        Ok(Discovered { referrers, by: Discovery::Index })
+    }
+}
+
+/// The referrers of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discovered {
+    /// As [`Store::referrers`] gives them.
+    pub referrers: Vec<Descriptor>,
+    /// Where they were looked for.
+    pub by: Discovery,
+}
+
+/// Where referrers were looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Discovery {
+    /// The referrers API of a registry.
+    Api,
+    /// The fallback tag, as the registry has no referrers API.
+    FallbackTag,
+    /// The store's own index.
+    Index,
+    /// The registry has no referrers API, and nobody keeps a list under the fallback tag: it cannot tell.
+    Unsupported,
 }
 
 /// Whether a blob is there.
