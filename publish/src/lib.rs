@@ -18,9 +18,10 @@
 //! not judge it.
 
 mod error;
+mod packs;
 mod push;
 mod remote_sign;
 
 pub use error::{CODES, PublishError};
-pub use push::{Prepared, Pushed, Signed, prepare};
+pub use push::{Prepared, Pushed, Signed, prepare, prepare_as};
 pub use remote_sign::{Attached, Listed};

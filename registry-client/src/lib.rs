@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Reference ─► Store (Layout, Remote) ─► Descriptor ─► manifest ─► ModelArtifact: one raw layer = one file
+//!                                             │                      └─► PackedLayer: an archive of several
 //!                                             └─► referrers ─► SignatureReferrer ─► bundle
 //! ```
 //!
@@ -46,6 +47,7 @@ mod auth;
 mod chunks;
 mod descriptor;
 mod error;
+mod formats;
 mod image;
 mod layout;
 mod modelpack;
@@ -53,12 +55,16 @@ mod reference;
 mod referrers;
 mod remote;
 mod store;
+mod tar;
 mod transport;
 
 pub use auth::{AuthProblem, AuthRealm, Credentials};
 pub use chunks::{CHUNKS_ARTIFACT_TYPE, ChunksReferrer, attach_chunks};
 pub use descriptor::{Descriptor, EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST};
 pub use error::{ArtifactFault, CODES, RegistryError};
+pub use formats::{
+    ArtifactFormat, IMAGE_CONFIG_TYPE, LayerSource, PackedLayer, Plan, PlannedPack, WrittenFormat, plan,
+};
 pub use layout::{Freed, Layout, MAX_CANDIDATE_BYTES, MAX_CANDIDATES};
 pub use modelpack::{
     BuiltArtifact, LayerKind, MODEL_ARTIFACT_TYPE, MODEL_CONFIG_TYPE, ModelArtifact, ModelConfig, ModelLayer,
@@ -71,6 +77,7 @@ pub use referrers::{
 };
 pub use remote::Remote;
 pub use store::{BlobContent, BlobReader, Content, Presence, Put, Store};
+pub use tar::{ArchiveFault, ArchiveReader, Compression, Pack, PackContent, Packable, Packed, Resized, Skip};
 pub use transport::{RegistryOptions, RemoteFault, Retry};
 
 /// Readers that stand behind the network, for the fuzz targets.

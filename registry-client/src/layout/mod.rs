@@ -22,11 +22,12 @@ pub use self::collect::Freed;
 use self::folder::{Folder, Found, TEMPORARY};
 use self::index::{Index, Tagged};
 use crate::descriptor::{Descriptor, IMAGE_MANIFEST, MAX_MANIFEST};
+use crate::formats::ArtifactFormat;
 use crate::image::ImageManifest;
 use crate::modelpack::MODEL_ARTIFACT_TYPE;
 use crate::reference::{Tag, Target};
 use crate::store::{BlobContent, BlobReader, Presence, Put, Store};
-use crate::{ArtifactFault, RegistryError};
+use crate::{ArtifactFault, BUNDLE_ARTIFACT_TYPE, CHUNKS_ARTIFACT_TYPE, RegistryError};
 
 const MARKER: &str = "oci-layout";
 const INDEX: &str = "index.json";
@@ -167,15 +168,23 @@ impl Layout {
         let index = self.index()?;
         let mut candidates = index.manifests();
         candidates.retain(|(candidate, _)| {
-            candidate.artifact_type.as_deref().is_none_or(|listed| listed == MODEL_ARTIFACT_TYPE)
+            let listed = candidate.artifact_type.as_deref();
+            !matches!(listed, Some(BUNDLE_ARTIFACT_TYPE | CHUNKS_ARTIFACT_TYPE))
         });
         affordable(&candidates)?;
-        let (mut tagged, mut untagged) = (Vec::new(), Vec::new());
+        let mut found = Vec::new();
         for (descriptor, tag) in candidates {
             let manifest = ImageManifest::parse(&self.manifest(&descriptor)?, &descriptor.digest)?;
-            if manifest.stated_artifact_type() != Some(MODEL_ARTIFACT_TYPE) || manifest.subject.is_some() {
-                continue;
+            if let (Ok(format), true) = (ArtifactFormat::of(&manifest), manifest.subject.is_none()) {
+                found.push((descriptor, tag, format));
             }
+        }
+        // What says that it is a model, before what may be anything.
+        if found.iter().any(|(.., format)| *format == ArtifactFormat::ModelPack) {
+            found.retain(|(.., format)| *format == ArtifactFormat::ModelPack);
+        }
+        let (mut tagged, mut untagged) = (Vec::new(), Vec::new());
+        for (descriptor, tag, _) in found {
             match tag {
                 Tagged::Yes => tagged.push(descriptor),
                 Tagged::No => untagged.push(descriptor),
