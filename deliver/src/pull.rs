@@ -18,7 +18,7 @@ use crate::accept::{Accepted, Attached, accept};
 use crate::cache::Cache;
 use crate::journal::{Journal, Place};
 use crate::staging::{Found, Overwrite, Staging};
-use crate::transfer::{Stopped, Transfer};
+use crate::transfer::{Archives, Stopped, Transfer, learn_sizes, packed};
 use crate::{lists, reuse};
 
 /// The name of the signature in a pulled folder.
@@ -178,8 +178,16 @@ impl<'a> Offer<'a> {
     ) -> Result<(Pulled, Vec<Attached>), DeliverError> {
         let Self { store, manifest, text, artifact, accepted, prove, cache, older, lists, at_once } = self;
         let Accepted { claim, bundles } = accepted;
-        let layers: HashMap<&str, &Descriptor> =
-            artifact.layers.iter().map(|layer| (layer.path.as_str(), &layer.descriptor)).collect();
+        let signed = claim.claim().manifest();
+        let mut packed = packed(&artifact, signed)?;
+        learn_sizes(store, &artifact.packs, &mut packed)?;
+        let raw: HashSet<&str> = artifact.layers.iter().map(|layer| layer.path.as_str()).collect();
+        let layers: HashMap<&str, &Descriptor> = artifact
+            .layers
+            .iter()
+            .map(|layer| (layer.path.as_str(), &layer.descriptor))
+            .chain(packed.iter().map(|(entry, member)| (entry.path.as_str(), member)))
+            .collect();
         only_own(staging, &layers)?;
         let size_of = |entry: &lacre_manifest::Entry| layers.get(entry.path.as_str()).map(|layer| layer.size);
         let receiving =
@@ -196,13 +204,20 @@ impl<'a> Offer<'a> {
                 .collect();
             progress.begin(files.len() as u64, files.iter().map(|(_, layer)| layer.size).sum());
             let cache = cache.as_ref().map(|(cache, _)| *cache);
-            let work = Work { store, files: &files, journal: &journal, cache, at_once, progress };
+            let archives = &Archives::new(store, &artifact.packs);
+            let work =
+                Work { archives, raw: &raw, files: &files, journal: &journal, cache, at_once, progress };
             work.complete(&noted, &older)
         };
         match moved {
             Ok((moved, cached)) => {
                 let model = receiving.finish().map_err(DeliverError::Refused)?;
                 let not_kept = cache.and_then(|(cache, repository)| {
+                    if !artifact.packs.is_empty() {
+                        // Its archives were never here as a whole.
+                        let (what, found) = ("keeping an artifact of the format", artifact.format.name());
+                        return Some(RegistryError::Unsupported { what, found: found.to_owned() }.into());
+                    }
                     let missing =
                         artifact.layers.iter().filter(|layer| !cached.contains(&layer.descriptor.digest));
                     let missing =
@@ -222,7 +237,9 @@ impl<'a> Offer<'a> {
 
 /// What is needed to bring the files.
 struct Work<'a> {
-    store: &'a dyn Store,
+    archives: &'a Archives<'a>,
+    /// The files that are layers of their own.
+    raw: &'a HashSet<&'a str>,
     files: &'a [(&'a Incoming, &'a Descriptor)],
     journal: &'a Journal<'a>,
     cache: Option<&'a Cache>,
@@ -240,7 +257,7 @@ impl Work<'_> {
     ) -> Result<(Moved, HashSet<Sha256Digest>), Stopped> {
         let fetched = AtomicU64::new(0);
         let transfer =
-            || Transfer::new(self.store, self.files, self.journal, self.at_once, self.progress, &fetched);
+            || Transfer::new(self.archives, self.files, self.journal, self.at_once, self.progress, &fetched);
         let noted: Vec<Place> = noted.iter().copied().collect();
         let mut moved = Moved { resumed: transfer().recover(&noted)?, ..Moved::default() };
         let mut cached = HashSet::new();
@@ -257,7 +274,7 @@ impl Work<'_> {
         }
         let mut anew = HashSet::new();
         loop {
-            match transfer().run() {
+            match transfer().unpack(self.raw).and_then(|()| transfer().run()) {
                 Ok(()) => return Ok((Moved { fetched: fetched.into_inner(), ..moved }, cached)),
                 // What stood already was perhaps not what it was taken for: once more, all of it from the store.
                 Err(Stopped::Changed(index))

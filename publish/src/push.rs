@@ -6,8 +6,8 @@ use lacre_attest::{Bundle, Limits, MODEL_PREDICATE_TYPE, ModelClaim, Statement};
 use lacre_hash::{Blake3Digest, ChunkList, Engine, Progress, Sha256Digest};
 use lacre_manifest::{Entry, EntryPath, Exclusions, Manifest, Root, Survey, diff, escape, survey};
 use lacre_registry_client::{
-    BuiltArtifact, Descriptor, IMAGE_MANIFEST, Pack, Put, RegistryError, Store, Tag, WrittenFormat,
-    attach_chunks, attach_signature, plan,
+    ArtifactFormat, BuiltArtifact, Descriptor, IMAGE_MANIFEST, Pack, Put, RegistryError, Store, Tag,
+    WrittenFormat, attach_chunks, attach_signature, plan,
 };
 
 use crate::PublishError;
@@ -111,6 +111,11 @@ impl Prepared<'_> {
     /// The manifest that a push will store.
     pub fn manifest(&self) -> Descriptor {
         self.built.descriptor()
+    }
+
+    /// In which form the model will be stored.
+    pub fn format(&self) -> ArtifactFormat {
+        self.built.artifact.format
     }
 
     /// Puts the model and its signature into `store`, then moves `tag` to it.

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use lacre_attest::Limits;
 use lacre_manifest::{Beside, Root};
 use lacre_publish::{Prepared, Pushed, Signed};
-use lacre_registry_client::{Descriptor, Reference, RegistryError, Repository, Store, Tag, Target};
+use lacre_registry_client::{
+    Descriptor, Reference, RegistryError, Repository, Store, Tag, Target, WrittenFormat,
+};
 use serde_json::json;
 
 use crate::args::LinkMode;
@@ -25,6 +27,7 @@ use crate::{place, text};
 Examples:
   lacre push MODEL oci:store:mini-lm-v1
   lacre push MODEL registry.example.com/org/mini-lm:v1
+  lacre push MODEL registry.example.com/org/mini-lm:image --format image
   lacre push model.gguf oci:/srv/models:gguf --signature elsewhere.sig")]
 pub(crate) struct PushArgs {
     /// Signed folder or file
@@ -44,11 +47,36 @@ pub(crate) struct PushArgs {
         hide_possible_values = true
     )]
     links: LinkMode,
+    /// What to make: modelpack (default), or image: a container image with the files in /models
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "modelpack",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    format: Format,
     /// Take files from this repository of the same registry, where it has them (repeatable)
     #[arg(long, value_name = "REPO", hide_short_help = true)]
     mount_from: Vec<Repository>,
     #[command(flatten)]
     registry: RegistryArgs,
+}
+
+/// What a push makes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Modelpack,
+    Image,
+}
+
+impl From<Format> for WrittenFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Modelpack => Self::ModelPack,
+            Format::Image => Self::Image,
+        }
+    }
 }
 
 pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> {
@@ -65,7 +93,7 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
     let others = others(args, &root, &limits)?;
     let model = Signed { root: &root, bundle: &bundle, others: &others, signature: root.locate(&at) };
     let meter = session.meter("pushing");
-    let prepared = lacre_publish::prepare(&model, &limits, &meter)?;
+    let prepared = lacre_publish::prepare_as(args.format.into(), &model, &limits, &meter)?;
     if let (Some(tag), true) = (tag, exists) {
         let store = args.registry.open(&reference, session)?;
         refuse_to_move(tag, store.as_ref(), &prepared.manifest(), session)?;
@@ -124,6 +152,7 @@ fn told(reference: &Reference, prepared: &Prepared<'_>, pushed: Option<&Pushed>)
         "bytes_written": pushed.map(|it| it.written),
         "dry_run": pushed.is_none(),
         "files": claim.manifest().len(),
+        "format": prepared.format().name(),
         "identity": identity,
         "manifest": digest(&prepared.manifest()),
         "name": claim.name(),
