@@ -37,7 +37,9 @@ impl Foreign {
             "artifactType": "application/vnd.unknown.artifact.v1",
             "annotations": { "org.opencontainers.image.created": "2026-11-23T03:01:18Z" },
         });
-        Self::new(manifest, OCI).config("application/vnd.oci.empty.v1+json", b"{}")
+        let mut artifact = Self::new(manifest, OCI).config("application/vnd.oci.empty.v1+json", b"{}");
+        artifact.manifest["config"]["data"] = "e30=".into();
+        artifact
     }
 
     /// What `kit pack` makes.

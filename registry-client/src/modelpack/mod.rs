@@ -22,6 +22,8 @@ pub const MODEL_ARTIFACT_TYPE: &str = "application/vnd.cncf.model.manifest.v1+js
 /// Media type of a model's configuration.
 pub const MODEL_CONFIG_TYPE: &str = "application/vnd.cncf.model.config.v1+json";
 
+/// The empty configuration, embedded in a descriptor.
+const EMPTY_EMBEDDED: &str = "e30=";
 /// Where a model's own signature stands once it is pulled.
 const SIGNATURE: &str = "model.sig";
 
@@ -80,7 +82,10 @@ impl ModelArtifact {
         } else if manifest.subject.is_some() {
             return Err(ArtifactFault::Refers.into());
         }
-        let config = descriptor(&manifest.config, || "its configuration".to_owned())?;
+        let mut stated = manifest.config.clone();
+        // ORAS embeds the empty configuration, which is the same everywhere; nobody reads it here.
+        stated.data.take_if(|data| format == ArtifactFormat::Oras && data == EMPTY_EMBEDDED);
+        let config = descriptor(&stated, || "its configuration".to_owned())?;
         let (mut layers, mut packs) = (Vec::new(), Vec::new());
         for part in format.layers(&manifest)? {
             match part {
