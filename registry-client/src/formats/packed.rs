@@ -6,9 +6,16 @@ use super::PackedLayer;
 use crate::RegistryError;
 use crate::descriptor::Descriptor;
 use crate::store::{BlobReader, Store};
-use crate::tar::{ArchiveFault, ArchiveReader, Skip};
+use crate::tar::{ArchiveFault, ArchiveReader, Compression, Skip};
 
-/// So many bytes are read over rather than asked for anew behind them.
+/// Bytes of a blob that are asked for at first, and again after some were left out: heads are short, and most of what
+/// follows a head of a large file is not wanted here.
+const FIRST: u64 = 64 * 1024;
+/// Bytes that are asked for at most, after all before them were wanted.
+const MOST: u64 = 256 * 1024 * 1024;
+/// How often the same bytes are asked for again after an answer that was cut off.
+const MORE_ATTEMPTS: u32 = 4;
+/// So many bytes are read over rather than left out.
 const NEAR: u64 = 1024 * 1024;
 
 impl PackedLayer {
@@ -22,7 +29,10 @@ impl PackedLayer {
         files: usize,
     ) -> Result<ArchiveReader<LayerSource<'a>>, RegistryError> {
         let descriptor = &self.descriptor;
-        let source = LayerSource { store, descriptor, reader: store.blob(descriptor)?, at: 0 };
+        // What is compressed is wanted whole.
+        let next = if self.compression == Compression::None { FIRST } else { descriptor.size };
+        let mut source = LayerSource { store, descriptor, reader: None, at: 0, next, cut_off: 0 };
+        source.go_on()?;
         Ok(ArchiveReader::new(source, self.compression, self.beneath, files))
     }
 
@@ -43,16 +53,47 @@ impl PackedLayer {
 pub struct LayerSource<'a> {
     store: &'a dyn Store,
     descriptor: &'a Descriptor,
-    reader: BlobReader,
+    /// The bytes from `at` on, as far as they were asked for.
+    reader: Option<BlobReader>,
     at: u64,
+    /// How many are asked for next.
+    next: u64,
+    /// How often the answer was cut off here.
+    cut_off: u32,
+}
+
+impl LayerSource<'_> {
+    fn go_on(&mut self) -> Result<(), RegistryError> {
+        let end = self.at.saturating_add(self.next).min(self.descriptor.size);
+        self.reader = Some(self.store.blob_range(self.descriptor, self.at..end)?);
+        self.next = self.next.saturating_mul(4).min(MOST);
+        Ok(())
+    }
 }
 
 impl Read for LayerSource<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        self.at += read as u64;
-        Ok(read)
+        loop {
+            match self.reader.as_mut().map_or(Ok(0), |reader| reader.read(buffer)) {
+                Ok(0) if buffer.is_empty() || self.at == self.descriptor.size => return Ok(0),
+                Ok(0) => {}
+                Ok(read) => {
+                    self.at += read as u64;
+                    self.cut_off = 0;
+                    return Ok(read);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // A store that says why has asked again as often as it makes sense.
+                Err(error) if self.cut_off == MORE_ATTEMPTS || is_final(&error) => return Err(error),
+                Err(_) => self.cut_off += 1,
+            }
+            self.go_on().map_err(io::Error::other)?;
+        }
     }
+}
+
+fn is_final(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<RegistryError>)
 }
 
 impl Skip for LayerSource<'_> {
@@ -63,8 +104,7 @@ impl Skip for LayerSource<'_> {
             let read = io::copy(&mut Read::by_ref(self).take(bytes), &mut io::sink())?;
             return if read == bytes { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
         }
-        self.reader = self.store.blob_range(self.descriptor, to..size).map_err(io::Error::other)?;
-        self.at = to;
+        (self.reader, self.at, self.next) = (None, to, FIRST);
         Ok(())
     }
 }

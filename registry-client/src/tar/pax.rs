@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_record_counts_itself() {
-        assert_eq!(record("path", "a"), "10 path=a\n");
+        assert_eq!(record("path", "a"), "9 path=a\n");
         assert_eq!(record("path", ""), "8 path=\n");
         // One more digit makes the number longer, which makes the record longer.
         assert_eq!(record("k", &"v".repeat(93)), format!("99 k={}\n", "v".repeat(93)));
@@ -112,8 +112,8 @@ mod tests {
             record("GNU.sparse.major", "1"),
             record("hdrcharset", "BINARY"),
             "8 path=a\n".to_owned(),
-            "10 path=a".to_owned(),
-            "010 path=a\n".to_owned(),
+            "9 path=a".to_owned(),
+            "09 path=a\n".to_owned(),
             "99999999999999999999 path=a\n".to_owned(),
             "5 =x\n".to_owned(),
             "0 ".to_owned(),
