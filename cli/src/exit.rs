@@ -126,6 +126,8 @@ pub(crate) const TABLE: &[Row] = &[
         meaning: "malformed or unsupported",
         codes: &[
             "E-ANCHOR",
+            "E-ARCHIVE",
+            "E-ARCHIVE-MEMBER",
             "E-ARTIFACT",
             "E-BUNDLE",
             "E-CHUNKS",
@@ -142,6 +144,7 @@ pub(crate) const TABLE: &[Row] = &[
             "E-LIMIT",
             "E-NAME-COLLISION",
             "E-NO-RESOURCES",
+            "E-PACKED",
             "E-PATH",
             "E-PAYLOAD-TYPE",
             "E-PREDICATE",

@@ -34,6 +34,7 @@ pub const CODES: &[&str] = &[
     "E-NETWORK",
     "E-NOT-FOUND",
     "E-OUTPUT",
+    "E-PACKED",
     "E-PATH",
     "E-REDIRECT",
     "E-REFERENCE",
@@ -435,6 +436,8 @@ impl RegistryError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Archive { fault, .. } => fault.code(),
+            // It is a model; only what its manifest does not tell was asked for.
+            Self::Artifact { fault: ArtifactFault::Packed { .. } } => "E-PACKED",
             Self::Artifact { .. } | Self::Referrer { .. } => "E-ARTIFACT",
             Self::Auth { problem, .. } => problem.code(),
             Self::AuthRealm { .. } => "E-USAGE",

@@ -14,6 +14,7 @@ mod certified;
 mod claimant;
 mod diff;
 mod drift;
+mod formats;
 mod inspect;
 mod interrupt;
 mod key;

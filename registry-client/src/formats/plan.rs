@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(read, artifact.artifact);
         assert_eq!(read.format, ArtifactFormat::Image);
         assert_eq!(read.parse_config(&artifact.config).unwrap().name.as_deref(), Some("m"));
-        assert_eq!(read.files().unwrap_err().code(), "E-ARTIFACT");
+        assert_eq!(read.files().unwrap_err().code(), "E-PACKED");
         // Written out by hand from the image specification (manifest.md, config.md).
         let text = String::from_utf8(artifact.config).unwrap();
         let diff_ids: Vec<_> =

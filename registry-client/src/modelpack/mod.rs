@@ -106,7 +106,7 @@ impl ModelArtifact {
     /// The files as a manifest: paths, sizes and SHA-256 digests, no BLAKE3.
     ///
     /// # Errors
-    /// `E-ARTIFACT` when there are archives, whose files the manifest does not tell. None otherwise for an artifact that
+    /// `E-PACKED` when there are archives, whose files the manifest does not tell. None otherwise for an artifact that
     /// [`ModelArtifact::parse`] gave; else the codes of [`Manifest::new`].
     pub fn files(&self) -> Result<Manifest, RegistryError> {
         if !self.packs.is_empty() {

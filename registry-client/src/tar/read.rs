@@ -290,6 +290,12 @@ fn broken(error: io::Error) -> ArchiveFault {
     ArchiveFault::Read(error)
 }
 
+impl<S: Skip> Skip for &mut S {
+    fn skip(&mut self, bytes: u64) -> io::Result<()> {
+        (**self).skip(bytes)
+    }
+}
+
 impl Skip for &[u8] {
     fn skip(&mut self, bytes: u64) -> io::Result<()> {
         let at = usize::try_from(bytes).ok().filter(|&at| at <= self.len());
