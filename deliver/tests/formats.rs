@@ -16,7 +16,11 @@ use lacre_deliver::{Cache, Overwrite, examine};
 use lacre_hash::NoProgress;
 use lacre_manifest::{Links, Root};
 use lacre_publish::{Pushed, Signed, prepare_as};
-use lacre_registry_client::{ArtifactFormat, Layout, ModelArtifact, Store, WrittenFormat};
+use lacre_registry_client::{
+    ArtifactFormat, Layout, ModelArtifact, RegistryName, RegistryOptions, Remote, Repository, Store,
+    WrittenFormat,
+};
+use lacre_testkit::registry::Registry;
 use lacre_testkit::{Archive, Foreign, ModelDir, Seal, Sealed, gzip, noise};
 
 use stores::{assert_is_model, attach, pull, pull_with, tag, trusting, v1, wanted};
@@ -144,6 +148,28 @@ fn a_model_of_ollama() {
     arrives(&signed(&FILES), &artifact, ArtifactFormat::Ollama);
     let second = [FILES.as_slice(), &[("LICENSE-2", b"MIT")]].concat();
     arrives(&signed(&second), &artifact.layer(&kind("license"), "MIT"), ArtifactFormat::Ollama);
+}
+
+/// Docker's manifests, and archives that are read in parts, from a registry.
+#[test]
+fn models_of_others_in_a_registry() {
+    let ollama = Foreign::ollama().layer("application/vnd.ollama.image.model", "GGUF weights");
+    let large = noise(5, 6_000_000);
+    let kit = Archive::new().file("model.gguf", &large).file("a", "A").finish();
+    let kit = Foreign::kitops().layer("application/vnd.kitops.modelkit.model.v1.tar", kit);
+    let models = [(ollama, signed(&FILES[..1])), (kit, signed(&[("model.gguf", &large), ("a", b"A")]))];
+    for (artifact, sealed) in models {
+        let registry = Registry::start();
+        artifact.put(&registry, "org/m");
+        let name = RegistryName::parse(&registry.host()).unwrap();
+        let repository = Repository::parse("org/m").unwrap();
+        let store = Remote::open(&name, &repository, &RegistryOptions::new());
+        attach(&store, &store.resolve(&v1()).unwrap(), sealed.bundle());
+        let requirements = trusting(sealed.public_key());
+        let offer = examine(&store, &v1(), &requirements, &Limits::default()).unwrap();
+        offer.pull(&wanted(&sealed), Overwrite::Refuse, &NoProgress).unwrap();
+        assert_is_model(&wanted(&sealed), &sealed);
+    }
 }
 
 #[test]

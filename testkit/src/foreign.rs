@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::archive::gzip;
+use crate::registry::Registry;
 
 const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -156,6 +157,15 @@ impl Foreign {
         });
         let index = json!({ "schemaVersion": 2, "manifests": [listed] });
         fs::write(folder.join("index.json"), index.to_string()).unwrap();
+    }
+
+    /// Puts this artifact into a registry, as `v1`.
+    pub fn put(&self, registry: &Registry, repository: &str) {
+        for blob in &self.blobs {
+            registry.put_blob(repository, blob);
+        }
+        let digest = registry.put_manifest(repository, self.media_type, &self.manifest());
+        registry.tag(repository, "v1", &digest);
     }
 
     fn blob(&mut self, media_type: &str, bytes: &[u8]) -> Value {
