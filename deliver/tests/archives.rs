@@ -157,7 +157,7 @@ fn one_archive_from_its_first_byte_to_its_last() {
     assert_eq!(outcome(b""), "E-ARCHIVE");
     assert_eq!(outcome(&good().finish().repeat(2)), "E-ARCHIVE", "a second one behind the first");
     assert_eq!(outcome(&[whole.as_slice(), b"x"].concat()), "E-ARCHIVE");
-    assert_eq!(outcome(&[whole.as_slice(), &[0; 70_000]].concat()), "accepted", "padding");
+    assert_eq!(outcome(&[whole.as_slice(), &vec![0; 70_000]].concat()), "accepted", "padding");
     assert_eq!(outcome(&good().raw([0; 512]).file("c", "").finish()), "E-ARCHIVE", "one empty block");
     assert_eq!(outcome(&good().records(&record("path", "c")).finish()), "E-ARCHIVE", "a name and no file");
     let two_names = good().records(&record("path", "c")).long_name("d").file("e", "");

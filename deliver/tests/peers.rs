@@ -131,7 +131,9 @@ fn python_lists_what_was_packed() {
     for (name, bytes) in files {
         let row = rows.iter().find(|row| row.0 == format!("models/{name}")).unwrap();
         let mode = if name == "run.sh" { 0o755 } else { 0o644 };
-        let start: String = bytes.iter().take(64).map(|byte| format!("{byte:02x}")).collect();
+        let nibbles = bytes.iter().take(64).flat_map(|byte| [byte >> 4, byte & 15]);
+        let start: String =
+            nibbles.map(|nibble| char::from(b"0123456789abcdef"[usize::from(nibble)])).collect();
         assert_eq!((row.1, row.2, &row.3), (bytes.len() as u64, mode, &start), "{name}");
     }
 }

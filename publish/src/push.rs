@@ -128,7 +128,7 @@ impl Prepared<'_> {
         progress: &dyn Progress,
     ) -> Result<Pushed, PublishError> {
         let Self { model, built, .. } = self;
-        let (written, reused) = put_all(model.root, self.blobs(), store, progress)?;
+        let (written, reused) = put_all(model.root, &self.blobs(), store, progress)?;
         store.put_blob(&built.artifact.config, &built.config, progress)?;
         let manifest = store.put_manifest(IMAGE_MANIFEST, &built.manifest, None)?;
         let (signature, put) =
@@ -221,12 +221,12 @@ fn under_signed_name(found: &Manifest, claim: &ModelClaim) -> Result<Manifest, P
 /// Puts blobs, several at a time; counts bytes written and bytes that were there.
 fn put_all(
     root: &Root,
-    blobs: Vec<(&Descriptor, What<'_>)>,
+    blobs: &[(&Descriptor, What<'_>)],
     store: &dyn Store,
     progress: &dyn Progress,
 ) -> Result<(u64, u64), PublishError> {
     progress.begin(blobs.len() as u64, blobs.iter().map(|(descriptor, _)| descriptor.size).sum());
-    let put = packs::together(&blobs, |(descriptor, what)| {
+    let put = packs::together(blobs, |(descriptor, what)| {
         Ok((put_blob(root, descriptor, *what, store, progress)?, descriptor.size))
     })?;
     Ok(put.into_iter().fold((0, 0), |(written, reused), (put, size)| match put {

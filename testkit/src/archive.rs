@@ -90,7 +90,7 @@ impl Archive {
 /// A record of an extended header.
 pub fn record(key: &str, value: &str) -> String {
     let rest = key.len() + value.len() + 3;
-    let length = (rest..).find(|length| length - rest == length.to_string().len()).unwrap();
+    let length = (rest..rest + 20).find(|length| length - rest == length.to_string().len()).unwrap();
     format!("{length} {key}={value}\n")
 }
 

@@ -12,8 +12,8 @@
 use std::fs;
 use std::path::Path;
 
+use lacre_hash::Sha256Digest;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::archive::gzip;
 use crate::registry::Registry;
@@ -175,5 +175,5 @@ impl Foreign {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256Digest::of(bytes).to_string()
 }

@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
-use super::{ArchiveFault, BLOCK};
+use super::ArchiveFault;
 
-pub(super) type Block = [u8; BLOCK as usize];
+pub(super) type Block = [u8; 512];
+
+/// Nothing but zeros: two of them are an archive's end.
+pub(super) const EMPTY: Block = [0; 512];
 
 const NAME: Range<usize> = 0..100;
 const MODE: Range<usize> = 100..108;
@@ -85,7 +88,7 @@ pub(super) fn parse(block: &Block, at: u64) -> Result<Header, ArchiveFault> {
 
 /// Writes a header without times and owners. What does not fit its field is left out: pax records say it.
 pub(super) fn write(name: &str, kind: u8, mode: u32, size: u64) -> Block {
-    let mut block = [0; BLOCK as usize];
+    let mut block = EMPTY;
     let name = &name.as_bytes()[..name.len().min(LONGEST)];
     block[..name.len()].copy_from_slice(name);
     let size = if size > LARGEST { 0 } else { size };

@@ -62,10 +62,10 @@ impl Pack {
     pub fn beneath(beneath: &'static str, mut files: Vec<Packable>, mut empty: Vec<EntryPath>) -> Self {
         files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         empty.sort_unstable();
-        let mut made = HashSet::new();
+        let mut known = HashSet::new();
         let mut members = Vec::new();
         let mut make = |folder: &str, members: &mut Vec<Member>| {
-            if made.insert(folder.to_owned()) {
+            if known.insert(folder.to_owned()) {
                 members.push(Member::Folder(folder.to_owned()));
             }
         };

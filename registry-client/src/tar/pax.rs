@@ -33,7 +33,8 @@ impl Records {
                     }
                 }
                 "size" => {
-                    if records.size.replace(decimal(value).ok_or("its size is no number")?).is_some() {
+                    let size = decimal(value).ok_or("its size is no number")?;
+                    if records.size.replace(size).is_some() {
                         return Err("it says two sizes");
                     }
                 }

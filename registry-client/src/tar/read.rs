@@ -190,10 +190,10 @@ impl<S: Skip> ArchiveReader<S> {
 
     /// The next header; nothing when the end begins.
     fn block(&mut self) -> Result<Option<Block>, ArchiveFault> {
-        let mut block = [0; BLOCK as usize];
+        let mut block = header::EMPTY;
         self.spend(BLOCK)?;
         self.exact(&mut block)?;
-        Ok((block != [0; BLOCK as usize]).then_some(block))
+        Ok((block != header::EMPTY).then_some(block))
     }
 
     /// The content of an extended header, and the padding after it.
@@ -237,7 +237,7 @@ impl<S: Skip> ArchiveReader<S> {
             self.at += bytes;
             return Ok(());
         }
-        let mut buffer = [0; PIECE];
+        let mut buffer = vec![0; usize::try_from(bytes).unwrap_or(PIECE).min(PIECE)];
         let mut left = bytes;
         while left > 0 {
             let wanted = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
