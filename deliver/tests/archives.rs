@@ -266,7 +266,7 @@ fn image() -> (Sealed, Layout) {
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let signature = root.locate(&sealed.signature_path());
     let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
-    let prepared = prepare_as(WrittenFormat::Image, &model, &Limits::default(), &NoProgress).unwrap();
+    let prepared = prepare_as(WrittenFormat::Image, &model, &Limits::default(), None, &NoProgress).unwrap();
     prepared.push(&store, Some(&tag("v1")), &NoProgress).unwrap();
     (sealed, store)
 }

@@ -215,7 +215,7 @@ fn push_as(format: WrittenFormat, sealed: &Sealed, store: &Layout) -> Pushed {
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let signature = root.locate(&sealed.signature_path());
     let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
-    let prepared = prepare_as(format, &model, &Limits::default(), &NoProgress).unwrap();
+    let prepared = prepare_as(format, &model, &Limits::default(), None, &NoProgress).unwrap();
     let pushed = prepared.push(store, Some(&tag("v1")), &NoProgress).unwrap();
     assert_eq!(pushed.manifest.plain(), prepared.manifest().plain());
     pushed

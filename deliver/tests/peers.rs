@@ -59,7 +59,7 @@ fn push(format: WrittenFormat, sealed: &Sealed, store: &dyn Store) -> Pushed {
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let signature = root.locate(&sealed.signature_path());
     let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
-    let prepared = prepare_as(format, &model, &Limits::default(), &NoProgress).unwrap();
+    let prepared = prepare_as(format, &model, &Limits::default(), None, &NoProgress).unwrap();
     prepared.push(store, Some(&tag("v1")), &NoProgress).unwrap()
 }
 

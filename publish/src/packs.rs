@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use lacre_hash::{DigestSet, Progress, Sha256Digest, StreamHasher};
-use lacre_manifest::{EntryPath, Manifest, Root, escape};
+use lacre_manifest::{Entry, EntryPath, Manifest, Root, escape};
 use lacre_registry_client::{Descriptor, Pack, PackContent, Put, RegistryError, Resized, Store};
 
 use crate::PublishError;
@@ -41,9 +41,11 @@ fn digest(
     let open = |path: &EntryPath| {
         progress.file(&escape(path.as_str()));
         let file = open(root, path)?;
-        let wanted = as_signed.get(path.as_str()).and_then(|entry| entry.sha256()).copied();
-        let hasher = Some(StreamHasher::new(DigestSet::Sha256));
-        Ok(Box::new(Compared { file, path: path.clone(), wanted, hasher }) as Box<dyn Read>)
+        let signed = as_signed.get(path.as_str()).ok_or_else(|| io::Error::other(changed(path)))?;
+        // Both digests were found to be of one content, so the quicker one proves it.
+        let wanted = if signed.blake3().is_some() { DigestSet::Blake3 } else { DigestSet::Sha256 };
+        let hasher = Some(StreamHasher::new(wanted));
+        Ok(Box::new(Compared { file, signed, hasher }) as Box<dyn Read>)
     };
     let mut stream = pack.stream(&open);
     let mut hasher = StreamHasher::new(DigestSet::Sha256);
@@ -73,13 +75,16 @@ pub(crate) fn put(
     descriptor: &Descriptor,
     store: &dyn Store,
     progress: &dyn Progress,
-) -> Result<Put, RegistryError> {
+) -> Result<Put, PublishError> {
+    let first = pack.files().next();
+    progress.file(&first.map_or_else(String::new, |file| escape(file.path.as_str())));
     let open = |path: &EntryPath| Ok(Box::new(open(root, path)?) as Box<dyn Read>);
-    store.put_blob(descriptor, &PackContent { pack, open: &open }, progress)
+    let put = store.put_blob(descriptor, &PackContent { pack, open: &open }, progress);
+    put.map_err(|error| not_sent(pack, error))
 }
 
 /// Why files that were as signed a moment ago could not be sent.
-pub(crate) fn not_sent(pack: &Pack, error: RegistryError) -> PublishError {
+fn not_sent(pack: &Pack, error: RegistryError) -> PublishError {
     match error {
         RegistryError::BlobDigest { .. } | RegistryError::BlobSize { .. } => {
             PublishError::OneChanged { files: pack.files().map(|file| file.path.clone()).collect() }
@@ -107,27 +112,35 @@ fn blame(error: io::Error) -> PublishError {
     }
 }
 
-/// A file that must have the digest that it was compared with.
-struct Compared {
+/// A file that must be the signed one.
+struct Compared<'a> {
     file: std::fs::File,
-    path: EntryPath,
-    wanted: Option<Sha256Digest>,
+    signed: &'a Entry,
     /// Until the end is reached.
     hasher: Option<StreamHasher>,
 }
 
-impl Read for Compared {
+impl Read for Compared<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
         if read > 0 {
             self.hasher.iter_mut().for_each(|hasher| hasher.update(&buffer[..read]));
-        } else if let Some(hasher) = self.hasher.take()
-            && hasher.finish().sha256 != self.wanted
-        {
-            return Err(io::Error::other(PublishError::Changed { path: self.path.clone() }));
+        } else if let Some(hasher) = self.hasher.take() {
+            let found = hasher.finish();
+            let same = match self.signed.blake3() {
+                Some(blake3) => found.blake3 == Some(*blake3),
+                None => found.sha256.as_ref() == self.signed.sha256(),
+            };
+            if !same {
+                return Err(io::Error::other(changed(&self.signed.path)));
+            }
         }
         Ok(read)
     }
+}
+
+fn changed(path: &EntryPath) -> PublishError {
+    PublishError::Changed { path: path.clone() }
 }
 
 /// Does `work` for each of `all`, several at a time; gives the outcomes in their order, or the first failure.

@@ -1,17 +1,18 @@
 //! Pushing a signed model.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 
 use lacre_attest::{Bundle, Limits, MODEL_PREDICATE_TYPE, ModelClaim, Statement};
-use lacre_hash::{Blake3Digest, ChunkList, Engine, Progress, Sha256Digest};
-use lacre_manifest::{Entry, EntryPath, Exclusions, Manifest, Root, Survey, diff, escape, survey};
+use lacre_hash::{Blake3Digest, ChunkList, Progress, Sha256Digest};
+use lacre_manifest::{Entry, EntryPath, Root, escape};
 use lacre_registry_client::{
-    ArtifactFormat, BuiltArtifact, Descriptor, IMAGE_MANIFEST, Pack, Put, RegistryError, Store, Tag,
-    WrittenFormat, attach_chunks, attach_signature, plan,
+    ArtifactFormat, BlobContent, BuiltArtifact, Content, Descriptor, IMAGE_MANIFEST, Pack, Put,
+    RegistryError, Store, Tag, WrittenFormat, attach_chunks, attach_signature, plan,
 };
 
-use crate::PublishError;
-use crate::packs;
+use crate::as_signed::{Remembered, Trees, as_signed};
+use crate::{PublishError, packs};
 
 /// A model on disk and the bundle that is to travel with it.
 #[derive(Debug)]
@@ -55,7 +56,8 @@ pub struct Prepared<'a> {
     lists: Vec<u8>,
 }
 
-/// Reads every file of a signed model and compares it, under both digests, with what was signed. Writes nothing.
+/// Reads every file of a signed model and compares it, under both digests, with what was signed. Writes nothing but what
+/// is `remembered`, and reads no file again that was not touched since its digests were made on this machine.
 ///
 /// # Errors
 /// The `E-FILE-…` codes when the files are not those that were signed; the codes of the bundle and its claim; `E-LIMIT`
@@ -63,9 +65,10 @@ pub struct Prepared<'a> {
 pub fn prepare<'a>(
     model: &'a Signed<'a>,
     limits: &Limits,
+    remembered: Option<&Remembered>,
     progress: &dyn Progress,
 ) -> Result<Prepared<'a>, PublishError> {
-    prepare_as(WrittenFormat::default(), model, limits, progress)
+    prepare_as(WrittenFormat::default(), model, limits, remembered, progress)
 }
 
 /// As [`prepare`], for an artifact of this format. Files that travel in archives are read once more: the digest of an
@@ -77,6 +80,7 @@ pub fn prepare_as<'a>(
     format: WrittenFormat,
     model: &'a Signed<'a>,
     limits: &Limits,
+    remembered: Option<&Remembered>,
     progress: &dyn Progress,
 ) -> Result<Prepared<'a>, PublishError> {
     let bundle = Bundle::parse(model.bundle, limits)?;
@@ -93,7 +97,7 @@ pub fn prepare_as<'a>(
             return Err(PublishError::OtherClaim);
         }
     }
-    let (files, chunks) = as_signed(model, &claim, progress)?;
+    let (files, chunks) = as_signed(model, &claim, remembered, progress)?;
     let plan = plan(format, &files, claim.shape())?;
     let packs: Vec<Pack> = plan.packs().iter().map(|planned| planned.pack.clone()).collect();
     let digests = packs::digests(model.root, &packs, &files, progress)?;
@@ -128,7 +132,7 @@ impl Prepared<'_> {
         progress: &dyn Progress,
     ) -> Result<Pushed, PublishError> {
         let Self { model, built, .. } = self;
-        let (written, reused) = put_all(model.root, &self.blobs(), store, progress)?;
+        let (written, reused) = put_all(self, store, progress)?;
         store.put_blob(&built.artifact.config, &built.config, progress)?;
         let manifest = store.put_manifest(IMAGE_MANIFEST, &built.manifest, None)?;
         let (signature, put) =
@@ -173,61 +177,20 @@ fn lists(claim: &ModelClaim, chunks: &Trees) -> Vec<u8> {
     roots.filter_map(|root| chunks.get(root)).flat_map(|list| list.to_bytes()).collect()
 }
 
-/// BLAKE3 trees, by their roots.
-type Trees = Vec<(Blake3Digest, ChunkList)>;
-
-/// Reads every file and finds it as signed; gives the manifest with all sizes, and the BLAKE3 trees.
-fn as_signed(
-    model: &Signed<'_>,
-    claim: &ModelClaim,
-    progress: &dyn Progress,
-) -> Result<(Manifest, Trees), PublishError> {
-    let exclusions = Exclusions { ignore: claim.ignore_paths().to_vec(), signature: model.signature.clone() };
-    let Survey { manifest: mut found, chunks, .. } =
-        survey(model.root, &exclusions, &Engine::new(), progress)?;
-    if claim.single_file() && model.root.only_file().is_some() {
-        found = under_signed_name(&found, claim)?;
-    }
-    for signed in claim.manifest().entries() {
-        let Some(on_disk) = found.get(signed.path.as_str()) else { continue };
-        match (signed.size, on_disk.size) {
-            (Some(signed_size), Some(size)) if signed_size != size => {
-                return Err(PublishError::Size {
-                    path: signed.path.clone(),
-                    signed: signed_size,
-                    found: size,
-                });
-            }
-            _ => {}
-        }
-        if signed.sha256() == on_disk.sha256()
-            && signed.blake3().is_some()
-            && signed.blake3() != on_disk.blake3()
-        {
-            return Err(PublishError::TwoContents { path: signed.path.clone() });
-        }
-    }
-    let difference = diff(claim.manifest(), &found);
-    if difference.is_empty() { Ok((found, chunks)) } else { Err(PublishError::Differs(Box::new(difference))) }
-}
-
-/// Signatures of one file made before OMS v1.0 do not bind its name: the file travels under the signed one.
-fn under_signed_name(found: &Manifest, claim: &ModelClaim) -> Result<Manifest, PublishError> {
-    let signed = claim.manifest().entries().iter().map(|entry| entry.path.clone());
-    let entries = signed.zip(found.entries()).map(|(path, entry)| Entry { path, ..entry.clone() });
-    Ok(Manifest::new(entries.collect())?)
-}
-
-/// Puts blobs, several at a time; counts bytes written and bytes that were there.
+/// Puts every distinct blob once, several at a time; counts bytes written and bytes that were there.
 fn put_all(
-    root: &Root,
-    blobs: &[(&Descriptor, What<'_>)],
+    prepared: &Prepared<'_>,
     store: &dyn Store,
     progress: &dyn Progress,
 ) -> Result<(u64, u64), PublishError> {
+    let blobs = prepared.blobs();
     progress.begin(blobs.len() as u64, blobs.iter().map(|(descriptor, _)| descriptor.size).sum());
-    let put = packs::together(blobs, |(descriptor, what)| {
-        Ok((put_blob(root, descriptor, *what, store, progress)?, descriptor.size))
+    let put = packs::together(&blobs, |(descriptor, what)| {
+        let put = match what {
+            What::File(path) => put_file(prepared, descriptor, path, store, progress)?,
+            What::Pack(pack) => packs::put(prepared.model.root, pack, descriptor, store, progress)?,
+        };
+        Ok((put, descriptor.size))
     })?;
     Ok(put.into_iter().fold((0, 0), |(written, reused), (put, size)| match put {
         Put::Written => (written + size, reused),
@@ -235,30 +198,43 @@ fn put_all(
     }))
 }
 
-fn put_blob(
-    root: &Root,
+fn put_file(
+    prepared: &Prepared<'_>,
     descriptor: &Descriptor,
-    what: What<'_>,
+    path: &EntryPath,
     store: &dyn Store,
     progress: &dyn Progress,
 ) -> Result<Put, PublishError> {
-    match what {
-        What::File(path) => {
-            progress.file(&escape(path.as_str()));
-            let open = || root.open_file(root.only_file().unwrap_or(path)).map_err(std::io::Error::other);
-            store.put_blob(descriptor, &open, progress).map_err(|error| match error {
-                // The file was as signed a moment ago.
-                RegistryError::BlobDigest { .. } | RegistryError::BlobSize { .. } => {
-                    PublishError::Changed { path: path.clone() }
-                }
-                error => error.into(),
-            })
-        }
-        What::Pack(pack) => {
-            let first = pack.files().next();
-            progress.file(&first.map_or_else(String::new, |file| escape(file.path.as_str())));
-            packs::put(root, pack, descriptor, store, progress).map_err(|error| packs::not_sent(pack, error))
-        }
+    progress.file(&escape(path.as_str()));
+    let root = prepared.model.root;
+    let blake3 = prepared.claim.manifest().get(path.as_str()).and_then(Entry::blake3).copied();
+    let content = SignedFile { root, path: root.only_file().unwrap_or(path), blake3 };
+    match store.put_blob(descriptor, &content, progress) {
+        Ok(put) => Ok(put),
+        // The file was as signed a moment ago.
+        Err(
+            RegistryError::BlobDigest { .. }
+            | RegistryError::BlobSize { .. }
+            | RegistryError::BlobChanged { .. },
+        ) => Err(PublishError::Changed { path: path.clone() }),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A file that was found as signed, on its way into a store.
+struct SignedFile<'a> {
+    root: &'a Root,
+    path: &'a EntryPath,
+    blake3: Option<Blake3Digest>,
+}
+
+impl BlobContent for SignedFile<'_> {
+    fn open(&self) -> io::Result<Content<'_>> {
+        self.root.open_file(self.path).map(Content::File).map_err(io::Error::other)
+    }
+
+    fn blake3(&self) -> Option<Blake3Digest> {
+        self.blake3
     }
 }
 

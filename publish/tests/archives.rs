@@ -25,7 +25,7 @@ fn image(sealed: &Sealed, store: &Layout, between: impl FnOnce()) -> Result<(), 
     let root = Root::open(&sealed.path(), Links::Refuse)?;
     let signature = root.locate(&sealed.signature_path());
     let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
-    let prepared = prepare_as(WrittenFormat::Image, &model, &Limits::default(), &NoProgress)?;
+    let prepared = prepare_as(WrittenFormat::Image, &model, &Limits::default(), None, &NoProgress)?;
     assert_eq!(prepared.format(), ArtifactFormat::Image);
     between();
     prepared.push(store, Some(&tag("v1")), &NoProgress).map(drop)
@@ -72,7 +72,7 @@ fn a_file_that_changes_before_its_archive_is_hashed_gets_no_digest() {
         let signature = root.locate(&sealed.signature_path());
         let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
         let meddler = Meddler { sealed: &sealed, bytes, begun: AtomicU32::new(0) };
-        let outcome = prepare_as(WrittenFormat::Image, &model, &Limits::default(), &meddler);
+        let outcome = prepare_as(WrittenFormat::Image, &model, &Limits::default(), None, &meddler);
         let error = outcome.err().unwrap();
         assert_eq!(error.code(), "E-FILE-CHANGED", "{error}");
         assert!(error.to_string().contains("blob.bin"), "{error}");
@@ -94,7 +94,7 @@ fn hashing_archives_can_be_interrupted() {
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let signature = root.locate(&sealed.signature_path());
     let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
-    let outcome = prepare_as(WrittenFormat::Image, &model, &Limits::default(), &Impatient);
+    let outcome = prepare_as(WrittenFormat::Image, &model, &Limits::default(), None, &Impatient);
     assert_eq!(outcome.err().unwrap().code(), "E-INTERRUPTED");
 }
 
