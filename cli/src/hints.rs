@@ -488,7 +488,14 @@ fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
                 .to_owned()
         }
         "E-LAYOUT" => "the folder is not an OCI image layout (oci-layout, index.json, blobs/), or a damaged one".to_owned(),
-        "E-ARTIFACT" => "what is stored there is not a model that lacre pushed, or it was altered".to_owned(),
+        "E-ARCHIVE" => "a layer is no archive, is damaged, or was made to confuse: ask who pushed it".to_owned(),
+        "E-ARCHIVE-MEMBER" => {
+            "a model has files and folders; links, devices and holes in its archives are never unpacked".to_owned()
+        }
+        "E-ARTIFACT" => "what is stored there is no model in a form that lacre reads, or it was altered".to_owned(),
+        "E-PACKED" => {
+            "only its signature names the files of such an artifact: pull it, and work with the folder".to_owned()
+        }
         "E-BUNDLE" | "E-ENVELOPE" | "E-SIGNATURE-COUNT" | "E-PAYLOAD-TYPE" | "E-JSON" | "E-DUPLICATE-KEY" => {
             "it is not a well-formed signature bundle (Sigstore bundle v0.3 with one DSSE signature): \
              it is damaged, of another kind, or made to confuse"

@@ -10,6 +10,7 @@ use lacre_verify::{
 };
 
 use crate::DeliverError;
+use crate::transfer::packed;
 
 /// Bundles that are looked at. Whoever can write to the registry can attach any number.
 pub(crate) const MOST_BUNDLES: usize = 64;
@@ -46,12 +47,11 @@ pub(crate) fn accept(
     if referrers.len() > MOST_BUNDLES {
         return Err(DeliverError::TooManyBundles { found: referrers.len(), limit: MOST_BUNDLES });
     }
-    let files = artifact.files()?;
     let wanted = requirements.wanted_signers().get();
     let mut refusal: Option<DeliverError> = None;
     let (mut endorsements, mut bundles) = (Vec::new(), Vec::new());
     for referrer in referrers {
-        match candidate(store, referrer, &files, requirements, limits) {
+        match candidate(store, referrer, artifact, requirements, limits) {
             Ok(Some(Candidate { endorsement, attached })) => {
                 endorsements.push(Ok(endorsement));
                 bundles.push(attached);
@@ -131,7 +131,7 @@ struct Candidate {
 fn candidate(
     store: &dyn Store,
     referrer: &Descriptor,
-    files: &Manifest,
+    artifact: &ModelArtifact,
     requirements: &Requirements,
     limits: &Limits,
 ) -> Result<Option<Candidate>, DeliverError> {
@@ -144,7 +144,12 @@ fn candidate(
     let endorsement = Unverified::<Endorsement>::parse(&bundle, limits)
         .and_then(|one| one.verify(requirements))
         .map_err(DeliverError::Refused)?;
-    one_to_one(files, signed_digests(&endorsement)?)?;
+    let signed = signed_digests(&endorsement)?;
+    if artifact.packs.is_empty() {
+        one_to_one(&artifact.files()?, signed)?;
+    } else {
+        packed(artifact, signed)?;
+    }
     Ok(Some(Candidate { endorsement, attached: Attached { referrer, bundle } }))
 }
 

@@ -21,7 +21,7 @@ use crate::cache::Cache;
 use crate::journal::{Journal, Place};
 use crate::selection::Selection;
 use crate::staging::{Found, Overwrite, Staging};
-use crate::transfer::{Stopped, Transfer};
+use crate::transfer::{Archives, Stopped, Transfer, learn_sizes, packed};
 use crate::{lists, reuse};
 
 /// The name of the signature in a pulled folder.
@@ -222,9 +222,9 @@ impl<'a, T: Arriving> Offer<'a, T> {
             return self.manifest.digest;
         }
         let mut what = format!("a part of sha256:{}", self.manifest.digest).into_bytes();
-        for layer in self.artifact.layers.iter().filter(|layer| self.wants(&layer.path)) {
+        for entry in self.files() {
             what.push(0);
-            what.extend(layer.path.as_str().as_bytes());
+            what.extend(entry.path.as_str().as_bytes());
         }
         Sha256Digest::of(&what)
     }
@@ -240,16 +240,30 @@ impl<'a, T: Arriving> Offer<'a, T> {
         let (cache, older, lists, at_once) = (self.cache, self.older, self.lists, self.at_once);
         let Accepted { claim, bundles, .. } = accepted;
         let wants = |name: &EntryPath| selection.as_ref().is_none_or(|selection| selection.wants(name));
-        let all: HashMap<&str, u64> =
-            artifact.layers.iter().map(|layer| (layer.path.as_str(), layer.descriptor.size)).collect();
-        let layers: HashMap<&str, &Descriptor> = artifact
+        let signed = claim.claim().manifest();
+        let mut packed = packed(&artifact, signed)?;
+        learn_sizes(store, &artifact.packs, &mut packed)?;
+        let raw: HashSet<&str> = artifact.layers.iter().map(|layer| layer.path.as_str()).collect();
+        let all: HashMap<&str, &Descriptor> = artifact
             .layers
             .iter()
-            .filter(|layer| wants(&layer.path))
             .map(|layer| (layer.path.as_str(), &layer.descriptor))
+            .chain(packed.iter().map(|(entry, member)| (entry.path.as_str(), member)))
+            .collect();
+        let unwanted: HashSet<String> = (signed.entries().iter())
+            .filter(|entry| !wants(&entry.path))
+            .map(|entry| entry.path.to_string())
+            .collect();
+        let is_unwanted = |name: &str| unwanted.contains(name);
+        let layers: HashMap<&str, &Descriptor> =
+            all.iter().filter(|(name, _)| !is_unwanted(name)).map(|(name, layer)| (*name, *layer)).collect();
+        let others: Vec<(&str, u64)> = all
+            .iter()
+            .filter(|(name, _)| is_unwanted(name))
+            .map(|(name, layer)| (*name, layer.size))
             .collect();
         only_own(staging, &layers)?;
-        let size_of = |entry: &Entry| all.get(entry.path.as_str()).copied();
+        let size_of = |entry: &Entry| all.get(entry.path.as_str()).map(|layer| layer.size);
         let places = lists::Places::of(claim.claim().manifest().entries(), size_of);
         let wanted = |entry: &Entry| wants(&entry.path);
         let receiving =
@@ -266,7 +280,9 @@ impl<'a, T: Arriving> Offer<'a, T> {
                 .collect();
             progress.begin(files.len() as u64, files.iter().map(|(_, layer)| layer.size).sum());
             let cache = cache.as_ref().map(|(cache, _)| *cache);
-            let work = Work { store, files: &files, journal: &journal, cache, at_once, progress };
+            let archives = &Archives::new(store, &artifact.packs);
+            let (raw, others, files, journal) = (&raw, &others[..], &files[..], &journal);
+            let work = Work { archives, raw, others, files, journal, cache, at_once, progress };
             work.complete(&noted, &older)
         };
         match moved {
@@ -274,6 +290,11 @@ impl<'a, T: Arriving> Offer<'a, T> {
                 let model = receiving.finish().map_err(DeliverError::Refused)?;
                 let whole = cache.filter(|_| selection.is_none());
                 let not_kept = whole.and_then(|(cache, repository)| {
+                    if !artifact.packs.is_empty() {
+                        // Its archives were never here as a whole.
+                        let (what, found) = ("keeping an artifact of the format", artifact.format.name());
+                        return Some(RegistryError::Unsupported { what, found: found.to_owned() }.into());
+                    }
                     let missing =
                         artifact.layers.iter().filter(|layer| !cached.contains(&layer.descriptor.digest));
                     let missing =
@@ -293,7 +314,11 @@ impl<'a, T: Arriving> Offer<'a, T> {
 
 /// What is needed to bring the files.
 struct Work<'a> {
-    store: &'a dyn Store,
+    archives: &'a Archives<'a>,
+    /// The files that are layers of their own.
+    raw: &'a HashSet<&'a str>,
+    /// The files that are signed and not wanted, with their sizes: archives hold them all the same.
+    others: &'a [(&'a str, u64)],
     files: &'a [(&'a Incoming, &'a Descriptor)],
     journal: &'a Journal<'a>,
     cache: Option<&'a Cache>,
@@ -311,7 +336,7 @@ impl Work<'_> {
     ) -> Result<(Moved, HashSet<Sha256Digest>), Stopped> {
         let fetched = AtomicU64::new(0);
         let transfer =
-            || Transfer::new(self.store, self.files, self.journal, self.at_once, self.progress, &fetched);
+            || Transfer::new(self.archives, self.files, self.journal, self.at_once, self.progress, &fetched);
         let noted: Vec<Place> = noted.iter().copied().collect();
         let mut moved = Moved { resumed: transfer().recover(&noted)?, ..Moved::default() };
         let mut cached = HashSet::new();
@@ -328,7 +353,7 @@ impl Work<'_> {
         }
         let mut anew = HashSet::new();
         loop {
-            match transfer().run() {
+            match transfer().unpack(self.raw, self.others).and_then(|()| transfer().run()) {
                 Ok(()) => return Ok((Moved { fetched: fetched.into_inner(), ..moved }, cached)),
                 // What stood already was perhaps not what it was taken for: once more, all of it from the store.
                 Err(Stopped::Changed(index))

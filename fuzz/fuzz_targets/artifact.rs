@@ -12,8 +12,10 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|text: &[u8]| {
     match ModelArtifact::parse(text) {
         Ok(artifact) => {
-            let files = artifact.files().expect("what was parsed has files");
-            assert_eq!(files.len(), artifact.layers.len());
+            match artifact.files() {
+                Ok(files) => assert_eq!(files.len(), artifact.layers.len()),
+                Err(error) => assert_eq!((error.code(), artifact.packs.is_empty()), ("E-PACKED", false)),
+            }
             for layer in &artifact.layers {
                 assert!(layer.path.components().all(|part| !matches!(part, "" | "." | "..")));
                 assert_ne!(layer.path.as_str().to_lowercase(), "model.sig");

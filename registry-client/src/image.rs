@@ -111,6 +111,8 @@ impl Outline {
 pub(crate) struct WrittenManifest<'a> {
     pub(crate) schema_version: u32,
     pub(crate) media_type: &'a str,
+    /// Empty where the configuration's media type says it.
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub(crate) artifact_type: &'a str,
     pub(crate) config: &'a Descriptor,
     pub(crate) layers: &'a [Descriptor],

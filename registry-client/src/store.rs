@@ -204,12 +204,23 @@ pub trait BlobContent: Sync {
 }
 
 /// Opened content.
-#[derive(Debug)]
 pub enum Content<'a> {
     /// All bytes, in memory.
     Bytes(&'a [u8]),
     /// A file, read from its current position.
     File(File),
+    /// Bytes that are made while they are read.
+    Stream(Box<dyn Read + 'a>),
+}
+
+impl fmt::Debug for Content<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Bytes(_) => "Bytes",
+            Self::File(_) => "File",
+            Self::Stream(_) => "Stream",
+        })
+    }
 }
 
 impl BlobContent for &[u8] {
@@ -236,6 +247,7 @@ impl<'a> Content<'a> {
         match self {
             Self::Bytes(bytes) => Box::new(Cursor::new(bytes)),
             Self::File(file) => Box::new(file),
+            Self::Stream(stream) => stream,
         }
     }
 }

@@ -16,6 +16,7 @@ mod claimant;
 mod diff;
 mod drift;
 mod encrypted;
+mod formats;
 mod inspect;
 mod interrupt;
 mod key;
