@@ -73,7 +73,7 @@ fn cve_2023_46737_and_cve_2023_33957_endless_referrers_end() {
 
 /// What oci-client 0.18.0 does: a fallback tag that is refused, or asked for too often, counts as "nobody signed".
 #[test]
-fn a_refusal_is_never_taken_for_nobody() {
+fn oci_client_fails_open_and_here_a_refusal_is_never_taken_for_nobody() {
     for (place, api) in [("/referrers/", Referrers::Served), ("/manifests/sha256-", Referrers::Absent)] {
         let registry = registry(|rules| rules.referrers = api);
         let (subject, signed) = signed(&registry, 1);
