@@ -11,5 +11,6 @@ mod bad;
 mod bench;
 mod clients;
 mod kills;
+mod proxies;
 mod secured;
 mod writers;

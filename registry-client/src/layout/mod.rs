@@ -23,7 +23,7 @@ use self::folder::{Folder, Found, TEMPORARY};
 use self::index::{Index, Tagged};
 use crate::descriptor::{Descriptor, IMAGE_MANIFEST, MAX_MANIFEST};
 use crate::image::ImageManifest;
-use crate::modelpack::MODEL_ARTIFACT_TYPE;
+use crate::modelpack::{MODEL_ARTIFACT_TYPE, MODEL_CONFIG_TYPE};
 use crate::reference::{Tag, Target};
 use crate::store::{BlobContent, BlobReader, Presence, Put, Store};
 use crate::{ArtifactFault, RegistryError};
@@ -167,7 +167,9 @@ impl Layout {
         let index = self.index()?;
         let mut candidates = index.manifests();
         candidates.retain(|(candidate, _)| {
-            candidate.artifact_type.as_deref().is_none_or(|listed| listed == MODEL_ARTIFACT_TYPE)
+            // Some programs list the type of the configuration instead.
+            let models = [MODEL_ARTIFACT_TYPE, MODEL_CONFIG_TYPE];
+            candidate.artifact_type.as_deref().is_none_or(|listed| models.contains(&listed))
         });
         affordable(&candidates)?;
         let (mut tagged, mut untagged) = (Vec::new(), Vec::new());
