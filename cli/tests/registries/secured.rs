@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lacre_testkit::PeerRegistry;
@@ -59,12 +60,19 @@ impl Locked {
     }
 
     /// A `config.json`, in a folder of its own for `DOCKER_CONFIG`.
-    fn settings(&self, text: &str) -> std::path::PathBuf {
+    fn settings(&self, text: &str) -> PathBuf {
         let folder = tempfile::tempdir_in(self.bench.cache()).unwrap().keep();
         let file = folder.join("config.json");
         fs::write(&file, text).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         folder
+    }
+}
+
+/// One variable of the environment.
+fn with<'a>(name: &'a str, value: &'a Path) -> impl Fn(&mut Command) + 'a {
+    move |command| {
+        command.env(name, value);
     }
 }
 
@@ -81,13 +89,13 @@ fn docker_registry_with_the_settings_of_docker() {
         locked.settings(&format!(r#"{{"auths":{{"{host}":{{"auth":"{}"}}}}}}"#, encoded(password)))
     };
     let (right, wrong) = (settings(PeerRegistry::PASSWORD), settings("hunter2"));
-    locked.there_and_back(|command| drop(command.env("DOCKER_CONFIG", &right)));
-    locked.there_and_back(|command| drop(command.env("REGISTRY_AUTH_FILE", right.join("config.json"))));
-    let said = locked.refused(|command| drop(command.env("DOCKER_CONFIG", &wrong)), "E-AUTH", 12);
+    locked.there_and_back(with("DOCKER_CONFIG", &right));
+    locked.there_and_back(with("REGISTRY_AUTH_FILE", &right.join("config.json")));
+    let said = locked.refused(with("DOCKER_CONFIG", &wrong), "E-AUTH", 12);
     assert!(!said.stderr.contains("hunter2"), "{said:?}");
     locked.refused(|_| {}, "E-AUTH", 12);
     let torn = locked.settings("{\"auths\":");
-    locked.refused(|command| drop(command.env("DOCKER_CONFIG", &torn)), "E-CREDENTIALS", 12);
+    locked.refused(with("DOCKER_CONFIG", &torn), "E-CREDENTIALS", 12);
 }
 
 #[test]
@@ -110,14 +118,16 @@ fn docker_registry_with_a_credential_helper() {
         ),
     );
     helper("broken", "echo 'no vault here' >&2; exit 1");
-    let with = |settings: String| {
+    let settings = |settings: String| {
         let (folder, path) = (locked.settings(&settings), programs.clone());
-        move |command: &mut Command| drop(command.env("DOCKER_CONFIG", &folder).env("PATH", &path))
+        move |command: &mut Command| {
+            command.env("DOCKER_CONFIG", &folder).env("PATH", &path);
+        }
     };
-    locked.there_and_back(with(format!(r#"{{"credHelpers":{{"{host}":"vault"}}}}"#)));
-    locked.there_and_back(with(r#"{"credsStore":"vault"}"#.to_owned()));
-    locked.refused(with(r#"{"credsStore":"broken"}"#.to_owned()), "E-CREDENTIAL-HELPER", 12);
-    locked.refused(with(r#"{"credsStore":"absent"}"#.to_owned()), "E-CREDENTIAL-HELPER", 12);
+    locked.there_and_back(settings(format!(r#"{{"credHelpers":{{"{host}":"vault"}}}}"#)));
+    locked.there_and_back(settings(r#"{"credsStore":"vault"}"#.to_owned()));
+    locked.refused(settings(r#"{"credsStore":"broken"}"#.to_owned()), "E-CREDENTIAL-HELPER", 12);
+    locked.refused(settings(r#"{"credsStore":"absent"}"#.to_owned()), "E-CREDENTIAL-HELPER", 12);
 }
 
 #[test]

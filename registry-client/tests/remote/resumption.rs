@@ -236,3 +236,15 @@ fn an_upload_goes_on_though_a_mount_begins_another() {
     assert!(again < MIB as u64, "{again} bytes went twice");
     assert_eq!(registry.open_uploads(), 0, "what the mount began was given up");
 }
+
+#[test]
+fn a_note_of_an_upload_that_ended_unseen_is_removed() {
+    let registry = Registry::start();
+    let journal = tempfile::tempdir().unwrap();
+    let content = bytes(16, 9 * MIB);
+    registry.fault(On::method("PUT").first(1), Fault::LoseAnswer);
+    assert_eq!(code(send(&with(&registry.host(), &fragile(journal.path())), &content)), "E-NETWORK");
+    assert_eq!(std::fs::read_dir(journal.path()).unwrap().count(), 1);
+    assert_eq!(send(&with(&registry.host(), &fragile(journal.path())), &content).unwrap(), Put::Existed);
+    assert_eq!(std::fs::read_dir(journal.path()).unwrap().count(), 0);
+}
