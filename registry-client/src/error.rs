@@ -242,12 +242,6 @@ pub enum RegistryError {
         /// What went wrong.
         fault: RemoteFault,
     },
-    /// A stream broke.
-    #[error("cannot read a stream")]
-    Stream {
-        /// The system's reason.
-        source: io::Error,
-    },
     /// The store holds no such tag.
     #[error("no tag {tag} here{}", listed(.tags))]
     TagNotFound {
@@ -412,7 +406,7 @@ impl RegistryError {
             Self::AuthRealm { .. } => "E-USAGE",
             Self::BlobDigest { .. } | Self::BlobShort { .. } | Self::BlobSize { .. } => "E-BLOB-DIGEST",
             Self::BlobMissing { .. } => "E-BLOB-MISSING",
-            Self::Content { .. } | Self::Read { .. } | Self::Stream { .. } => "E-UNREADABLE",
+            Self::Content { .. } | Self::Read { .. } => "E-UNREADABLE",
             Self::DigestNotFound { .. }
             | Self::NotInRepository { .. }
             | Self::TagNotFound { .. }
