@@ -208,10 +208,10 @@ fn a_connection_that_breaks_again_and_again() {
     assert!(bench.read("OUT/model.safetensors") == weights);
     // A registry that forgets, too, has the bytes in smaller parts.
     let registry = started(|rules| {
-        rules.cut = Cut { received: Some(40 * MIB), sent: None };
+        rules.cut = Cut { received: Some(50 * MIB), sent: None };
         rules.interrupted = Interrupted::Forgotten;
     });
-    let weights = lacre_testkit::noise(2, 45 << 20);
+    let weights = lacre_testkit::noise(2, 60 << 20);
     bench.write("LARGE/model.safetensors", &weights);
     bench.good("sign LARGE --key k.key --name m");
     bench.good(&format!("push LARGE {}/{REPOSITORY}:v1", registry.host()));

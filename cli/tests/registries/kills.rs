@@ -50,14 +50,6 @@ impl Model {
         self.files.iter().map(|(_, bytes)| bytes.len() as u64).sum()
     }
 
-    fn push(&self, registry: &Registry) -> String {
-        format!("push MODEL {}/{REPOSITORY}:v1", registry.host())
-    }
-
-    fn pull(&self, registry: &Registry) -> String {
-        format!("pull {}/{REPOSITORY}:v1 OUT --key k.pub --json", registry.host())
-    }
-
     /// What is in the folder `OUT` is the model, and nothing is left beside it; then it is thrown away.
     fn came_whole(&self, moment: &Moment) {
         for (name, bytes) in &self.files {
@@ -105,6 +97,14 @@ impl Model {
         let rest = |(file, group): (usize, usize)| self.files[file].1.len() - group * MIB;
         places.into_iter().map(|place| rest(place).min(MIB) as u64).collect()
     }
+}
+
+fn push(registry: &Registry) -> String {
+    format!("push MODEL {}/{REPOSITORY}:v1", registry.host())
+}
+
+fn pull(registry: &Registry) -> String {
+    format!("pull {}/{REPOSITORY}:v1 OUT --key k.pub --json", registry.host())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,7 +180,7 @@ fn a_push_that_is_killed_goes_on() {
         let model = Model::new();
         let start = || Registry::with().rules(|rules| rules.referrers = referrers).start();
         let whole = start();
-        model.bench.good(&model.push(&whole));
+        model.bench.good(&push(&whole));
         let once = received_of_blobs(&whole);
         let (bytes, requests) = bytes_and_requests(&whole);
         let small = once
@@ -192,20 +192,20 @@ fn a_push_that_is_killed_goes_on() {
                 .sum::<u64>();
         for moment in Moment::of_run(bytes, requests) {
             let registry = start();
-            let killed = model.killed(&model.push(&registry), &registry, &moment);
+            let killed = model.killed(&push(&registry), &registry, &moment);
             // Whoever sees the tag finds all that it leads to.
             let tagged = registry.tags(REPOSITORY).iter().any(|(tag, _)| tag == "v1");
             if tagged {
-                model.bench.good(&model.pull(&registry));
+                model.bench.good(&pull(&registry));
                 model.came_whole(&moment);
             }
             let before = received_of_blobs(&registry);
-            model.bench.good(&model.push(&registry));
+            model.bench.good(&push(&registry));
             let again = received_of_blobs(&registry) - once;
             assert!(again <= small, "{moment:?}: {again} bytes went twice; {before} had come");
             let notes = fs::read_dir(model.bench.cache().join("lacre/uploads")).unwrap().count();
             assert_eq!(notes, 0, "{moment:?}");
-            model.bench.good(&model.pull(&registry));
+            model.bench.good(&pull(&registry));
             model.came_whole(&moment);
             assert!(killed == Killed::Killed || std::env::var_os("LACRE_KILLS").is_some(), "{moment:?}");
         }
@@ -216,16 +216,16 @@ fn a_push_that_is_killed_goes_on() {
 fn a_pull_that_is_killed_goes_on() {
     let model = Model::new();
     let registry = Registry::start();
-    model.bench.good(&model.push(&registry));
+    model.bench.good(&push(&registry));
     registry.forget();
-    model.bench.good(&model.pull(&registry));
+    model.bench.good(&pull(&registry));
     model.came_whole(&Moment::Byte(0));
     let (bytes, requests) = bytes_and_requests(&registry);
     for moment in Moment::of_run(bytes, requests) {
         // What the user's cache remembers of it would be known to the next one, too.
         let _ = fs::remove_dir_all(model.bench.cache().join("lacre"));
         registry.forget();
-        let killed = model.killed(&model.pull(&registry), &registry, &moment);
+        let killed = model.killed(&pull(&registry), &registry, &moment);
         assert_eq!(
             model.bench.path("OUT").exists(),
             killed == Killed::EndedBefore,
@@ -238,7 +238,7 @@ fn a_pull_that_is_killed_goes_on() {
         }
         let done: u64 = model.journal().iter().sum();
         registry.forget();
-        let moved = model.bench.good(&model.pull(&registry)).json()["result"]["moved"].clone();
+        let moved = model.bench.good(&pull(&registry)).json()["result"]["moved"].clone();
         assert_eq!(moved["resumed"], done, "{moment:?}: {moved}");
         assert_eq!(moved["fetched"], model.size() - done, "{moment:?}: {moved}");
         let sent = sent_of_blobs(&registry) as u64;

@@ -13,4 +13,5 @@ mod clients;
 mod kills;
 mod proxies;
 mod secured;
+mod transfers;
 mod writers;

@@ -32,7 +32,9 @@ impl Crowd {
             }
             bench.good(&format!("sign {name} --key {name}.key --name org/mini-lm --version 1.0.0"));
         }
-        ATTESTERS.iter().for_each(|name| bench.key(name));
+        for name in ATTESTERS {
+            bench.key(name);
+        }
         Self { bench, subject, host: host.to_owned() }
     }
 

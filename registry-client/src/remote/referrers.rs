@@ -13,7 +13,7 @@ use crate::image::ImageManifest;
 use crate::layout::MAX_CANDIDATE_BYTES;
 
 /// Referrers that are looked at. Whoever can write to the repository can attach any number.
-const MOST: u64 = 1000;
+pub(super) const MOST: u64 = 1000;
 
 /// What a registry says of the referrers of a manifest.
 #[derive(Debug)]

@@ -267,6 +267,11 @@ impl Registry {
         self.shared.store.state.lock().unwrap().set_tag(repository, tag, digest);
     }
 
+    /// Takes a tag away.
+    pub fn untag(&self, repository: &str, tag: &str) {
+        self.shared.store.state.lock().unwrap().repository(repository).tags.remove(tag);
+    }
+
     /// After `resolves` more answers to `GET` and `HEAD` of this tag, it points at another manifest.
     pub fn swap_tag(&self, repository: &str, tag: &str, resolves: u64, digest: &str) {
         let mut state = self.shared.store.state.lock().unwrap();
