@@ -7,10 +7,11 @@
 use std::fs;
 use std::process::Stdio;
 
-use lacre_testkit::noise;
 use lacre_testkit::registry::{Fault, Gate, On, Referrers, Registry, Seen};
+use lacre_testkit::{PeerRegistry, noise};
 
 use crate::bench::Bench;
+use crate::relay::Relay;
 
 const MIB: usize = 1 << 20;
 /// Shorter uploads are begun anew: they leave no note.
@@ -247,5 +248,46 @@ fn a_pull_that_is_killed_goes_on() {
             "{moment:?}: {sent} bytes were sent again, {done} stood"
         );
         model.came_whole(&moment);
+    }
+}
+
+/// docker-registry keeps nothing of a blob whose request broke off (it calls the upload invalid from then on), so such a blob
+/// begins anew there. The others stay.
+#[test]
+fn a_push_to_docker_registry_that_is_killed_is_done_by_the_next() {
+    let Some(registry) = PeerRegistry::docker() else { return };
+    let model = Model::new();
+    let relay = Relay::to(registry.host());
+    let push = |name: &str| format!("push MODEL {}/org/{name}:v1", relay.host());
+    model.bench.good(&push("whole"));
+    let whole = relay.passed();
+    // The last of them when all blobs are there, among the manifests.
+    for (name, bytes, again) in
+        [("a", whole / 4, whole), ("b", whole * 3 / 4, whole), ("c", whole - 2000, 100_000)]
+    {
+        relay.hold_after(bytes);
+        let mut command = model.bench.command();
+        let command = command.args(push(name).split(' ')).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        while !relay.holds() {
+            assert_eq!(child.try_wait().unwrap(), None, "it ended before it was killed");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        relay.release();
+        relay.settle();
+        let pull = format!("pull {}/org/{name}:v1 OUT --key k.pub", registry.host());
+        // Nothing is there yet, or all of it.
+        let said = model.bench.run(&pull);
+        match said.exit {
+            Some(0) => model.came_whole(&Moment::Byte(bytes)),
+            _ => said.refuses("E-REFERENCE-NOT-FOUND", 11),
+        }
+        let before = relay.passed();
+        model.bench.good(&push(name));
+        let went = relay.passed() - before;
+        assert!(went <= again + 50_000, "{name}: {went} bytes of {whole}");
+        model.bench.good(&pull);
+        model.came_whole(&Moment::Byte(bytes));
     }
 }

@@ -12,6 +12,7 @@ mod bench;
 mod clients;
 mod kills;
 mod proxies;
+mod relay;
 mod secured;
 mod transfers;
 mod writers;

@@ -36,15 +36,17 @@ pub(super) fn each(
     mut take: impl FnMut(&[u8]) -> Result<Next, RegistryError>,
 ) -> Result<(), RegistryError> {
     let mut answer = answer;
-    let mut left = BYTES;
+    let mut bytes = 0;
     for read in 1.. {
         if answer.status() != 200 {
             return Err(answer.refusal());
         }
         let next = next(&answer)?;
         let page = answer.small(MAX_MANIFEST)?;
-        left =
-            left.checked_sub(page.len() as u64).ok_or(RegistryError::TooMany { what, limit: MOST as u64 })?;
+        bytes += page.len() as u64;
+        if bytes > BYTES {
+            return Err(RegistryError::TooLarge { document: what.to_owned(), size: bytes, limit: BYTES });
+        }
         if let Next::Enough = take(&page)? {
             return Ok(());
         }

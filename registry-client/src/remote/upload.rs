@@ -17,7 +17,7 @@ use self::reel::Reel;
 use super::Remote;
 use super::blobs;
 use super::journal::Note;
-use super::session::{Mounted, Session};
+use super::session::{Line, Mounted, Session};
 use crate::RegistryError;
 use crate::descriptor::Descriptor;
 use crate::store::{BlobContent, Presence, Put};
@@ -88,6 +88,7 @@ pub(super) fn put(
         note,
         way: if descriptor.size > options.whole { Way::Chunks } else { Way::Whole },
         chunk: options.chunk,
+        line: Line::Shared,
         attempts: Attempts::new(options.retry),
         furthest: 0,
         restarts: 0,
@@ -116,6 +117,7 @@ struct Upload<'a> {
     note: Option<Note>,
     way: Way,
     chunk: u64,
+    line: Line,
     attempts: Attempts,
     /// The furthest place that the upload came to: only what goes beyond it is progress, or a registry that forgets
     /// again and again would be sent the same bytes for ever.
@@ -231,7 +233,9 @@ impl Upload<'_> {
             None => self.begin()?,
         };
         if self.came_to(found.at, PROGRESS) == Came::Nowhere && self.attempts.made() >= 2 {
-            // Who finds a request too large may hang up before it can be told, and keep nothing of it.
+            // Who finds a request too large may hang up before it can be told, and keep nothing of it. docker-registry keeps
+            // nothing at all of an upload when one of its requests breaks off.
+            self.line = Line::Own;
             match self.way {
                 Way::Whole if found.at == 0 => drop(self.turn(Way::Whole)),
                 _ => drop(self.halve(shortest)),
@@ -270,7 +274,7 @@ impl Upload<'_> {
         }
         let size = self.chunk.max(session.shortest.min(LARGEST_CHUNK)).min(left);
         let open = || self.reel.pieces(session.at, size);
-        match session.chunk(self.remote, size, &open, self.progress) {
+        match session.chunk(self.remote, size, self.line, &open, self.progress) {
             Ok(answer) if matches!(answer.status(), 201 | 202 | 204) => {
                 self.chunked = true;
                 let mut session = session;
