@@ -1,8 +1,11 @@
 //! Registries that are out of order or lie, as a user meets them: what is refused, with which code, and that nothing is
 //! left behind.
 
+use std::process::Stdio;
+
 use lacre_testkit::registry::{
-    Access, Bearer, Cut, Fault, Interrupted, Lie, On, Pages, Ranges, Referrers, Registry, Space, Writing,
+    Access, Bearer, Cut, Fault, Gate, Interrupted, Lie, On, Pages, Ranges, Referrers, Registry, Space,
+    Writing,
 };
 
 use crate::bench::{Bench, Said};
@@ -162,30 +165,41 @@ fn tokens_that_end_in_the_middle() {
         bearer.good_for = good_for;
         Access::Bearer(bearer)
     };
-    let registry = started(|rules| rules.access = access(Some(3)));
+    let registry = started(|rules| rules.access = access(None));
     let bench = Bench::with_signed_model();
-    let run = |line: &str| {
+    let start = |line: &str| {
         let mut command = bench.command();
         command.env("LACRE_REGISTRY_HOST", registry.host()).env("LACRE_REGISTRY_USERNAME", "me");
         command.env("LACRE_REGISTRY_PASSWORD", "hunter2").args(line.split(' '));
-        Said::of(&mut command)
+        command
     };
     let (push, pull) = (
         format!("push MODEL {}/{REPOSITORY}:v1", registry.host()),
         format!("pull {}/{REPOSITORY}:v1 OUT --key k.pub", registry.host()),
     );
-    for line in [&push, &pull] {
+    // All three files are on their way when the token ends; the first part of what is pulled is.
+    let uploads = On::method("PUT").at("/blobs/uploads/");
+    for (line, held, count) in [(&push, uploads, 3), (&pull, On::method("GET").at("/blobs/"), 1)] {
         registry.forget();
-        let said = run(line);
-        assert_eq!(said.exit, Some(0), "{line}: {said:?}");
-        assert!(registry.seen_at("GET", "/token").len() > 1, "{line}: it was given a new one");
+        let gate = Gate::new();
+        registry.fault(held, Fault::Hold(gate.clone()));
+        let mut child = start(line).stdout(Stdio::null()).spawn().unwrap();
+        while !gate.was_reached_by(count) {
+            assert_eq!(child.try_wait().unwrap(), None, "{line}: it ended before its token did");
+        }
+        let before = registry.seen_at("GET", "/token").len();
+        registry.revoke_tokens();
+        gate.open();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{line}");
+        let more = registry.seen_at("GET", "/token").len() - before;
+        assert_eq!(more, 1, "{line}: for all that ask at once");
     }
+    registry.clear_faults();
     // A token that is worth nothing from the beginning is no reason to ask for ever.
     registry.rules(|rules| rules.access = access(Some(0)));
     std::fs::remove_dir_all(bench.path("OUT")).unwrap();
     registry.forget();
-    let said = run(&pull);
-    said.refuses("E-AUTH", 12);
+    Said::of(&mut start(&pull)).refuses("E-AUTH", 12);
     assert!(registry.seen().len() < 10, "{}", registry.seen().len());
 }
 
