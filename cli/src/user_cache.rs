@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use lacre_hash::{Blake3Digest, ChunkList, ChunkStore};
+use lacre_manifest::{MachineId, StampStore, StampsError};
+use lacre_publish::Remembered;
 
 /// The folder of our caches, which need not exist: `$XDG_CACHE_HOME/lacre`, else `~/.cache/lacre` (XDG Base Directory
 /// Specification 0.8). Nothing where there is no home.
@@ -14,6 +16,18 @@ pub(crate) fn folder() -> Option<PathBuf> {
 /// The chunk lists that were kept.
 pub(crate) fn chunk_lists() -> Option<ChunkStore> {
     folder().map(|folder| ChunkStore::at(folder.join("chunks")))
+}
+
+/// The cache of stamps; nothing where there is no home for it.
+pub(crate) fn stamps() -> Result<Option<StampStore>, StampsError> {
+    let Some(folder) = folder() else { return Ok(None) };
+    let machine = MachineId::here().ok_or(StampsError::NoMachineId)?;
+    Ok(Some(StampStore::new(folder.join("stamps"), machine)))
+}
+
+/// What this machine remembers of the files that it has hashed.
+pub(crate) fn remembered() -> Option<Remembered> {
+    Some(Remembered { stamps: stamps().ok()??, lists: chunk_lists()? })
 }
 
 /// Keeps chunk lists, under the BLAKE3 roots that they prove themselves by, for whoever loads a part of a file later.

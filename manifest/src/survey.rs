@@ -100,8 +100,9 @@ pub fn survey(
     Ok(Survey { manifest: Manifest::new(entries)?, tree, chunks, stamps: Stamps(stamps), coarse })
 }
 
-/// The same, but takes the digests of files that were not touched since `known` from there. For signing only, under
-/// the key that signed what is known: who verifies wants to know what the bytes are, not what they were.
+/// The same, but takes the digests of files that were not touched since `known` from there. For signing, under the key
+/// that signed what is known, and for sending what is proven again on its way: who verifies wants to know what the bytes
+/// are, not what they were.
 ///
 /// A file was not touched when its path is known, its size is the known one, and its stamp (see [`Stamps`]) is the same
 /// now as it was when it was hashed. All others are hashed.

@@ -1,18 +1,20 @@
 //! Pushing a signed model.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lacre_attest::{Bundle, Limits, MODEL_PREDICATE_TYPE, ModelClaim, Statement};
-use lacre_hash::{Blake3Digest, ChunkList, Engine, Progress, Sha256Digest};
-use lacre_manifest::{Entry, EntryPath, Exclusions, Manifest, Root, Survey, diff, escape, survey};
+use lacre_hash::{Blake3Digest, ChunkList, Progress, Sha256Digest};
+use lacre_manifest::{Entry, EntryPath, Root, escape};
 use lacre_registry_client::{
-    BuiltArtifact, Descriptor, IMAGE_MANIFEST, ModelLayer, Put, RegistryError, Store, Tag, attach_chunks,
-    attach_signature, build,
+    BlobContent, BuiltArtifact, Content, Descriptor, IMAGE_MANIFEST, ModelLayer, Put, RegistryError, Store,
+    Tag, attach_chunks, attach_signature, build,
 };
 
 use crate::PublishError;
+use crate::as_signed::{Remembered, Trees, as_signed};
 
 /// Blobs that are put at once.
 const AT_ONCE: usize = 4;
@@ -57,7 +59,8 @@ pub struct Prepared<'a> {
     lists: Vec<u8>,
 }
 
-/// Reads every file of a signed model and compares it, under both digests, with what was signed. Writes nothing.
+/// Reads every file of a signed model and compares it, under both digests, with what was signed. Writes nothing but what
+/// is `remembered`, and reads no file again that was not touched since its digests were made on this machine.
 ///
 /// # Errors
 /// The `E-FILE-…` codes when the files are not those that were signed; the codes of the bundle and its claim; `E-LIMIT`
@@ -65,6 +68,7 @@ pub struct Prepared<'a> {
 pub fn prepare<'a>(
     model: &'a Signed<'a>,
     limits: &Limits,
+    remembered: Option<&Remembered>,
     progress: &dyn Progress,
 ) -> Result<Prepared<'a>, PublishError> {
     let bundle = Bundle::parse(model.bundle, limits)?;
@@ -81,7 +85,7 @@ pub fn prepare<'a>(
             return Err(PublishError::OtherClaim);
         }
     }
-    let (files, chunks) = as_signed(model, &claim, progress)?;
+    let (files, chunks) = as_signed(model, &claim, remembered, progress)?;
     let built = build(&files, claim.name(), claim.version())?;
     let lists = lists(&claim, &chunks);
     Ok(Prepared { model, claim, built, lists })
@@ -108,7 +112,7 @@ impl Prepared<'_> {
         progress: &dyn Progress,
     ) -> Result<Pushed, PublishError> {
         let Self { model, built, .. } = self;
-        let (written, reused) = put_layers(model.root, &built.artifact.layers, store, progress)?;
+        let (written, reused) = put_layers(self, store, progress)?;
         store.put_blob(&built.artifact.config, &built.config, progress)?;
         let manifest = store.put_manifest(IMAGE_MANIFEST, &built.manifest, None)?;
         let (signature, put) =
@@ -135,58 +139,13 @@ fn lists(claim: &ModelClaim, chunks: &Trees) -> Vec<u8> {
     roots.filter_map(|root| chunks.get(root)).flat_map(|list| list.to_bytes()).collect()
 }
 
-/// BLAKE3 trees, by their roots.
-type Trees = Vec<(Blake3Digest, ChunkList)>;
-
-/// Reads every file and finds it as signed; gives the manifest with all sizes, and the BLAKE3 trees.
-fn as_signed(
-    model: &Signed<'_>,
-    claim: &ModelClaim,
-    progress: &dyn Progress,
-) -> Result<(Manifest, Trees), PublishError> {
-    let exclusions = Exclusions { ignore: claim.ignore_paths().to_vec(), signature: model.signature.clone() };
-    let Survey { manifest: mut found, chunks, .. } =
-        survey(model.root, &exclusions, &Engine::new(), progress)?;
-    if claim.single_file() && model.root.only_file().is_some() {
-        found = under_signed_name(&found, claim)?;
-    }
-    for signed in claim.manifest().entries() {
-        let Some(on_disk) = found.get(signed.path.as_str()) else { continue };
-        match (signed.size, on_disk.size) {
-            (Some(signed_size), Some(size)) if signed_size != size => {
-                return Err(PublishError::Size {
-                    path: signed.path.clone(),
-                    signed: signed_size,
-                    found: size,
-                });
-            }
-            _ => {}
-        }
-        if signed.sha256() == on_disk.sha256()
-            && signed.blake3().is_some()
-            && signed.blake3() != on_disk.blake3()
-        {
-            return Err(PublishError::TwoContents { path: signed.path.clone() });
-        }
-    }
-    let difference = diff(claim.manifest(), &found);
-    if difference.is_empty() { Ok((found, chunks)) } else { Err(PublishError::Differs(Box::new(difference))) }
-}
-
-/// Signatures of one file made before OMS v1.0 do not bind its name: the file travels under the signed one.
-fn under_signed_name(found: &Manifest, claim: &ModelClaim) -> Result<Manifest, PublishError> {
-    let signed = claim.manifest().entries().iter().map(|entry| entry.path.clone());
-    let entries = signed.zip(found.entries()).map(|(path, entry)| Entry { path, ..entry.clone() });
-    Ok(Manifest::new(entries.collect())?)
-}
-
 /// Puts every distinct blob once, several at a time; counts bytes written and bytes that were there.
 fn put_layers(
-    root: &Root,
-    layers: &[ModelLayer],
+    prepared: &Prepared<'_>,
     store: &dyn Store,
     progress: &dyn Progress,
 ) -> Result<(u64, u64), PublishError> {
+    let layers = &prepared.built.artifact.layers;
     let distinct: BTreeMap<Sha256Digest, &ModelLayer> =
         layers.iter().map(|layer| (layer.descriptor.digest, layer)).collect();
     let distinct: Vec<&ModelLayer> = distinct.into_values().collect();
@@ -195,7 +154,7 @@ fn put_layers(
     let outcome = Mutex::new(Ok((0_u64, 0_u64)));
     let work = || {
         while let Some(layer) = distinct.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let put = put_layer(root, layer, store, progress);
+            let put = put_layer(prepared, layer, store, progress);
             let mut outcome = outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             match (&mut *outcome, put) {
                 (Ok((written, _)), Ok(Put::Written)) => *written += layer.descriptor.size,
@@ -217,21 +176,41 @@ fn put_layers(
 }
 
 fn put_layer(
-    root: &Root,
+    prepared: &Prepared<'_>,
     layer: &ModelLayer,
     store: &dyn Store,
     progress: &dyn Progress,
 ) -> Result<Put, PublishError> {
     progress.file(&escape(layer.path.as_str()));
-    let path = root.only_file().unwrap_or(&layer.path);
-    let open = || root.open_file(path).map_err(std::io::Error::other);
-    match store.put_blob(&layer.descriptor, &open, progress) {
+    let root = prepared.model.root;
+    let blake3 = prepared.claim.manifest().get(layer.path.as_str()).and_then(Entry::blake3).copied();
+    let content = SignedFile { root, path: root.only_file().unwrap_or(&layer.path), blake3 };
+    match store.put_blob(&layer.descriptor, &content, progress) {
         Ok(put) => Ok(put),
         // The file was as signed a moment ago.
-        Err(RegistryError::BlobDigest { .. } | RegistryError::BlobSize { .. }) => {
-            Err(PublishError::Changed { path: layer.path.clone() })
-        }
+        Err(
+            RegistryError::BlobDigest { .. }
+            | RegistryError::BlobSize { .. }
+            | RegistryError::BlobChanged { .. },
+        ) => Err(PublishError::Changed { path: layer.path.clone() }),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// A file that was found as signed, on its way into a store.
+struct SignedFile<'a> {
+    root: &'a Root,
+    path: &'a EntryPath,
+    blake3: Option<Blake3Digest>,
+}
+
+impl BlobContent for SignedFile<'_> {
+    fn open(&self) -> io::Result<Content<'_>> {
+        self.root.open_file(self.path).map(Content::File).map_err(io::Error::other)
+    }
+
+    fn blake3(&self) -> Option<Blake3Digest> {
+        self.blake3
     }
 }
 

@@ -74,7 +74,7 @@ fn preparing_writes_nothing_and_says_what_will_be_pushed() {
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let signature = root.locate(&sealed.signature_path());
     let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
-    let prepared = prepare(&model, &Limits::default(), &NoProgress).unwrap();
+    let prepared = prepare(&model, &Limits::default(), None, &NoProgress).unwrap();
     assert_eq!((prepared.claim().name(), prepared.claim().version()), ("org/mini-lm", Some("1.0.0")));
     assert_eq!(snapshot(&store), before);
     let pushed = prepared.push(&store, None, &NoProgress).unwrap();
@@ -170,7 +170,7 @@ fn a_model_that_is_one_file() {
     let push = |bundle: &[u8], file: &std::path::Path| {
         let root = Root::open(file, Links::Refuse)?;
         let model = Signed { root: &root, bundle, others: &[], signature: None };
-        prepare(&model, &Limits::default(), &NoProgress)?.push(&store, Some(&tag("v1")), &NoProgress)
+        prepare(&model, &Limits::default(), None, &NoProgress)?.push(&store, Some(&tag("v1")), &NoProgress)
     };
     let pushed = push(sealed.bundle(), &file).unwrap();
     assert_eq!((pushed.files, pushed.written), (1, 5000));
@@ -237,7 +237,7 @@ fn several_pushes_at_once_lose_nothing() {
                     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
                     let signature = root.locate(&sealed.signature_path());
                     let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
-                    let prepared = prepare(&model, &Limits::default(), &NoProgress).unwrap();
+                    let prepared = prepare(&model, &Limits::default(), None, &NoProgress).unwrap();
                     prepared.push(&store, Some(&tag(&format!("v{number}"))), &NoProgress).unwrap();
                 });
             }

@@ -145,9 +145,9 @@ fn limits_are_the_callers() {
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let signature = root.locate(&sealed.signature_path());
     let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
-    prepare(&model, &Limits::default(), &NoProgress).unwrap();
+    prepare(&model, &Limits::default(), None, &NoProgress).unwrap();
     let small = Limits { statement: 100, ..Limits::default() };
-    assert_eq!(prepare(&model, &small, &NoProgress).unwrap_err().code(), "E-LIMIT");
+    assert_eq!(prepare(&model, &small, None, &NoProgress).unwrap_err().code(), "E-LIMIT");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_signature_that_is_not_said_to_lie_in_the_model_is_an_extra_file() {
     let sealed = Sealed::sample();
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature: None };
-    assert_eq!(prepare(&model, &Limits::default(), &NoProgress).unwrap_err().code(), "E-FILE-EXTRA");
+    assert_eq!(prepare(&model, &Limits::default(), None, &NoProgress).unwrap_err().code(), "E-FILE-EXTRA");
 }
 
 /// What a push comes to when `meddle` works on `blob.bin` between the comparison and the push. No model is visible.
@@ -165,7 +165,7 @@ fn meddled(meddle: fn(&Path)) -> &'static str {
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let signature = root.locate(&sealed.signature_path());
     let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
-    let prepared = prepare(&model, &Limits::default(), &NoProgress).unwrap();
+    let prepared = prepare(&model, &Limits::default(), None, &NoProgress).unwrap();
     meddle(&sealed.model().entry("blob.bin"));
     let error = prepared.push(&store, Some(&tag("v1")), &NoProgress).unwrap_err();
     assert_invisible(&store);
@@ -215,8 +215,11 @@ fn an_interrupted_push_is_not_visible() {
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let signature = root.locate(&sealed.signature_path());
     let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
-    assert_eq!(prepare(&model, &Limits::default(), &Stop::default()).unwrap_err().code(), "E-INTERRUPTED");
-    let prepared = prepare(&model, &Limits::default(), &NoProgress).unwrap();
+    assert_eq!(
+        prepare(&model, &Limits::default(), None, &Stop::default()).unwrap_err().code(),
+        "E-INTERRUPTED"
+    );
+    let prepared = prepare(&model, &Limits::default(), None, &NoProgress).unwrap();
     let error = prepared.push(&store, Some(&tag("v1")), &Stop::default()).unwrap_err();
     assert_eq!(error.code(), "E-INTERRUPTED");
     assert_invisible(&store);

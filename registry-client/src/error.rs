@@ -83,6 +83,12 @@ pub enum RegistryError {
         /// The digest of the bytes.
         actual: Sha256Digest,
     },
+    /// The content of a blob was not what it had been when its digest was made.
+    #[error("the content of blob sha256:{digest} was changed: its BLAKE3 digest is another one now")]
+    BlobChanged {
+        /// The digest of the descriptor.
+        digest: Sha256Digest,
+    },
     /// What stands in a blob's place is not a regular file.
     #[error("blob sha256:{digest} is a {kind}, not a regular file")]
     BlobKind {
@@ -404,7 +410,10 @@ impl RegistryError {
             Self::Artifact { .. } | Self::Referrer { .. } => "E-ARTIFACT",
             Self::Auth { problem, .. } => problem.code(),
             Self::AuthRealm { .. } => "E-USAGE",
-            Self::BlobDigest { .. } | Self::BlobShort { .. } | Self::BlobSize { .. } => "E-BLOB-DIGEST",
+            Self::BlobChanged { .. }
+            | Self::BlobDigest { .. }
+            | Self::BlobShort { .. }
+            | Self::BlobSize { .. } => "E-BLOB-DIGEST",
             Self::BlobMissing { .. } => "E-BLOB-MISSING",
             Self::Content { .. } | Self::Read { .. } => "E-UNREADABLE",
             Self::DigestNotFound { .. }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Seek as _, SeekFrom};
 use std::ops::Range;
 
-use lacre_hash::{Progress, Sha256Digest};
+use lacre_hash::{Blake3Digest, Progress, Sha256Digest};
 
 use crate::descriptor::Descriptor;
 use crate::reference::{Tag, Target};
@@ -161,6 +161,13 @@ pub enum Put {
 pub trait BlobContent: Sync {
     /// Opens the content at its first byte.
     fn open(&self) -> io::Result<Content<'_>>;
+
+    /// The BLAKE3 digest of the content, from whoever has made it and the descriptor's SHA-256 digest of the same bytes.
+    /// A store whose keeper compares SHA-256 digests itself, as a registry does, may prove by this one what it sends: it
+    /// takes a quarter of the time.
+    fn blake3(&self) -> Option<Blake3Digest> {
+        None
+    }
 }
 
 /// Opened content.

@@ -47,6 +47,10 @@ cargo xtask <command>
   bench keyless [--quick]
                         measure the verification of a Sigstore bundle against cosign and model_signing, and what hostile
                         bundles cost; write the third part of docs/BENCHMARKS.md (--quick: few runs, writes nothing)
+  bench registry [--quick]
+                        measure pushing and pulling against oras, crane and skopeo at a docker-registry on this machine, and
+                        what a new version moves; write the fourth part of docs/BENCHMARKS.md (full: 25 GiB of free disk;
+                        --quick: small inputs, one run, writes nothing)
   fuzz [SECONDS]        run every fuzz target for SECONDS (default 20), as many at once as there are cores
   soak [--minutes N] [--only TARGET] [--keep]
                         run every fuzz target for N minutes (default 10), one after another, and print a table; a round
@@ -83,6 +87,8 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["bench", "hash", "--quick"] => bench::hashing::run(&bench::hashing::QUICK),
         ["bench", "keyless"] => bench::keyless::run(&bench::keyless::FULL),
         ["bench", "keyless", "--quick"] => bench::keyless::run(&bench::keyless::QUICK),
+        ["bench", "registry"] => bench::registry::run(&bench::registry::FULL),
+        ["bench", "registry", "--quick"] => bench::registry::run(&bench::registry::QUICK),
         ["fuzz"] => fuzz::run(fuzz::DEFAULT_SECONDS),
         ["fuzz", seconds] => match seconds.parse() {
             Ok(seconds) => fuzz::run(seconds),

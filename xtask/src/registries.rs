@@ -36,7 +36,7 @@ pub(crate) fn ensure(folder: &Path) -> Outcome<Work> {
     let stamp = Stamp::new(folder.join("stamps/registries"), recipe);
     let place = folder.join("registries");
     let bin = place.join("bin");
-    let docker = place.join("tree/usr/bin").join(DOCKER);
+    let docker = docker(folder);
     if stamp.is_set() && docker.is_file() && BUILT.iter().all(|built| bin.join(built.name).is_file()) {
         return Ok(Work::WasDone);
     }
@@ -64,6 +64,11 @@ pub(crate) fn ensure(folder: &Path) -> Outcome<Work> {
     cache::remove(&work)?;
     stamp.set()?;
     Ok(Work::Done)
+}
+
+/// The program of docker-registry.
+pub(crate) fn docker(folder: &Path) -> PathBuf {
+    folder.join("registries/tree/usr/bin").join(DOCKER)
 }
 
 /// One line per registry.

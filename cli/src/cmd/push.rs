@@ -14,7 +14,7 @@ use crate::error::CliError;
 use crate::printer::{Done, Line, Tone};
 use crate::registry::RegistryArgs;
 use crate::session::Session;
-use crate::{place, text};
+use crate::{place, text, user_cache};
 
 /// Push a signed model with its signature to a registry or image layout
 ///
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
     let others = others(args, &root, &limits)?;
     let model = Signed { root: &root, bundle: &bundle, others: &others, signature: root.locate(&at) };
     let meter = session.meter("pushing");
-    let prepared = lacre_publish::prepare(&model, &limits, &meter)?;
+    let prepared = lacre_publish::prepare(&model, &limits, user_cache::remembered().as_ref(), &meter)?;
     if let (Some(tag), true) = (tag, exists) {
         let store = args.registry.open(&reference, session)?;
         refuse_to_move(tag, store.as_ref(), &prepared.manifest(), session)?;

@@ -31,7 +31,7 @@ pub(crate) fn push_with(sealed: &Sealed, bundle: &[u8], store: &Layout) -> Resul
     let root = Root::open(&sealed.path(), Links::Refuse)?;
     let signature = Some(EntryPath::parse(Sealed::SIGNATURE).unwrap());
     let model = Signed { root: &root, bundle, others: &[], signature };
-    prepare(&model, &Limits::default(), &NoProgress)?.push(store, Some(&tag("v1")), &NoProgress)
+    prepare(&model, &Limits::default(), None, &NoProgress)?.push(store, Some(&tag("v1")), &NoProgress)
 }
 
 pub(crate) fn push(sealed: &Sealed, store: &Layout) -> Result<Pushed, PublishError> {

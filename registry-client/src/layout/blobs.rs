@@ -10,8 +10,9 @@ use crate::RegistryError;
 use crate::descriptor::Descriptor;
 use crate::store::{BlobContent, Presence, Put};
 
-/// Bytes that are read, hashed and written at a time.
-const PIECE: usize = 1024 * 1024;
+/// Bytes that are read, hashed and written at a time. For larger writes the kernel looks for memory in large pieces, which
+/// costs more than the calls that they save.
+const PIECE: usize = 64 * 1024;
 
 pub(super) const BLOBS: &str = "blobs";
 pub(super) const SHA256: &str = "sha256";

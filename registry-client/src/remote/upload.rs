@@ -9,6 +9,7 @@
 //! The bytes are hashed while they go, and the last of them goes only when the digest is right, so a file that is not
 //! what its descriptor says is never taken for the blob, by nobody.
 
+mod buffers;
 mod reel;
 
 use lacre_hash::Progress;

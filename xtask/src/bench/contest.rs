@@ -22,6 +22,15 @@ pub(crate) enum Task {
     KeylessVerify,
     PeerKeylessVerify,
     CosignVerify,
+    Push,
+    PushUnseen,
+    OrasPush,
+    CranePush,
+    SkopeoPush,
+    Pull,
+    OrasPull,
+    CranePull,
+    SkopeoPull,
 }
 
 impl fmt::Display for Task {
@@ -37,6 +46,15 @@ impl fmt::Display for Task {
             Self::KeylessVerify => "`lacre verify --identity`",
             Self::PeerKeylessVerify => "`model_signing verify sigstore`",
             Self::CosignVerify => "`cosign verify-blob-attestation`",
+            Self::Push => "`lacre push`",
+            Self::PushUnseen => "`lacre push`, signed elsewhere",
+            Self::OrasPush => "`oras push`",
+            Self::CranePush => "`crane append`",
+            Self::SkopeoPush => "`skopeo copy dir: docker:`",
+            Self::Pull => "`lacre pull` (all proven)",
+            Self::OrasPull => "`oras pull`",
+            Self::CranePull => "`crane pull --format oci`",
+            Self::SkopeoPull => "`skopeo copy docker: dir:`",
         })
     }
 }

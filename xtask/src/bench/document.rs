@@ -1,4 +1,4 @@
-//! `docs/BENCHMARKS.md`: three parts, each rewritten by its own command and by nothing else.
+//! `docs/BENCHMARKS.md`: four parts, each rewritten by its own command and by nothing else.
 
 use std::fs;
 use std::path::Path;
@@ -12,6 +12,7 @@ pub(crate) enum Part {
     MainJob,
     Hashing,
     Keyless,
+    Registry,
 }
 
 impl Part {
@@ -24,6 +25,9 @@ impl Part {
             }
             Self::Keyless => {
                 ["<!-- begin: cargo xtask bench keyless -->", "<!-- end: cargo xtask bench keyless -->"]
+            }
+            Self::Registry => {
+                ["<!-- begin: cargo xtask bench registry -->", "<!-- end: cargo xtask bench registry -->"]
             }
         }
     }
@@ -101,7 +105,7 @@ mod tests {
     #[test]
     fn the_document_of_this_checkout_has_all_parts() {
         let whole = fs::read_to_string(cache::checkout().unwrap().join("docs/BENCHMARKS.md")).unwrap();
-        for part in [Part::MainJob, Part::Hashing, Part::Keyless] {
+        for part in [Part::MainJob, Part::Hashing, Part::Keyless, Part::Registry] {
             assert!(replaced(&whole, part, "new").unwrap().contains("\nnew\n"));
         }
     }

@@ -41,17 +41,28 @@ pub(crate) fn cost(scratch: &Path, words: &[OsString]) -> Outcome<Sample> {
     }
 }
 
-/// Runs `words` (a program first) and tells what it cost, or by which error code it refused.
-///
-/// GNU time is the parent of the measured program: it asks the kernel for that one child's usage, and is so small that
-/// its own memory, which a child's peak begins with, does not show. Each run has an empty cache of its own, so that no run
-/// makes the next one easier.
+/// The same with the cache that `cache` is, as it was left by who used it before.
+pub(crate) fn cost_beside(scratch: &Path, cache: &Path, words: &[OsString]) -> Outcome<Sample> {
+    match run(scratch, cache, words)? {
+        Ending::Done(sample) => Ok(sample),
+        Ending::Refused { said, .. } => Err(Failure::new(said)),
+    }
+}
+
+/// Runs `words` (a program first) and tells what it cost, or by which error code it refused. Each run has an empty cache
+/// of its own, so that no run makes the next one easier.
 pub(crate) fn attempt(scratch: &Path, words: &[OsString]) -> Outcome<Ending> {
     let own_cache = scratch.join("cache");
     cache::empty(&own_cache)?;
+    run(scratch, &own_cache, words)
+}
+
+/// GNU time is the parent of the measured program: it asks the kernel for that one child's usage, and is so small that
+/// its own memory, which a child's peak begins with, does not show.
+fn run(scratch: &Path, own_cache: &Path, words: &[OsString]) -> Outcome<Ending> {
     let told = scratch.join("usage");
     let program = Program::new("time")
-        .env("XDG_CACHE_HOME", &own_cache)
+        .env("XDG_CACHE_HOME", own_cache)
         .args(["-q", "-f", "%U %S %M %I", "-o"])
         .arg(&told)
         .args(words);

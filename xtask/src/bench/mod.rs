@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: Lacre beside its peers, in one run, on one machine.
 //!
 //! `main_job` measures what a user waits for; `hashing` looks closer at the part that takes the time; `keyless` at signatures
-//! of Sigstore, and at hostile bundles. All run programs in
-//! turns (`contest`), tell what each run cost (`measure`), and write a part each of one document (`document`).
+//! of Sigstore, and at hostile bundles; `registry` at pushing and pulling. All run programs in turns (`contest`), tell what
+//! each run cost (`measure`), and write a part each of one document (`document`).
 
 mod contest;
 mod document;
@@ -11,6 +11,7 @@ pub(crate) mod keyless;
 mod machine;
 pub(crate) mod main_job;
 mod measure;
+pub(crate) mod registry;
 mod rivals;
 pub(crate) mod workload;
 

@@ -29,6 +29,11 @@ pub(crate) const ONE: Shape =
 pub(crate) const SMALL: Shape =
     Shape { title: "20 000 files of 4 KiB", name: "small", files: 20_000, size: 4096, per_folder: 200 };
 
+pub(crate) const TWO: Shape =
+    Shape { title: "2 GiB in 1 file", name: "two", files: 1, size: 2 << 30, per_folder: 1 };
+pub(crate) const TWO_PARTS: Shape =
+    Shape { title: "2 GiB in 8 files", name: "two-parts", files: 8, size: 256 << 20, per_folder: 8 };
+
 pub(crate) const LARGE_QUICK: Shape =
     Shape { title: "256 MiB in 8 files", name: "large-quick", files: 8, size: 32 << 20, per_folder: 8 };
 pub(crate) const ONE_QUICK: Shape =

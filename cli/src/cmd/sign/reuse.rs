@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use lacre_attest::{Limits, PublicKey};
 use lacre_hash::{Engine, Progress};
-use lacre_manifest::{
-    Exclusions, Known, MachineId, Manifest, Reused, Root, StampStore, Stamps, StampsError, Survey,
-};
+use lacre_manifest::{Exclusions, Known, Manifest, Reused, Root, Stamps, StampsError, Survey};
 use lacre_verify::{Claim, Requirements, Trust, Unverified, Verified};
 use serde_json::{Value, json};
 
@@ -153,7 +151,8 @@ pub(super) fn survey(
 /// Notes which state of the files was signed, for the next `--reuse`. A signature is good without: what goes wrong is
 /// told only to who wants to hear of each step.
 pub(super) fn note(manifest: &Manifest, stamps: &Stamps, session: &Session) {
-    let noted = store().and_then(|store| store.map(|store| store.save(manifest, stamps)).transpose());
+    let noted =
+        user_cache::stamps().and_then(|store| store.map(|store| store.save(manifest, stamps)).transpose());
     if let Err(error) = noted
         && session.printer.is_verbose()
     {
@@ -162,22 +161,15 @@ pub(super) fn note(manifest: &Manifest, stamps: &Stamps, session: &Session) {
 }
 
 fn load(manifest: &Manifest) -> Result<Option<Stamps>, StampsError> {
-    match store()? {
+    match user_cache::stamps()? {
         Some(store) => store.load(manifest),
         None => Ok(None),
     }
 }
 
-/// The cache of stamps; nothing where there is no home for it.
-fn store() -> Result<Option<StampStore>, StampsError> {
-    let Some(folder) = user_cache::folder() else { return Ok(None) };
-    let machine = MachineId::here().ok_or(StampsError::NoMachineId)?;
-    Ok(Some(StampStore::new(folder.join("stamps"), machine)))
-}
-
 /// Warns of why the cache is not used.
 fn ignored(manifest: &Manifest, error: &StampsError, session: &Session) -> Cache {
-    let path = store().ok().flatten().and_then(|store| store.path(manifest).ok());
+    let path = user_cache::stamps().ok().flatten().and_then(|store| store.path(manifest).ok());
     let path = path.map(|path| format!(" ({})", text::path(&path))).unwrap_or_default();
     session.warn(format!("every file is hashed: {error}{path}"));
     Cache::Ignored

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::io::{ErrorKind, Read};
 
 use bytes::Bytes;
-use lacre_hash::{DigestSet, Progress, StreamHasher};
+use lacre_hash::{DigestSet, FileDigests, Progress, StreamHasher};
 
+use super::buffers::Buffers;
 use crate::RegistryError;
 use crate::descriptor::Descriptor;
 use crate::store::BlobContent;
@@ -20,6 +21,7 @@ pub(super) struct Reel<'a> {
     descriptor: &'a Descriptor,
     content: &'a dyn BlobContent,
     progress: &'a dyn Progress,
+    buffers: Buffers,
     state: RefCell<State<'a>>,
 }
 
@@ -29,6 +31,8 @@ struct State<'a> {
     at: u64,
     /// Bytes that the caller was told of.
     told: u64,
+    /// It was read to its end and found right.
+    proven: bool,
 }
 
 impl<'a> Reel<'a> {
@@ -37,8 +41,9 @@ impl<'a> Reel<'a> {
         content: &'a dyn BlobContent,
         progress: &'a dyn Progress,
     ) -> Self {
-        let state = RefCell::new(State { open: None, at: 0, told: 0 });
-        Self { descriptor, content, progress, state }
+        let state = RefCell::new(State { open: None, at: 0, told: 0, proven: false });
+        let buffers = Buffers::of(usize::try_from(descriptor.size).unwrap_or(PIECE).min(PIECE));
+        Self { descriptor, content, progress, buffers, state }
     }
 
     /// The `size` bytes from `from` on. The last bytes of the blob come only when its digest is right.
@@ -52,11 +57,7 @@ impl<'a> Reel<'a> {
 
     /// Reads what was not read yet, and refuses content that is not the blob's.
     pub(super) fn prove(&self) -> Result<(), RegistryError> {
-        if self.state.borrow().at == self.descriptor.size
-            && self.state.borrow().open.is_none()
-            && self.descriptor.size > 0
-        {
-            // It was read to its end and found right.
+        if self.state.borrow().proven {
             return Ok(());
         }
         self.go_to(self.descriptor.size)?;
@@ -68,8 +69,9 @@ impl<'a> Reel<'a> {
             let mut state = self.state.borrow_mut();
             if state.at != place || state.open.is_none() {
                 let reader = self.content.open().map_err(|source| self.unreadable(source))?.into_reader();
-                state.open = Some((reader, StreamHasher::new(DigestSet::Sha256)));
+                state.open = Some((reader, StreamHasher::new(self.wanted())));
                 state.at = 0;
+                state.proven = false;
             }
         }
         while self.state.borrow().at < place {
@@ -87,23 +89,24 @@ impl<'a> Reel<'a> {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         let Some((reader, hasher)) = &mut state.open else { return Err(self.short(state.at)) };
-        let mut piece = vec![0; usize::try_from(most).unwrap_or(PIECE).min(PIECE)];
+        let mut buffer = self.buffers.take();
+        let wanted = usize::try_from(most).unwrap_or(PIECE).min(buffer.len());
         let mut filled = 0;
-        while filled < piece.len() {
-            match reader.read(&mut piece[filled..]) {
+        while filled < wanted {
+            match reader.read(&mut buffer[filled..wanted]) {
                 Ok(0) => return Err(self.short(state.at + filled as u64)),
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.unreadable(error)),
             }
         }
-        hasher.update(&piece);
+        hasher.update(&buffer[..filled]);
         state.at += filled as u64;
         if state.at > state.told {
             self.progress.advance(state.at - state.told);
             state.told = state.at;
         }
-        Ok(piece.into())
+        Ok(self.buffers.lend(buffer, filled))
     }
 
     /// At the end: nothing may follow, and the digest must be right.
@@ -118,12 +121,19 @@ impl<'a> Reel<'a> {
                 Err(error) => return Err(self.unreadable(error)),
             }
         }
-        match hasher.finish().sha256 {
-            Some(found) if found == digest => Ok(()),
-            Some(actual) => Err(RegistryError::BlobDigest { expected: digest, actual }),
-            // Not reached: the hasher was asked for it. Refusing is the safe answer.
-            None => Err(RegistryError::BlobMissing { digest }),
+        let FileDigests { sha256, blake3, .. } = hasher.finish();
+        match (self.content.blake3(), sha256, blake3) {
+            (Some(expected), None, Some(found)) if found == expected => self.state.borrow_mut().proven = true,
+            (None, Some(found), None) if found == digest => self.state.borrow_mut().proven = true,
+            (None, Some(actual), None) => return Err(RegistryError::BlobDigest { expected: digest, actual }),
+            _ => return Err(RegistryError::BlobChanged { digest }),
         }
+        Ok(())
+    }
+
+    /// BLAKE3 where it is known: the registry makes SHA-256 itself, and refuses other bytes.
+    fn wanted(&self) -> DigestSet {
+        if self.content.blake3().is_some() { DigestSet::Blake3 } else { DigestSet::Sha256 }
     }
 
     fn short(&self, actual: u64) -> RegistryError {
@@ -158,6 +168,8 @@ impl Pieces for Stretch<'_, '_> {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
+
+    use lacre_hash::Blake3Digest;
 
     use super::*;
     use crate::descriptor::IMAGE_MANIFEST;
@@ -210,6 +222,36 @@ mod tests {
             let reel = Reel::new(&descriptor, &wrong, &lacre_hash::NoProgress);
             assert_eq!(reel.prove().unwrap_err().code(), "E-BLOB-DIGEST");
         }
+    }
+
+    /// Content of which somebody has made a BLAKE3 digest.
+    struct Compared<'a>(&'a [u8], Blake3Digest);
+
+    impl BlobContent for Compared<'_> {
+        fn open(&self) -> std::io::Result<crate::store::Content<'_>> {
+            Ok(crate::store::Content::Bytes(self.0))
+        }
+
+        fn blake3(&self) -> Option<Blake3Digest> {
+            Some(self.1)
+        }
+    }
+
+    #[test]
+    fn content_that_was_compared_is_proven_by_its_blake3_digest() {
+        let content = vec![7; 2 * PIECE + 1];
+        let descriptor = Descriptor::of(IMAGE_MANIFEST, &content);
+        let digest = Blake3Digest::of(&content);
+        let good = Compared(&content, digest);
+        let reel = Reel::new(&descriptor, &good, &lacre_hash::NoProgress);
+        assert_eq!(all(&reel, 0, descriptor.size).unwrap(), content);
+        let mut other = content.clone();
+        other[PIECE] ^= 1;
+        let bad = Compared(&other, digest);
+        let reel = Reel::new(&descriptor, &bad, &lacre_hash::NoProgress);
+        let error = all(&reel, 0, descriptor.size).unwrap_err();
+        assert!(matches!(error, RegistryError::BlobChanged { .. }), "{error}");
+        assert_eq!(reel.prove().unwrap_err().code(), "E-BLOB-DIGEST");
     }
 
     #[test]
