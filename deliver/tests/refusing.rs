@@ -105,7 +105,7 @@ fn a_signature_for_another_manifest_is_none_for_this_one() {
     let root = lacre_manifest::Root::open(&other.path(), lacre_manifest::Links::Refuse).unwrap();
     let signature = root.locate(&other.signature_path());
     let model = lacre_publish::Signed { root: &root, bundle: other.bundle(), others: &[], signature };
-    let prepared = lacre_publish::prepare(&model, &Limits::default(), &NoProgress).unwrap();
+    let prepared = lacre_publish::prepare(&model, &Limits::default(), None, &NoProgress).unwrap();
     prepared.push(&store, Some(&tag("other")), &NoProgress).unwrap();
     assert_eq!(outcome(&sealed, &store), "E-NO-SIGNATURE");
 }

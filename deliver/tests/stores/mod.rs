@@ -35,7 +35,7 @@ pub(crate) fn push(sealed: &Sealed, store: &Layout) -> Pushed {
     let root = Root::open(&sealed.path(), Links::Refuse).unwrap();
     let signature = root.locate(&sealed.signature_path());
     let model = Signed { root: &root, bundle: sealed.bundle(), others: &[], signature };
-    let prepared = prepare(&model, &Limits::default(), &NoProgress).unwrap();
+    let prepared = prepare(&model, &Limits::default(), None, &NoProgress).unwrap();
     prepared.push(store, Some(&tag("v1")), &NoProgress).unwrap()
 }
 
