@@ -170,3 +170,24 @@ fn instead(others: &[String]) -> String {
     let more = if more > 0 { format!("; and {more} more kinds") } else { String::new() };
     format!("; what is attached to it says nothing about its files: {shown}{more}")
 }
+
+#[cfg(test)]
+mod tests {
+    use lacre_registry_client::{AuthProblem, Descriptor};
+
+    use super::*;
+
+    #[test]
+    fn what_breaks_off_is_told_from_what_is_refused() {
+        // A token ends in the middle, and whoever gives the next one is out of order.
+        let (realm, detail) = ("https://auth.test".to_owned(), "answered with status 404".to_owned());
+        let problem = AuthProblem::TokenService { realm, detail };
+        let broken = RegistryError::Auth { registry: "a.test".to_owned(), problem };
+        assert!(DeliverError::from(broken).may_go_on());
+        assert!(DeliverError::from(RegistryError::Interrupted).may_go_on());
+        let Descriptor { digest, .. } = Descriptor::of("a/b", b"x");
+        let other = RegistryError::BlobSize { digest, expected: 1, actual: 2 };
+        assert!(!DeliverError::from(other).may_go_on());
+        assert!(!DeliverError::NoSignature { manifest: digest, others: Vec::new() }.may_go_on());
+    }
+}

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lacre_hash::{Progress, Sha256Digest};
 
+use self::blobs::Parked;
 use self::manifests::Shelf;
 use crate::RegistryError;
 use crate::auth::Scope;
@@ -42,6 +43,7 @@ pub struct Remote {
     /// Blobs that were seen there.
     seen: Mutex<HashSet<Sha256Digest>>,
     shelf: Mutex<Shelf>,
+    parked: Arc<Parked>,
 }
 
 impl Remote {
@@ -56,6 +58,7 @@ impl Remote {
             repository,
             seen: Mutex::default(),
             shelf: Mutex::default(),
+            parked: Arc::default(),
         }
     }
 

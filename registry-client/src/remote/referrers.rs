@@ -14,7 +14,7 @@ use crate::layout::MAX_CANDIDATE_BYTES;
 use crate::store::{Discovered, Discovery};
 
 /// Referrers that are looked at. Whoever can write to the repository can attach any number.
-const MOST: u64 = 1000;
+pub(super) const MOST: u64 = 1000;
 
 /// What a registry says of the referrers of a manifest.
 #[derive(Debug)]
