@@ -12,7 +12,7 @@ use lacre_attest::Limits;
 use lacre_hash::{ChunkStore, Progress, Sha256Digest};
 use lacre_manifest::{Entry, EntryPath, escape, escape_os};
 use lacre_registry_client::{Descriptor, MAX_MANIFEST, ModelArtifact, RegistryError, Store, Target};
-use lacre_verify::{Claim, Extent, Incoming, Model, Part, Prove, Receiving, Requirements, Verified};
+use lacre_verify::{Claim, Extent, Incoming, Model, Part, Prove, Receiving, Requirements, Signer, Verified};
 
 use crate::DeliverError;
 use crate::accept::{Accepted, Attached, accept};
@@ -136,6 +136,12 @@ impl<'a, T: Arriving> Offer<'a, T> {
         &self.accepted.claim
     }
 
+    /// Who, of those that the requirements trust, stands for the manifest itself with a signature as cosign makes it: then
+    /// its annotations and its configuration are theirs, too. Nobody, unless as many as are demanded do.
+    pub fn manifest_signers(&self) -> &[Signer] {
+        &self.accepted.manifest_signers
+    }
+
     /// Takes what is in `cache` from there, and keeps this version in it, as one of `repository`; a part is not kept, as a
     /// cache holds whole versions. Both digests prove the files then.
     #[must_use]
@@ -232,7 +238,7 @@ impl<'a, T: Arriving> Offer<'a, T> {
         let what = self.what();
         let Self { store, manifest, text, artifact, accepted, selection, prove, .. } = self;
         let (cache, older, lists, at_once) = (self.cache, self.older, self.lists, self.at_once);
-        let Accepted { claim, bundles } = accepted;
+        let Accepted { claim, bundles, .. } = accepted;
         let wants = |name: &EntryPath| selection.as_ref().is_none_or(|selection| selection.wants(name));
         let all: HashMap<&str, u64> =
             artifact.layers.iter().map(|layer| (layer.path.as_str(), layer.descriptor.size)).collect();

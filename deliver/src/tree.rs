@@ -199,7 +199,11 @@ fn whole(
     if good.is_empty() {
         let errors = bad.into_iter().filter_map(Result::err);
         let furthest = errors.reduce(|one, other| if how_far(&other) > how_far(&one) { other } else { one });
-        let error = furthest.unwrap_or(DeliverError::NoSignature { manifest: manifest.digest });
+        let error = furthest.unwrap_or(DeliverError::NoSignature {
+            manifest: manifest.digest,
+            // They stand in the tree.
+            others: Vec::new(),
+        });
         return Standing::Unverified(Reason::refused(&error));
     }
     match Verified::unite(good.into_iter().flatten().map(Ok), requirements) {

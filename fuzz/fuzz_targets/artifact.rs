@@ -1,9 +1,12 @@
-//! Manifests from a store: model artifacts, their configuration, signature referrers, and outlines of any.
+//! Manifests from a store: model artifacts, their configuration, encrypted artifacts, signature referrers, and outlines
+//! of any.
 
 #![no_main]
 
 use lacre_hash::Sha256Digest;
-use lacre_registry_client::{BUNDLE_ARTIFACT_TYPE, CODES, ModelArtifact, Outline, SignatureReferrer};
+use lacre_registry_client::{
+    BUNDLE_ARTIFACT_TYPE, CODES, EncryptedArtifact, ModelArtifact, Outline, SignatureReferrer,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {
@@ -20,6 +23,10 @@ fuzz_target!(|text: &[u8]| {
                 assert!(CODES.contains(&error.code()), "{error:?}");
             }
         }
+        Err(error) => assert!(CODES.contains(&error.code()), "{error:?}"),
+    }
+    match EncryptedArtifact::parse(text) {
+        Ok(_) => assert_eq!(ModelArtifact::parse(text).unwrap_err().code(), "E-ENCRYPTED"),
         Err(error) => assert!(CODES.contains(&error.code()), "{error:?}"),
     }
     let outline = Outline::parse(text);

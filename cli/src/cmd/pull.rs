@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lacre_deliver::{Arriving, Cache, FilePattern, Moved, Offer, Overwrite, Selection};
+use lacre_deliver::{Arriving, Cache, Envelope, FilePattern, Moved, Offer, Overwrite, Selection};
 use lacre_manifest::escape;
 use lacre_registry_client::{Descriptor, Reference};
-use lacre_verify::Report;
+use lacre_verify::{Report, Signer};
 use serde_json::json;
 
 use super::demands::Demands;
+use super::encryption;
 use super::verify::{report_json, report_lines};
 use crate::error::CliError;
 use crate::keys::KeyRing;
@@ -20,7 +21,8 @@ use crate::{place, shell, text, user_cache};
 
 /// Pull a model: the signature is proven first, then every byte
 ///
-/// DIR appears once all is proven, and not at all otherwise. The signature comes along as DIR/model.sig.
+/// DIR appears once all is proven, and not at all otherwise. The signature comes along as DIR/model.sig. An encrypted model
+/// (--decrypt-with) must be signed as a whole, too, by somebody trusted: before that is proven, nothing is decrypted.
 #[derive(Debug, Args)]
 #[command(override_usage = "lacre pull [OPTIONS] <--key|--trust|--ca|--issuer ...> <REF> <DIR>")]
 #[command(after_help = "\
@@ -48,6 +50,9 @@ pub(crate) struct PullArgs {
     /// Folder of an older version: what is the same is taken from there, and proven like the rest; repeatable
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     reuse: Vec<PathBuf>,
+    /// Open an encrypted model with the age identities in this file (- is stdin)
+    #[arg(long, value_name = "FILE", hide_short_help = true, conflicts_with_all = ["cache", "reuse"])]
+    decrypt_with: Option<PathBuf>,
     #[command(flatten)]
     demands: Demands,
     #[command(flatten)]
@@ -61,8 +66,21 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
     let store = args.registry.open(&reference, session)?;
     let overwrite = if session.globals.force { Overwrite::Replace } else { Overwrite::Refuse };
     lacre_deliver::may_write(&args.folder, overwrite)?;
-    let offer = lacre_deliver::examine(store.as_ref(), reference.target(), &requirements, &session.limits())?;
-    let pulling = Pulling { args, reference: &reference, overwrite, ring: &ring, session };
+    let envelope = match &args.decrypt_with {
+        Some(path) => {
+            let identities = encryption::identities(path, session)?;
+            let (store, target) = (store.as_ref(), reference.target());
+            Some(lacre_deliver::reveal(store, target, identities, &requirements, &session.limits())?)
+        }
+        None => None,
+    };
+    let (source, target) = match &envelope {
+        Some(envelope) => (envelope.store(), envelope.target()),
+        None => (store.as_ref(), reference.target()),
+    };
+    let offer = lacre_deliver::examine(source, target, &requirements, &session.limits())?;
+    let envelope = envelope.as_ref();
+    let pulling = Pulling { args, reference: &reference, overwrite, envelope, ring: &ring, session };
     match selection {
         None => pulling.run(offer),
         Some(selection) => pulling.run(offer.part(selection)?),
@@ -85,6 +103,8 @@ struct Pulling<'a> {
     args: &'a PullArgs,
     reference: &'a Reference,
     overwrite: Overwrite,
+    /// What the model comes in, if it is encrypted.
+    envelope: Option<&'a Envelope<'a>>,
     ring: &'a KeyRing,
     session: &'a Session,
 }
@@ -94,9 +114,10 @@ impl Pulling<'_> {
         let (args, session) = (self.args, self.session);
         let is_part = offer.selection().is_some();
         let files = offer.files().count();
+        let manifest = Manifest::of(&offer, self.envelope);
         if session.globals.dry_run {
             let done = if is_part { "would pull a part of" } else { "would pull" };
-            return Ok(self.told(done, offer.claim().report(), offer.manifest(), files));
+            return Ok(self.told(done, offer.claim().report(), &manifest, files));
         }
         let cache = self.cache();
         if is_part && cache.is_some() {
@@ -107,14 +128,21 @@ impl Pulling<'_> {
             let meter = session.meter("pulling");
             offer.pull(&args.folder, self.overwrite, &meter)?
         };
-        user_cache::keep_chunk_lists(pulled.model.chunk_lists());
+        if self.is_public() {
+            user_cache::keep_chunk_lists(pulled.model.chunk_lists());
+        }
         let done = if is_part { "pulled a part of" } else { "pulled" };
-        let mut done = self.told(done, pulled.model.report(), &pulled.manifest, files);
+        let mut done = self.told(done, pulled.model.report(), &manifest, files);
         if let Some(error) = &pulled.not_kept {
             session.warn(format!("this version could not be kept in the cache: {error}"));
         }
         tell_moved(&mut done, pulled.moved);
         Ok(done)
+    }
+
+    /// What is fetched of an encrypted model says nothing about what is here already, and nothing of it is kept elsewhere.
+    fn is_public(&self) -> bool {
+        self.envelope.is_none()
     }
 
     fn cache(&self) -> Option<Cache> {
@@ -131,26 +159,29 @@ impl Pulling<'_> {
             Some(cache) => offer.cache(cache, &place::repository(self.reference)),
             None => offer,
         };
-        if self.overwrite == Overwrite::Replace {
+        if self.overwrite == Overwrite::Replace && self.is_public() {
             offer = offer.reuse(self.args.folder.clone());
         }
         for older in &self.args.reuse {
             offer = offer.reuse(older.clone());
         }
-        match user_cache::chunk_lists() {
+        match user_cache::chunk_lists().filter(|_| self.is_public()) {
             Some(lists) => offer.chunk_lists(lists),
             None => offer,
         }
     }
 
-    fn told(&self, done: &str, report: &Report, manifest: &Descriptor, files: usize) -> Done {
+    fn told(&self, done: &str, report: &Report, manifest: &Manifest, files: usize) -> Done {
         let Self { args, ring, session, .. } = self;
-        let digest = format!("sha256:{}", manifest.digest);
+        let digest = format!("sha256:{}", manifest.found.digest);
         let folder = text::path(&args.folder);
         let mut result = report_json(report, ring, session);
         result["dry_run"] = json!(session.globals.dry_run);
+        let inside = manifest.inside.as_ref().map(|inside| format!("sha256:{}", inside.digest));
+        result["encrypted"] = json!(inside.as_ref().map(|inside| json!({ "manifest": inside })));
         result["folder"] = json!(folder);
         result["manifest"] = json!(digest);
+        result["manifest_signed_by"] = json!(manifest.signers);
         result["reference"] = json!(args.reference);
         let mut lines = report_lines(done, report, ring, session);
         if !args.files.is_empty() {
@@ -163,8 +194,34 @@ impl Pulling<'_> {
             lines.push(Line::row("part", format!("{files}{of} files{size}: {}", patterns.join(" "))));
         }
         lines.push(Line::row("from", format!("{}, manifest {digest}", escape(&args.reference))));
+        let also = if inside.is_some() { "sealed by" } else { "also of" };
+        lines.extend(manifest.signers.iter().map(|signer| Line::row(also, signer_words(signer))));
+        lines.extend(inside.map(|inside| Line::row("decrypted", format!("manifest {inside}"))));
         lines.push(Line::row("into", folder));
         Done::new(result, lines)
+    }
+}
+
+/// What the reference led to, and who stands for it as a whole: for the annotations and the configuration that no signature
+/// of a model covers.
+struct Manifest {
+    found: Descriptor,
+    signers: Vec<Signer>,
+    /// The manifest in it, if it is encrypted.
+    inside: Option<Descriptor>,
+}
+
+impl Manifest {
+    fn of<T>(offer: &Offer<'_, T>, envelope: Option<&Envelope<'_>>) -> Self {
+        let (found, signers) = (offer.manifest().clone(), offer.manifest_signers().to_vec());
+        match envelope {
+            None => Self { found, signers, inside: None },
+            Some(envelope) => Self {
+                found: envelope.manifest().clone(),
+                signers: envelope.signers().to_vec(),
+                inside: Some(found),
+            },
+        }
     }
 }
 
@@ -184,4 +241,10 @@ fn tell_moved(done: &mut Done, Moved { fetched, cached, resumed, reused }: Moved
     let from = from.iter().filter(|(bytes, _)| *bytes > 0);
     let from: Vec<_> = from.map(|(bytes, from)| format!("{} {from}", text::size(*bytes))).collect();
     done.lines.push(Line::row("moved", from.join(", ")));
+}
+
+/// Who signed the manifest, in few words.
+fn signer_words(signer: &Signer) -> String {
+    let who = signer.identity().map_or_else(|| format!("the key sha256:{}", signer.key()), str::to_owned);
+    format!("manifest, annotations and configuration: {who}")
 }

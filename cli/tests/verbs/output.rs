@@ -11,6 +11,7 @@ const VERBS: [&str; 14] = [
     "key import",
     "key show",
     "sign",
+    "attest",
     "verify",
     "inspect",
     "push",
