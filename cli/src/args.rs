@@ -175,7 +175,7 @@ pub(crate) fn wants_json(argv: &[OsString]) -> bool {
 /// The verb among arguments that could not be parsed, for the `command` member of a usage error.
 pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
     type Named = (&'static str, &'static str);
-    const VERBS: [Named; 10] = [
+    const VERBS: [Named; 11] = [
         ("key", "key new"),
         ("sign", "sign"),
         ("attest", "attest"),

@@ -212,7 +212,7 @@ struct Manifest {
 }
 
 impl Manifest {
-    fn of<T>(offer: &Offer<'_, T>, envelope: Option<&Envelope<'_>>) -> Self {
+    fn of<T: Arriving>(offer: &Offer<'_, T>, envelope: Option<&Envelope<'_>>) -> Self {
         let (found, signers) = (offer.manifest().clone(), offer.manifest_signers().to_vec());
         match envelope {
             None => Self { found, signers, inside: None },

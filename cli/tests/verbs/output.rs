@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::bench::{Bench, Said};
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "key",
     "key new",
     "key import",
