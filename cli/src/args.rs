@@ -30,8 +30,8 @@ pub(crate) struct Cli {
     pub(crate) verb: Verb,
 }
 
-/// clap's own template without the empty line above the usage, so that the short help fits a screen.
-const ON_ONE_SCREEN: &str = "{about-with-newline}{usage-heading} {usage}\n\n{all-args}{after-help}";
+/// clap's own template without the empty lines around the usage, so that the short help fits a screen.
+const ON_ONE_SCREEN: &str = "{about-with-newline}{usage-heading} {usage}\n{all-args}{after-help}";
 
 /// What the short help of `lacre` says of the shared flags; the long help has their texts.
 const SHORT_SHARED: &str = "\

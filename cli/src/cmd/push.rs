@@ -127,8 +127,7 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
     }
     if let (Some(recipients), Some(hand)) = (&recipients, &hand) {
         let job = encrypted::Job { args, reference: &reference, tag, prepared: &prepared, recipients, hand };
-        let meter = session.meter("pushing");
-        return job.run(&meter, session);
+        return job.run(&session.meter("pushing"), session);
     }
     if session.globals.dry_run {
         let signed = hand.map(|hand| Ok((Attachment::Wanted, hand.who()?))).transpose();

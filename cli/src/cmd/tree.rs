@@ -18,7 +18,7 @@ use crate::text;
 /// When a manifest was made, as it says itself (image specification 1.1, `annotations.md`).
 const CREATED: &str = "org.opencontainers.image.created";
 
-/// Show what refers to an artifact (signatures, attestations, …), and to that
+/// Show what refers to an artifact, and what of it is verified
 ///
 /// It decides nothing: use pull or verify for that. Without --key, --trust, --ca or --issuer nothing is verified.
 #[derive(Debug, Args)]
