@@ -70,7 +70,7 @@ pub enum AttestError {
     /// A text is not strict JSON, or breaks a limit of size or depth.
     #[error("the {part} is not acceptable JSON")]
     Json {
-        /// The text: "bundle", "envelope" or "statement".
+        /// The text: "bundle", "envelope", "predicate" or "statement".
         part: &'static str,
         /// What is wrong with it.
         #[source]
@@ -135,7 +135,7 @@ pub enum AttestError {
         expected: &'static str,
     },
     /// The predicate is malformed.
-    #[error("not an acceptable model-signing predicate: {detail}")]
+    #[error("not an acceptable predicate: {detail}")]
     Predicate {
         /// What is wrong with it.
         detail: String,

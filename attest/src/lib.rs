@@ -3,7 +3,7 @@
 //! Bytes in, types out: no file is opened, no key is trusted, no time is asked for. The walk of the data:
 //!
 //! ```text
-//! model.sig ─► Bundle ─► Envelope ──(PublicKey::verify over the payload's PAE)──► Statement ─► ModelClaim
+//! model.sig ─► Bundle ─► Envelope ──(PublicKey::verify over the payload's PAE)──► Statement ─► ModelClaim, ManifestClaim
 //! ```
 //!
 //! Every reader refuses what two programs could read differently: keys that stand twice, a second signature, base64
@@ -51,6 +51,7 @@ pub use key::{KeyAlgorithm, PublicKey};
 pub use legacy::LegacyHash;
 pub use limits::Limits;
 pub use predicate::legacy::LEGACY_PREDICATE_TYPE;
+pub use predicate::manifests::{COSIGN_SIGN_PREDICATE_TYPE, ManifestClaim};
 pub use predicate::model::{Inspection, MODEL_PREDICATE_TYPE, ModelClaim};
-pub use statement::{STATEMENT_TYPE, Statement, Subject};
+pub use statement::{STATEMENT_TYPE, STATEMENT_TYPE_BEFORE_V1, Statement, Subject};
 pub use wire::Verbatim;

@@ -12,11 +12,14 @@ use crate::predicate::model::MODEL_PREDICATE_TYPE;
 use crate::wire::{Bounded, Object, Verbatim};
 use crate::{AttestError, Limits};
 
-/// The one statement type that is read and written.
+/// The one statement type that is written, and that a signature counts for.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 
+/// The statement type before v1, of the same form. `cosign attest` still writes it.
+pub const STATEMENT_TYPE_BEFORE_V1: &str = "https://in-toto.io/Statement/v0.1";
+
 /// At most this many subjects (sigstore-go has the same bound).
-const SUBJECT_LIMIT: usize = 1024;
+pub(crate) const SUBJECT_LIMIT: usize = 1024;
 /// The longest subject, in bytes of JSON; lists of names aside.
 const SUBJECT_BYTES: usize = 64 * 1024;
 /// The annotations of a subject that are lists of names, as long as the model is large. Only a model has them.
@@ -49,6 +52,16 @@ impl<'a> Statement<'a> {
     /// names of a model (its executable files, its empty folders) do not count to the 64 KiB: they are as long as the
     /// statement may be.
     pub fn parse(payload: &'a [u8], limits: &Limits) -> Result<Self, AttestError> {
+        Self::parse_one_of(&[STATEMENT_TYPE], payload, limits)
+    }
+
+    /// The same for statements before v1 too ([`STATEMENT_TYPE_BEFORE_V1`]): for telling what is claimed, not for
+    /// believing it.
+    pub fn parse_any_version(payload: &'a [u8], limits: &Limits) -> Result<Self, AttestError> {
+        Self::parse_one_of(&[STATEMENT_TYPE, STATEMENT_TYPE_BEFORE_V1], payload, limits)
+    }
+
+    fn parse_one_of(kinds: &[&str], payload: &'a [u8], limits: &Limits) -> Result<Self, AttestError> {
         let Object(wire) =
             lacre_json::from_slice::<Object<WireStatement<'a>>>(payload, limits.statement_json()).map_err(
                 |error| match error {
@@ -56,7 +69,7 @@ impl<'a> Statement<'a> {
                     source => AttestError::Json { part: "statement", source },
                 },
             )?;
-        if wire.kind != STATEMENT_TYPE {
+        if !kinds.contains(&&*wire.kind) {
             return Err(AttestError::StatementType { found: quoted(&wire.kind), expected: STATEMENT_TYPE });
         }
         let WireStatement { subject: Bounded { kept, count }, predicate_type, predicate, .. } = wire;
@@ -209,6 +222,17 @@ mod tests {
         assert_eq!(code(&format!("{subjects}\"subject\":[]}}")), "E-STATEMENT");
         assert_eq!(code(&format!("{subjects}\"subject\":{{}}}}")), "E-STATEMENT");
         assert_eq!(code(&format!("{subjects}\"subject\":[[\"n\",{{}},{{}}]]}}")), "E-STATEMENT");
+    }
+
+    #[test]
+    fn statements_before_v1_are_read_only_where_that_is_said() {
+        let before = with("Statement/v1", "Statement/v0.1");
+        let statement = Statement::parse_any_version(before.as_bytes(), &LIMITS).unwrap();
+        assert_eq!(statement.predicate_type(), "urn:x");
+        assert!(Statement::parse_any_version(GOOD.as_bytes(), &LIMITS).is_ok());
+        let other = with("Statement/v1", "Statement/v0.2");
+        let refused = Statement::parse_any_version(other.as_bytes(), &LIMITS).unwrap_err();
+        assert_eq!(refused.code(), "E-STATEMENT-TYPE");
     }
 
     #[test]

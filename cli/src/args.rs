@@ -6,6 +6,7 @@ use clap::builder::TypedValueParser;
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
 use lacre_manifest::{EntryPath, Links};
 
+use crate::cmd::attest::AttestArgs;
 use crate::cmd::cache::CacheArgs;
 use crate::cmd::diff::DiffArgs;
 use crate::cmd::inspect::InspectArgs;
@@ -19,7 +20,7 @@ use crate::{exit, units};
 
 /// Seals machine-learning models, and proves them before a byte is used.
 #[derive(Debug, Parser)]
-#[command(name = "lacre", version, max_term_width = 100, after_help = SHORT_SHARED)]
+#[command(name = "lacre", version, max_term_width = 100, after_help = SHORT_SHARED, help_template = ON_ONE_SCREEN)]
 #[command(arg_required_else_help = true, infer_subcommands = false)]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -27,6 +28,9 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }
+
+/// clap's own template without the empty line above the usage, so that the short help fits a screen.
+const ON_ONE_SCREEN: &str = "{about-with-newline}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
 /// What the short help of `lacre` says of the shared flags; the long help has their texts.
 const SHORT_SHARED: &str = "\
@@ -96,6 +100,7 @@ pub(crate) enum ProgressMode {
 pub(crate) enum Verb {
     Key(KeyArgs),
     Sign(SignArgs),
+    Attest(AttestArgs),
     Verify(VerifyArgs),
     Inspect(InspectArgs),
     Push(PushArgs),
@@ -111,6 +116,7 @@ impl Verb {
         match self {
             Self::Key(args) => args.verb(),
             Self::Sign(_) => "sign",
+            Self::Attest(_) => "attest",
             Self::Verify(_) => "verify",
             Self::Inspect(_) => "inspect",
             Self::Push(_) => "push",
@@ -163,9 +169,10 @@ pub(crate) fn wants_json(argv: &[OsString]) -> bool {
 /// The verb among arguments that could not be parsed, for the `command` member of a usage error.
 pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
     type Named = (&'static str, &'static str);
-    const VERBS: [Named; 9] = [
+    const VERBS: [Named; 10] = [
         ("key", "key new"),
         ("sign", "sign"),
+        ("attest", "attest"),
         ("verify", "verify"),
         ("inspect", "inspect"),
         ("push", "push"),

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use lacre_attest::{
-    AttestError, Bundle, CertificateForm, Inspection, KeyHint, Limits, MODEL_PREDICATE_TYPE, Material,
-    ModelClaim, Statement, Subject,
+    AttestError, Bundle, COSIGN_SIGN_PREDICATE_TYPE, CertificateForm, Inspection, KeyHint, Limits,
+    MODEL_PREDICATE_TYPE, Material, ModelClaim, Statement, Subject,
 };
+use lacre_hash::Sha256Digest;
 use lacre_manifest::{Digests, EntryPath, Shape, ShardDigests};
 use lacre_verify::{CertificateIdentity, Claimant, VerifyError};
 use serde_json::{Value, json};
@@ -30,9 +31,12 @@ impl Claims {
     /// Reads a bundle with any kind of material and any predicate; that of a model must be well formed.
     pub(crate) fn read(bundle: &[u8], limits: &Limits) -> Result<Self, CliError> {
         let bundle = Bundle::parse(bundle, limits)?;
-        let statement = Statement::parse(bundle.envelope().payload(), limits)?;
-        let is_model = statement.predicate_type() == MODEL_PREDICATE_TYPE;
-        let model = is_model.then(|| ModelClaim::from_statement(&statement)).transpose()?;
+        let payload = bundle.envelope().payload();
+        let statement = Statement::parse_any_version(payload, limits)?;
+        let model = match statement.predicate_type() {
+            MODEL_PREDICATE_TYPE => Some(ModelClaim::from_statement(&Statement::parse(payload, limits)?)?),
+            _ => None,
+        };
         Ok(Self {
             material: bundle.material().clone(),
             claimant: Claimant::of(bundle.material()),
@@ -80,6 +84,12 @@ impl Claims {
         self.claimant.as_ref().ok().map(Claimant::trust_file)
     }
 
+    /// Whether something is claimed of the manifest with this digest, by its digest. A claim about a model never is.
+    pub(crate) fn names(&self, manifest: &Sha256Digest) -> bool {
+        let hex = manifest.to_string();
+        self.model.is_none() && self.subjects.iter().any(|it| it.digest.get("sha256") == Some(&hex))
+    }
+
     /// The claim about a model, or why there is none.
     pub(crate) fn into_model(self) -> Result<ModelClaim, CliError> {
         let found = text::safe(&self.predicate_type);
@@ -93,7 +103,11 @@ impl Claims {
         if let Some(claim) = &self.model {
             model_rows(claim, &mut rows);
         } else {
-            rows.push(("claim", format!("no model signature, but {}", self.predicate_type)));
+            let kind = match self.predicate_type.as_str() {
+                COSIGN_SIGN_PREDICATE_TYPE => "a cosign signature of manifests",
+                _ => "an attestation",
+            };
+            rows.push(("claim", format!("no model signature, but {kind} ({})", self.predicate_type)));
             rows.extend(self.subjects.iter().map(|subject| ("subject", subject_words(subject))));
         }
         rows.push(("signed by", self.material_words()));

@@ -29,6 +29,7 @@ pub(crate) const TABLE: &[Row] = &[
         codes: &[
             "E-ARTIFACT-MISMATCH",
             "E-BLOB-DIGEST",
+            "E-CIPHERTEXT",
             "E-CLAIMS-DIFFER",
             "E-FILE-CHANGED",
             "E-FILE-EXTRA",
@@ -48,7 +49,11 @@ pub(crate) const TABLE: &[Row] = &[
         meaning: "the signature is invalid",
         codes: &["E-CERTIFICATE", "E-LOG", "E-SIGNATURE-INVALID", "E-TIMESTAMP", "E-TRUST-METADATA"],
     },
-    Row { exit: 4, meaning: "no signature or attestation", codes: &["E-NO-SIGNATURE"] },
+    Row {
+        exit: 4,
+        meaning: "no signature or attestation",
+        codes: &["E-NO-MANIFEST-SIGNATURE", "E-NO-SIGNATURE"],
+    },
     Row {
         exit: 5,
         meaning: "the signer is not trusted",
@@ -116,6 +121,8 @@ pub(crate) const TABLE: &[Row] = &[
             "E-CREDENTIAL-HELPER",
             "E-CREDENTIALS",
             "E-DENIED",
+            "E-ENCRYPTED",
+            "E-NOT-RECIPIENT",
             "E-PASSPHRASE",
             "E-PIN-LOCKED",
             "E-TOKEN",
@@ -125,6 +132,8 @@ pub(crate) const TABLE: &[Row] = &[
         exit: 13,
         meaning: "malformed or unsupported",
         codes: &[
+            "E-AGE-HEADER",
+            "E-AGE-KEY",
             "E-ANCHOR",
             "E-ARTIFACT",
             "E-BUNDLE",

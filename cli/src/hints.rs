@@ -92,6 +92,7 @@ impl Subject {
             Verb::Key(args) => text::path(args.subject()),
             Verb::Cache(args) => text::path(args.subject()),
             Verb::Sign(args) => args.what(),
+            Verb::Attest(args) => args.reference.clone(),
             Verb::Verify(args) => text::path(&args.model),
             Verb::Inspect(args) => args.what.to_string_lossy().into_owned(),
             Verb::Push(args) => text::path(&args.model),
@@ -108,6 +109,7 @@ fn by_code(code: &str, subject: &Subject) -> Option<String> {
         .or_else(|| trust(code, subject))
         .or_else(|| certificate(code, subject))
         .or_else(|| login(code))
+        .or_else(|| encryption(code, subject))
         .or_else(|| input(code, subject))
         .or_else(|| form(code, subject))
         .or_else(|| end(code, subject))
@@ -138,7 +140,7 @@ fn content(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
             "remove what is not covered; or sign it, too: lacre sign --no-default-ignores, without --ignore".to_owned()
         }
         "E-MODES-NOT-SIGNED" => {
-            "the signature was made by another tool, or with --digests-from: --strict wants one of lacre sign, over the files"
+            "the signature was made by another tool, or of a REF, unread: --strict wants one of lacre sign, over the files"
                 .to_owned()
         }
         "E-FILE-TYPE" => {
@@ -269,6 +271,31 @@ fn certificate(code: &str, Subject { model, .. }: &Subject) -> Option<String> {
     })
 }
 
+/// What to do about what is encrypted.
+fn encryption(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
+    let remedy = match code {
+        "E-AGE-HEADER" | "E-CIPHERTEXT" => {
+            "the store is damaged or was altered: push the model again, encrypted, from a good copy"
+        }
+        "E-AGE-KEY" => {
+            "age-keygen makes a pair: the file of AGE-SECRET-KEY-1… is for --decrypt-with, the line age1… for --encrypt"
+        }
+        "E-ENCRYPTED" if *verb == "sign" => {
+            "it can only be signed as a whole: lacre sign REF --key KEY, without --name and --version"
+        }
+        "E-ENCRYPTED" => "give the age identities of a recipient: lacre pull … --decrypt-with FILE",
+        "E-NO-MANIFEST-SIGNATURE" => {
+            "nothing was decrypted: anybody could have put it there; `lacre push --encrypt … --key KEY` signs it, or afterwards \
+             `lacre sign REF --key KEY`"
+        }
+        "E-NOT-RECIPIENT" => {
+            "have it pushed for you, too: give your recipient (age1…) to whoever encrypts it"
+        }
+        _ => return None,
+    };
+    Some(remedy.to_owned())
+}
+
 /// What to do about a registry that wants to know who asks.
 fn login(code: &str) -> Option<String> {
     let remedy = match code {
@@ -324,7 +351,7 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
         "E-REFERENCE" => {
             "a reference is oci:DIR[:TAG] or HOST[:PORT]/REPOSITORY[:TAG], or either with @sha256:DIGEST".to_owned()
         }
-        "E-NETWORK" if ["push", "pull", "inspect", "diff"].contains(verb) => {
+        "E-NETWORK" if ["attest", "push", "pull", "inspect", "diff"].contains(verb) => {
             "is the registry up, and its name right? one without TLS needs --plain-http HOST, one with its own authority \
              --registry-ca FILE"
                 .to_owned()
@@ -388,7 +415,7 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
 
 fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
     Some(match code {
-        "E-KEY" if ["sign", "key import"].contains(verb) => {
+        "E-KEY" if ["attest", "push", "sign", "key import"].contains(verb) => {
             "wanted: a private key in PEM, as `lacre key new`, openssl, ssh-keygen or cosign writes it, \
              of ecdsa-p256, ecdsa-p384, ecdsa-p521 or ed25519"
                 .to_owned()
@@ -408,8 +435,13 @@ fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
         "E-TRUST-ROOT" => {
             "wanted: the trusted_root.json of the Sigstore instance, from whoever runs it".to_owned()
         }
-        "E-UNSUPPORTED" if ["sign", "key import", "key show"].contains(verb) => {
+        "E-UNSUPPORTED" if ["attest", "sign", "key import", "key show"].contains(verb) => {
             "keys of ecdsa-p256, ecdsa-p384, ecdsa-p521 and ed25519 are read; `lacre key new` makes one".to_owned()
+        }
+        "E-DUPLICATE-KEY" | "E-JSON" | "E-LIMIT" | "E-PREDICATE" | "E-STATEMENT" if *verb == "attest" => {
+            "wanted: a predicate that is one JSON object, with no key twice, of at most 16 MiB and 31 levels, and a URI as \
+             its type"
+                .to_owned()
         }
         "E-LIMIT" if verb.starts_with("key ") => {
             "no key is that long: it is not a key file, or made to exhaust".to_owned()
@@ -461,6 +493,7 @@ mod tests {
             "key import",
             "key show",
             "sign",
+            "attest",
             "verify",
             "inspect",
             "push",

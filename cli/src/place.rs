@@ -31,15 +31,25 @@ impl Place {
         if word == "-" {
             return Ok(Self::Stdin);
         }
-        if let Some(text) = word.to_str()
-            && Reference::is_reference(text)
-            && (text.starts_with("oci:") || fs::symlink_metadata(text).is_err())
-        {
-            return Ok(Self::Reference(Reference::parse(text)?));
+        if let Some(reference) = Self::reference(word)? {
+            return Ok(Self::Reference(reference));
         }
         let path = PathBuf::from(word);
         let found = fs::metadata(&path).map_err(|source| CliError::read(&path, source))?;
         Ok(if found.is_dir() { Self::Folder(path) } else { Self::File(path) })
+    }
+
+    /// The reference that `word` is, if it is one.
+    pub(crate) fn reference(word: &OsStr) -> Result<Option<Reference>, CliError> {
+        match word.to_str() {
+            Some(text)
+                if Reference::is_reference(text)
+                    && (text.starts_with("oci:") || fs::symlink_metadata(text).is_err()) =>
+            {
+                Ok(Some(Reference::parse(text)?))
+            }
+            _ => Ok(None),
+        }
     }
 }
 

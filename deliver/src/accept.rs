@@ -1,19 +1,27 @@
 //! Which of the attached bundles count: those over exactly the artifact's files that meet the requirements.
 
-use lacre_attest::{Limits, MODEL_PREDICATE_TYPE};
-use lacre_manifest::{Manifest, diff};
+use std::collections::BTreeMap;
+
+use lacre_attest::{COSIGN_SIGN_PREDICATE_TYPE, Limits, MODEL_PREDICATE_TYPE};
+use lacre_manifest::{Manifest, diff, escape};
 use lacre_registry_client::{BUNDLE_ARTIFACT_TYPE, Descriptor, ModelArtifact, SignatureReferrer, Store};
-use lacre_verify::{Claim, Endorsement, Failure, HowFar, Requirements, Unverified, Verified};
+use lacre_verify::{
+    Claim, Endorsement, Failure, HowFar, ManifestSignature, Requirements, Signer, Unverified, Verified,
+};
 
 use crate::DeliverError;
 
 /// Bundles that are looked at. Whoever can write to the registry can attach any number.
-const MOST_BUNDLES: usize = 64;
+pub(crate) const MOST_BUNDLES: usize = 64;
+/// The longest bundle over a manifest, in bytes. A statement that names a thousand of them has 100 kB.
+pub(crate) const MANIFEST_BUNDLE_LIMIT: u64 = 4 * 1024 * 1024;
 
 pub(crate) struct Accepted {
     pub(crate) claim: Verified<Claim>,
     /// The bundles behind the claim, at least one.
     pub(crate) bundles: Vec<Attached>,
+    /// Who stands for the manifest itself; as many as are demanded, or nobody.
+    pub(crate) manifest_signers: Vec<Signer>,
 }
 
 /// A bundle as it was attached.
@@ -31,7 +39,10 @@ pub(crate) fn accept(
     requirements: &Requirements,
     limits: &Limits,
 ) -> Result<Accepted, DeliverError> {
-    let referrers = store.referrers(&manifest.digest, Some(BUNDLE_ARTIFACT_TYPE))?;
+    let attached = store.referrers(&manifest.digest, Some(BUNDLE_ARTIFACT_TYPE))?;
+    // What is said to be something else is not looked into, and does not crowd out what may be a model signature.
+    let may_be = |it: &&Descriptor| it.announced_predicate().is_none_or(|kind| kind == MODEL_PREDICATE_TYPE);
+    let referrers: Vec<&Descriptor> = attached.iter().filter(may_be).collect();
     if referrers.len() > MOST_BUNDLES {
         return Err(DeliverError::TooManyBundles { found: referrers.len(), limit: MOST_BUNDLES });
     }
@@ -40,7 +51,7 @@ pub(crate) fn accept(
     let mut refusal: Option<DeliverError> = None;
     let (mut endorsements, mut bundles) = (Vec::new(), Vec::new());
     for referrer in referrers {
-        match candidate(store, &referrer, &files, requirements, limits) {
+        match candidate(store, referrer, &files, requirements, limits) {
             Ok(Some(Candidate { endorsement, attached })) => {
                 endorsements.push(Ok(endorsement));
                 bundles.push(attached);
@@ -57,10 +68,57 @@ pub(crate) fn accept(
         }
     }
     if endorsements.is_empty() {
-        return Err(refusal.unwrap_or(DeliverError::NoSignature { manifest: manifest.digest }));
+        return Err(match refusal {
+            Some(refusal) => refusal,
+            None => DeliverError::NoSignature { manifest: manifest.digest, others: others(store, manifest)? },
+        });
     }
     let claim = Verified::unite(endorsements, requirements).map_err(DeliverError::Refused)?;
-    Ok(Accepted { claim, bundles })
+    let manifest_signers = manifest_signers(store, manifest, &attached, requirements, limits)?;
+    Ok(Accepted { claim, bundles, manifest_signers })
+}
+
+/// Who of the trusted stands for the manifest itself. What is refused only does not count: nobody demands it.
+fn manifest_signers(
+    store: &dyn Store,
+    manifest: &Descriptor,
+    bundles: &[Descriptor],
+    requirements: &Requirements,
+    limits: &Limits,
+) -> Result<Vec<Signer>, DeliverError> {
+    let signatures = bundles.iter().filter(|it| it.announced_predicate() == Some(COSIGN_SIGN_PREDICATE_TYPE));
+    let mut found = Vec::new();
+    for referrer in signatures.take(MOST_BUNDLES) {
+        let Ok(signature) = SignatureReferrer::parse(&store.manifest(referrer)?) else { continue };
+        if signature.bundle.size > MANIFEST_BUNDLE_LIMIT {
+            continue;
+        }
+        let bundle = match store.small_blob(&signature.bundle, MANIFEST_BUNDLE_LIMIT) {
+            Ok(bundle) => bundle,
+            Err(error) if ["E-BLOB-DIGEST", "E-BLOB-MISSING"].contains(&error.code()) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let verified =
+            Unverified::<ManifestSignature>::parse(&bundle, limits).and_then(|one| one.verify(requirements));
+        found.extend(verified);
+    }
+    Ok(Verified::<ManifestSignature>::signers_of(&manifest.digest, found, requirements))
+}
+
+/// What is attached instead of a model signature: how many of which kind, as they call themselves.
+fn others(store: &dyn Store, manifest: &Descriptor) -> Result<Vec<String>, DeliverError> {
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    for referrer in store.referrers(&manifest.digest, None)? {
+        let kind = match (referrer.announced_predicate(), referrer.artifact_type.as_deref()) {
+            (Some(COSIGN_SIGN_PREDICATE_TYPE), _) => "a cosign signature of the manifest".to_owned(),
+            (Some(predicate), _) => format!("an attestation ({})", escape(predicate)),
+            (None, Some(kind)) => escape(kind),
+            (None, None) => "something of no stated type".to_owned(),
+        };
+        *kinds.entry(kind).or_default() += 1;
+    }
+    let words = |(kind, number)| if number == 1 { kind } else { format!("{kind}, {number} times") };
+    Ok(kinds.into_iter().map(words).collect())
 }
 
 /// A bundle that meets the requirements, as far as one can.

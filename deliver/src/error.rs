@@ -8,7 +8,15 @@ use lacre_verify::Failure;
 
 /// Every code that [`DeliverError::code`] can return of its own; those of [`Failure`] and [`RegistryError`] pass
 /// through.
-pub const CODES: &[&str] = &["E-ARTIFACT-MISMATCH", "E-EXISTS", "E-LIMIT", "E-NO-SIGNATURE", "E-OUTPUT"];
+pub const CODES: &[&str] = &[
+    "E-ARTIFACT-MISMATCH",
+    "E-EXISTS",
+    "E-LIMIT",
+    "E-NO-MANIFEST-SIGNATURE",
+    "E-NO-SIGNATURE",
+    "E-OUTPUT",
+    "E-TOO-FEW-SIGNERS",
+];
 
 /// Why a release did not arrive. Names in it are safe for a terminal.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +28,12 @@ pub enum DeliverError {
         /// The place.
         path: String,
     },
+    /// Nobody stands for an encrypted artifact, so nothing of it is decrypted.
+    #[error("sha256:{manifest} is encrypted, and nobody signed its manifest")]
+    ManifestNotSigned {
+        /// Digest of the artifact's manifest.
+        manifest: Sha256Digest,
+    },
     /// The artifact does not hold exactly the signed files.
     #[error("the artifact does not hold exactly the signed files: {detail}")]
     Mismatch {
@@ -27,8 +41,16 @@ pub enum DeliverError {
         detail: String,
     },
     /// The artifact has no model signature.
-    #[error("sha256:{manifest} has no model signature")]
+    #[error("sha256:{manifest} has no model signature{}", instead(.others))]
     NoSignature {
+        /// Digest of the artifact's manifest.
+        manifest: Sha256Digest,
+        /// What is attached to it, in words that are safe for a terminal.
+        others: Vec<String>,
+    },
+    /// A signature that was attached to an encrypted artifact is over other manifests.
+    #[error("the signature at sha256:{manifest} is over another manifest")]
+    OtherManifest {
         /// Digest of the artifact's manifest.
         manifest: Sha256Digest,
     },
@@ -46,6 +68,16 @@ pub enum DeliverError {
     /// The place where the artifact is kept could not be used.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// Fewer distinct signers than are demanded stand for an encrypted artifact.
+    #[error("fewer than {wanted} distinct signers signed the manifest sha256:{manifest}{}", .why.as_ref().map_or(String::new(), |why| format!("; another bundle: {why}")))]
+    TooFewManifestSigners {
+        /// Digest of the artifact's manifest.
+        manifest: Sha256Digest,
+        /// How many are demanded.
+        wanted: usize,
+        /// Why another bundle did not count, if there is one.
+        why: Option<String>,
+    },
     /// More signatures than are looked at.
     #[error("{found} bundles are attached, more than the limit of {limit}")]
     TooManyBundles {
@@ -61,11 +93,13 @@ impl DeliverError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Exists { .. } => "E-EXISTS",
-            Self::Mismatch { .. } => "E-ARTIFACT-MISMATCH",
+            Self::ManifestNotSigned { .. } => "E-NO-MANIFEST-SIGNATURE",
+            Self::Mismatch { .. } | Self::OtherManifest { .. } => "E-ARTIFACT-MISMATCH",
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
             Self::Output { .. } => "E-OUTPUT",
             Self::Refused(failure) => failure.code(),
             Self::Registry(error) => error.code(),
+            Self::TooFewManifestSigners { .. } => "E-TOO-FEW-SIGNERS",
             Self::TooManyBundles { .. } => "E-LIMIT",
         }
     }
@@ -86,6 +120,18 @@ impl DeliverError {
     }
 }
 
+/// What there is in the place of a model signature. Anybody can attach anything, so only the first are named.
+fn instead(others: &[String]) -> String {
+    const SHOWN: usize = 8;
+    if others.is_empty() {
+        return ", and nothing else is attached to it".to_owned();
+    }
+    let more = others.len().saturating_sub(SHOWN);
+    let shown = others.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    let more = if more > 0 { format!("; and {more} more kinds") } else { String::new() };
+    format!("; what is attached to it says nothing about its files: {shown}{more}")
+}
+
 #[cfg(test)]
 mod tests {
     use lacre_registry_client::{AuthProblem, Descriptor};
@@ -103,6 +149,6 @@ mod tests {
         let Descriptor { digest, .. } = Descriptor::of("a/b", b"x");
         let other = RegistryError::BlobSize { digest, expected: 1, actual: 2 };
         assert!(!DeliverError::from(other).may_go_on());
-        assert!(!DeliverError::NoSignature { manifest: digest }.may_go_on());
+        assert!(!DeliverError::TooManyBundles { found: 65, limit: 64 }.may_go_on());
     }
 }

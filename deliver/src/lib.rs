@@ -12,12 +12,20 @@
 //!     rename ◄─ model.sig ◄─ Verified<Model>
 //! ```
 //!
+//! An encrypted artifact is an artifact in an envelope: [`reveal`] proves who stands for the envelope, and only then opens
+//! it; what it gives is a store like any other.
+//!
+//! ```text
+//! reference ─► manifest ─► referrers ─► signature over the manifest ─► signer ─► index, decrypted ─► as above
+//! ```
+//!
 //! Nothing is visible under the wanted name before all of it is proven. What is refused is removed. What was only broken
 //! off (the network, the disk, an interruption) stays in the hidden folder, and the next pull of the same manifest goes on
 //! there: it proves again what the journal says is written, and fetches the rest.
 
 mod accept;
 mod cache;
+mod encrypted;
 mod error;
 mod journal;
 mod lists;
@@ -27,6 +35,7 @@ mod staging;
 mod transfer;
 
 pub use cache::{Cache, CachedVersion, Pruned};
+pub use encrypted::{Envelope, reveal};
 pub use error::{CODES, DeliverError};
 pub use pull::{Moved, Offer, Pulled, examine};
 pub use staging::{Overwrite, may_write};

@@ -11,7 +11,7 @@ use lacre_attest::Limits;
 use lacre_hash::{ChunkStore, Progress, Sha256Digest};
 use lacre_manifest::escape_os;
 use lacre_registry_client::{Descriptor, MAX_MANIFEST, ModelArtifact, RegistryError, Store, Target};
-use lacre_verify::{Claim, Incoming, Leftovers, Model, Prove, Receiving, Requirements, Verified};
+use lacre_verify::{Claim, Incoming, Leftovers, Model, Prove, Receiving, Requirements, Signer, Verified};
 
 use crate::DeliverError;
 use crate::accept::{Accepted, Attached, accept};
@@ -102,6 +102,12 @@ impl<'a> Offer<'a> {
         &self.accepted.claim
     }
 
+    /// Who, of those that the requirements trust, stands for the manifest itself with a signature as cosign makes it: then
+    /// its annotations and its configuration are theirs, too. Nobody, unless as many as are demanded do.
+    pub fn manifest_signers(&self) -> &[Signer] {
+        &self.accepted.manifest_signers
+    }
+
     /// Takes what is in `cache` from there, and keeps this version in it, as one of `repository`. Both digests prove the
     /// files then.
     #[must_use]
@@ -177,7 +183,7 @@ impl<'a> Offer<'a> {
         progress: &dyn Progress,
     ) -> Result<(Pulled, Vec<Attached>), DeliverError> {
         let Self { store, manifest, text, artifact, accepted, prove, cache, older, lists, at_once } = self;
-        let Accepted { claim, bundles } = accepted;
+        let Accepted { claim, bundles, .. } = accepted;
         let layers: HashMap<&str, &Descriptor> =
             artifact.layers.iter().map(|layer| (layer.path.as_str(), &layer.descriptor)).collect();
         only_own(staging, &layers)?;

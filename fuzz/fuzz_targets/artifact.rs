@@ -1,9 +1,11 @@
-//! Manifests from a store: model artifacts, their configuration, signature referrers.
+//! Manifests from a store: model artifacts, their configuration, encrypted artifacts, signature referrers.
 
 #![no_main]
 
 use lacre_hash::Sha256Digest;
-use lacre_registry_client::{BUNDLE_ARTIFACT_TYPE, CODES, ModelArtifact, SignatureReferrer};
+use lacre_registry_client::{
+    BUNDLE_ARTIFACT_TYPE, CODES, EncryptedArtifact, ModelArtifact, SignatureReferrer,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {
@@ -20,6 +22,10 @@ fuzz_target!(|text: &[u8]| {
                 assert!(CODES.contains(&error.code()), "{error:?}");
             }
         }
+        Err(error) => assert!(CODES.contains(&error.code()), "{error:?}"),
+    }
+    match EncryptedArtifact::parse(text) {
+        Ok(_) => assert_eq!(ModelArtifact::parse(text).unwrap_err().code(), "E-ENCRYPTED"),
         Err(error) => assert!(CODES.contains(&error.code()), "{error:?}"),
     }
     match SignatureReferrer::parse(text) {

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lacre_attest::{Bundle, Limits, MODEL_PREDICATE_TYPE, ModelClaim, Statement};
+use lacre_attest::{Bundle, COSIGN_SIGN_PREDICATE_TYPE, Limits, MODEL_PREDICATE_TYPE, ModelClaim, Statement};
 use lacre_hash::{Blake3Digest, ChunkList, Progress, Sha256Digest};
 use lacre_manifest::{Entry, EntryPath, Root, escape};
 use lacre_registry_client::{
@@ -13,8 +13,9 @@ use lacre_registry_client::{
     Tag, attach_chunks, attach_signature, build,
 };
 
-use crate::PublishError;
 use crate::as_signed::{Remembered, Trees, as_signed};
+use crate::attach::attach;
+use crate::{Attached, PublishError};
 
 /// Blobs that are put at once.
 const AT_ONCE: usize = 4;
@@ -41,6 +42,8 @@ pub struct Pushed {
     pub signature: Descriptor,
     /// Whether that signature was there already.
     pub signature_existed: bool,
+    /// What carries the signature of the manifest itself, if there was to be one.
+    pub manifest_signature: Option<Attached>,
     /// Number of files.
     pub files: usize,
     /// Bytes of the files that were written.
@@ -57,6 +60,8 @@ pub struct Prepared<'a> {
     built: BuiltArtifact,
     /// The chunk lists, as they travel; empty when no file has one.
     lists: Vec<u8>,
+    /// A bundle over the manifest's digest.
+    manifest_signature: Option<Vec<u8>>,
 }
 
 /// Reads every file of a signed model and compares it, under both digests, with what was signed. Writes nothing but what
@@ -88,7 +93,7 @@ pub fn prepare<'a>(
     let (files, chunks) = as_signed(model, &claim, remembered, progress)?;
     let built = build(&files, claim.name(), claim.version())?;
     let lists = lists(&claim, &chunks);
-    Ok(Prepared { model, claim, built, lists })
+    Ok(Prepared { model, claim, built, lists, manifest_signature: None })
 }
 
 impl Prepared<'_> {
@@ -102,7 +107,14 @@ impl Prepared<'_> {
         self.built.descriptor()
     }
 
-    /// Puts the model and its signature into `store`, then moves `tag` to it.
+    /// Attaches this bundle too, a signature of the [manifest](Self::manifest) as cosign makes it. It is made before anything
+    /// is sent: so nothing is sent in vain, and no token grows old meanwhile.
+    #[must_use]
+    pub fn with_manifest_signature(self, bundle: Vec<u8>) -> Self {
+        Self { manifest_signature: Some(bundle), ..self }
+    }
+
+    /// Puts the model and its signatures into `store`, then moves `tag` to it.
     ///
     /// Every file is read once more while it is written: one that was changed since it was compared is caught.
     pub fn push(
@@ -120,6 +132,10 @@ impl Prepared<'_> {
         for bundle in model.others {
             attach_signature(store, &manifest, bundle, MODEL_PREDICATE_TYPE, &now())?;
         }
+        let manifest_signature = self.manifest_signature.as_deref();
+        let manifest_signature = manifest_signature
+            .map(|bundle| attach(store, &manifest, bundle, COSIGN_SIGN_PREDICATE_TYPE))
+            .transpose()?;
         if !self.lists.is_empty() {
             attach_chunks(store, &manifest, &self.lists)?;
         }
@@ -128,7 +144,7 @@ impl Prepared<'_> {
         }
         let signature_existed = put == Put::Existed;
         let files = built.artifact.layers.len();
-        Ok(Pushed { manifest, signature, signature_existed, files, written, reused })
+        Ok(Pushed { manifest, signature, signature_existed, manifest_signature, files, written, reused })
     }
 }
 

@@ -1,12 +1,11 @@
 //! Signing what a store holds, from its manifest alone.
 
 use lacre_attest::{Bundle, Limits, MODEL_PREDICATE_TYPE, ModelClaim};
-use lacre_hash::Sha256Digest;
-use lacre_registry_client::{Descriptor, ModelArtifact, Put, Store, Target, attach_signature};
+use lacre_registry_client::{Descriptor, ModelArtifact, Store, Target};
 use lacre_sign::{Signer, seal};
 
-use crate::PublishError;
-use crate::push::now;
+use crate::attach::attach;
+use crate::{Attached, PublishError};
 
 /// A claim about a model that a store holds. Nobody looked at its content: a raw layer is a file, so the manifest already
 /// says which SHA-256 digests the files have, and the claim says that this is where they are from.
@@ -14,15 +13,6 @@ use crate::push::now;
 pub struct Listed {
     manifest: Descriptor,
     claim: ModelClaim,
-}
-
-/// A signature that was put beside what it is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attached {
-    /// The manifest that carries the signature.
-    pub signature: Descriptor,
-    /// Whether that very signature was there already.
-    pub existed: bool,
 }
 
 impl Listed {
@@ -47,9 +37,9 @@ impl Listed {
         Ok(Self { manifest, claim })
     }
 
-    /// The digest of the manifest that was read.
-    pub fn manifest(&self) -> &Sha256Digest {
-        &self.manifest.digest
+    /// The manifest that was read.
+    pub fn manifest(&self) -> &Descriptor {
+        &self.manifest
     }
 
     /// What will be claimed.
@@ -64,7 +54,6 @@ impl Listed {
 
     /// Puts a signature beside the model, where a pull finds it.
     pub fn attach(&self, store: &dyn Store, bundle: &[u8]) -> Result<Attached, PublishError> {
-        let (signature, put) = attach_signature(store, &self.manifest, bundle, MODEL_PREDICATE_TYPE, &now())?;
-        Ok(Attached { signature, existed: put == Put::Existed })
+        attach(store, &self.manifest, bundle, MODEL_PREDICATE_TYPE)
     }
 }

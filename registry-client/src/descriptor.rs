@@ -7,6 +7,7 @@ use lacre_json::Limits;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::RegistryError;
+use crate::referrers::PREDICATE_TYPE;
 
 /// Largest manifest, index or configuration that is read or written, in bytes. Registries take no larger manifest
 /// either (distribution specification 1.1).
@@ -62,6 +63,12 @@ impl Descriptor {
     /// The same blob, without artifact type and annotations: the form that `subject` takes.
     pub fn plain(&self) -> Self {
         Self::new(&self.media_type, self.digest, self.size)
+    }
+
+    /// The predicate type that the manifest of a bundle announces, where the descriptor has the manifest's annotations
+    /// ([`Store::referrers`](crate::Store::referrers)). Nothing proves it.
+    pub fn announced_predicate(&self) -> Option<&str> {
+        self.annotations.get(PREDICATE_TYPE).map(String::as_str)
     }
 
     /// Refuses `bytes` that are not of this size and digest.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use lacre_encrypt::EncryptError;
 use lacre_hash::Sha256Digest;
 use lacre_json::JsonError;
 use lacre_manifest::{ManifestError, PathError, escape};
@@ -12,17 +13,21 @@ use crate::transport::RemoteFault;
 
 /// Every code that [`RegistryError::code`] can return.
 pub const CODES: &[&str] = &[
+    "E-AGE-HEADER",
+    "E-AGE-KEY",
     "E-ARTIFACT",
     "E-AUTH",
     "E-AUTH-REALM",
     "E-BLOB-DIGEST",
     "E-BLOB-MISSING",
     "E-CHALLENGE",
+    "E-CIPHERTEXT",
     "E-CREDENTIAL-HELPER",
     "E-CREDENTIALS",
     "E-DENIED",
     "E-DUPLICATE-KEY",
     "E-DUPLICATE-NAME",
+    "E-ENCRYPTED",
     "E-INTERRUPTED",
     "E-JSON",
     "E-LAYOUT",
@@ -30,6 +35,7 @@ pub const CODES: &[&str] = &[
     "E-NAME-COLLISION",
     "E-NETWORK",
     "E-NOT-FOUND",
+    "E-NOT-RECIPIENT",
     "E-OUTPUT",
     "E-PATH",
     "E-REDIRECT",
@@ -134,6 +140,20 @@ pub enum RegistryError {
     DigestNotFound {
         /// The digest.
         digest: Sha256Digest,
+    },
+    /// The artifact is encrypted, and nobody who could open it was asked.
+    #[error("sha256:{digest} is encrypted")]
+    Encrypted {
+        /// Digest of its manifest.
+        digest: Sha256Digest,
+    },
+    /// A layer could not be decrypted, or a blob not encrypted.
+    #[error("sha256:{digest}: {source}")]
+    Encryption {
+        /// The encrypted layer, or the blob.
+        digest: Sha256Digest,
+        /// Why.
+        source: EncryptError,
     },
     /// An entry of `index.json` is malformed.
     #[error("index.json, entry {entry}: {detail}")]
@@ -339,6 +359,12 @@ pub enum ArtifactFault {
         /// Position in `layers`, from 0.
         layer: usize,
     },
+    /// What is in which layer of an encrypted artifact does not fit together.
+    #[error("{detail}")]
+    EncryptedIndex {
+        /// What is wrong with it.
+        detail: String,
+    },
     /// A layer may be fetched from somewhere else.
     #[error("layer {layer} names URLs outside the registry")]
     External {
@@ -370,6 +396,12 @@ pub enum ArtifactFault {
     /// The artifact has no layer.
     #[error("it has no layers")]
     NoLayers,
+    /// The artifact is not encrypted.
+    #[error("it is not encrypted: its artifact type is {found:?}")]
+    NotEncrypted {
+        /// The type found; empty when there is none.
+        found: String,
+    },
     /// A layer says no path.
     #[error("layer {layer} names no file")]
     PathMissing {
@@ -420,6 +452,8 @@ impl RegistryError {
             | Self::NotInRepository { .. }
             | Self::TagNotFound { .. }
             | Self::NotOne { found: 0, .. } => "E-REFERENCE-NOT-FOUND",
+            Self::Encrypted { .. } => "E-ENCRYPTED",
+            Self::Encryption { source, .. } => source.code(),
             Self::NotOne { .. } | Self::Reference { .. } => "E-REFERENCE",
             Self::AmbiguousTag { .. }
             | Self::BlobKind { .. }

@@ -1,4 +1,5 @@
-//! Where it is kept: OCI registries, and image layouts behind the same interface; model artifacts, referrers.
+//! Where it is kept: OCI registries, and image layouts behind the same interface; model artifacts, referrers, and both in
+//! encrypted artifacts.
 //!
 //! ```text
 //! Reference ─► Store (Layout, Remote) ─► Descriptor ─► manifest ─► ModelArtifact: one raw layer = one file
@@ -45,6 +46,7 @@
 mod auth;
 mod chunks;
 mod descriptor;
+mod encrypted;
 mod error;
 mod image;
 mod layout;
@@ -58,6 +60,7 @@ mod transport;
 pub use auth::{AuthProblem, AuthRealm, Credentials};
 pub use chunks::{CHUNKS_ARTIFACT_TYPE, ChunksReferrer, attach_chunks};
 pub use descriptor::{Descriptor, EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST};
+pub use encrypted::{ENCRYPTED_ARTIFACT_TYPE, ENCRYPTED_LAYER_TYPE, EncryptedArtifact, Revealed, Sealing};
 pub use error::{ArtifactFault, CODES, RegistryError};
 pub use layout::{Freed, Layout, MAX_CANDIDATE_BYTES, MAX_CANDIDATES};
 pub use modelpack::{
@@ -77,5 +80,6 @@ pub use transport::{RegistryOptions, RemoteFault, Retry};
 #[doc(hidden)]
 pub mod readers_of_untrusted_bytes {
     pub use crate::auth::{fuzz_challenges, fuzz_docker_config};
+    pub use crate::encrypted::fuzz_index;
     pub use crate::remote::fuzz_answer;
 }

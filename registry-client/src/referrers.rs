@@ -17,7 +17,7 @@ pub const BUNDLE_ARTIFACT_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3
 pub const EMPTY_CONFIG_BYTES: &[u8] = b"{}";
 
 const CONTENT: &str = "dev.sigstore.bundle.content";
-const PREDICATE_TYPE: &str = "dev.sigstore.bundle.predicateType";
+pub(crate) const PREDICATE_TYPE: &str = "dev.sigstore.bundle.predicateType";
 const CREATED: &str = "org.opencontainers.image.created";
 
 /// A referrer, ready to be stored: its configuration ([`EMPTY_CONFIG_BYTES`]), its bundle, then its manifest.

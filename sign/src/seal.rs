@@ -1,6 +1,10 @@
 //! From a claim to a signed bundle.
 
-use lacre_attest::{AttestError, Bundle, Envelope, IN_TOTO_PAYLOAD_TYPE, Limits, ModelClaim, pae};
+use lacre_attest::{
+    AttestError, Bundle, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyHint, Limits, ManifestClaim, Material,
+    ModelClaim, pae,
+};
+use lacre_hash::Sha256Digest;
 
 use crate::{SignError, Signer};
 
@@ -13,13 +17,32 @@ use crate::{SignError, Signer};
 /// A statement that is longer than `limits` allow is refused (`E-LIMIT`) before anything is signed: a verifier with the
 /// same limits would refuse it.
 pub fn seal(claim: &ModelClaim, signer: &dyn Signer, limits: &Limits) -> Result<Bundle, SignError> {
-    let payload = statement(claim, limits)?;
+    sealed(statement(claim, limits)?, signer, signer.material())
+}
+
+/// Signs a claim about manifests of a store, as [`seal`] signs one about a model. A key is named in cosign's way: such
+/// bundles are for cosign and its kin, and OMS knows nothing of them.
+pub fn seal_manifests(
+    claim: &ManifestClaim,
+    signer: &dyn Signer,
+    limits: &Limits,
+) -> Result<Bundle, SignError> {
+    let material = match signer.material() {
+        Material::PublicKey(_) => {
+            Material::PublicKey(KeyHint::CosignBase64(Sha256Digest::of(signer.public_key().to_der())))
+        }
+        other => other,
+    };
+    sealed(claim.to_statement(limits)?, signer, material)
+}
+
+fn sealed(payload: Vec<u8>, signer: &dyn Signer, material: Material) -> Result<Bundle, SignError> {
     let message = pae(IN_TOTO_PAYLOAD_TYPE, &payload);
     let signature = signer.sign(&message)?;
     signer.public_key().verify(&message, &signature).map_err(|_| SignError::SelfCheck)?;
     let envelope = Envelope::new(IN_TOTO_PAYLOAD_TYPE, payload, signature)
         .map_err(|error| SignError::bug(format!("putting a signature into its envelope: {error}")))?;
-    Ok(Bundle::new(signer.material(), envelope))
+    Ok(Bundle::new(material, envelope))
 }
 
 /// The statement of a claim, if it is not longer than `limits` allow.

@@ -7,6 +7,7 @@
 //!           enough distinct signers say the same ─ unite ──────► Verified<Claim>   (no byte of content yet)
 //! folder ─► Unverified<Model> ─ the same, then content ──► Verified<Model> ─► read, safetensors
 //!           Verified<Claim> ── receive (bytes from afar) ─► Verified<Model>
+//! bundle ─► Unverified<ManifestSignature> ─ signature, signer ─► Verified<ManifestSignature>  (a manifest, and no model)
 //! ```
 //!
 //! Verification consumes an [`Unverified`] value and returns a [`Verified`] one, which cannot be made in any other way.
@@ -37,6 +38,7 @@ mod endorse;
 mod error;
 mod identity;
 mod load;
+mod manifest;
 mod mismatch;
 mod model;
 mod nearest;
@@ -61,7 +63,7 @@ pub use identity::{CI_CLAIMS, KeylessIdentity, SubjectMatch, SubjectPattern};
 pub use load::{ProvenBytes, ProvenTensors};
 pub use mismatch::{ContentMismatch, WrongSize};
 pub use nearest::HowFar;
-pub use proof::{Claim, Endorsement, Model, Unverified, Verified};
+pub use proof::{Claim, Endorsement, ManifestSignature, Model, Unverified, Verified};
 pub use prove::Prove;
 pub use receive::{Arrival, Incoming, Leftovers, Receiving};
 pub use report::{Check, Outcome, ProvenBy, Report, ReportedModel, SignedAt, Step};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use lacre_attest::{Bundle, ModelClaim};
-use lacre_hash::{Blake3Digest, ChunkList};
+use lacre_hash::{Blake3Digest, ChunkList, Sha256Digest};
 use lacre_manifest::{EntryPath, Manifest, Root};
 
 use crate::Failure;
@@ -74,6 +74,7 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Endorsement {}
     impl Sealed for super::Claim {}
+    impl Sealed for super::ManifestSignature {}
     impl Sealed for super::Model {}
 }
 
@@ -94,6 +95,20 @@ pub struct Claim {
     pub(crate) report: Report,
     /// What was demanded of the content.
     pub(crate) strictness: Strictness,
+}
+
+/// What one trusted signer says of manifests in a store: that they are theirs, and nothing about the files of a model.
+///
+/// ```compile_fail
+/// // Whoever signed a manifest has not claimed a model.
+/// fn claim(signature: lacre_verify::Verified<lacre_verify::ManifestSignature>) {
+///     signature.claim();
+/// }
+/// ```
+#[derive(Debug)]
+pub struct ManifestSignature {
+    pub(crate) manifests: Vec<Sha256Digest>,
+    pub(crate) signer: Signer,
 }
 
 /// A model whose every signed file was found to be as signed.
@@ -128,6 +143,10 @@ impl Subject for Endorsement {
 }
 
 impl Subject for Claim {
+    type Input = Bundle;
+}
+
+impl Subject for ManifestSignature {
     type Input = Bundle;
 }
 

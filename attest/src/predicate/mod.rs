@@ -4,5 +4,6 @@ mod annotations;
 mod form;
 pub(crate) mod legacy;
 mod listing;
+pub(crate) mod manifests;
 pub(crate) mod model;
 mod pieces;

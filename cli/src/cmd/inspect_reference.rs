@@ -1,8 +1,10 @@
 //! `lacre inspect` of a reference: the artifact, what refers to it, and what the signatures among that claim.
 
 use lacre_attest::Limits;
+use lacre_hash::Sha256Digest;
 use lacre_registry_client::{
-    BUNDLE_ARTIFACT_TYPE, Descriptor, ModelArtifact, ModelConfig, Reference, SignatureReferrer, Store,
+    BUNDLE_ARTIFACT_TYPE, CHUNKS_ARTIFACT_TYPE, Descriptor, ModelArtifact, ModelConfig, Reference,
+    RegistryError, SignatureReferrer, Store, Tag, Target,
 };
 use serde_json::{Value, json};
 
@@ -32,11 +34,12 @@ pub(super) fn run(
     let mut looked = Vec::new();
     for referrer in referrers.iter().take(LOOKED_INTO) {
         interrupt::check()?;
-        looked.push(Referrer::look(store.as_ref(), referrer, &session.limits()));
+        looked.push(Referrer::look(store.as_ref(), &found.digest, referrer, &session.limits()));
     }
     if referrers.len() > LOOKED_INTO {
         session.warn(format!("only {LOOKED_INTO} of {} referrers were looked into", referrers.len()));
     }
+    let older = older(store.as_ref(), &found.digest)?;
     let check = looked.iter().find_map(|referrer| check_command(reference, referrer.readable()?));
     let bytes: u64 = artifact.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.descriptor.size));
     let result = json!({
@@ -47,6 +50,7 @@ pub(super) fn run(
         "layers": layers_json(&artifact),
         "manifest": descriptor_json(&found),
         "name": config.name,
+        "older_tags": older.iter().map(Tag::as_str).collect::<Vec<_>>(),
         "reference": reference.to_string(),
         "referrers": looked.iter().map(|referrer| referrer.to_json(reference)).collect::<Vec<_>>(),
         "verified": false,
@@ -65,23 +69,64 @@ pub(super) fn run(
         }));
     }
     lines.extend(looked.iter().flat_map(|referrer| referrer.lines(reference)));
-    if looked.is_empty() {
+    lines.extend(older.iter().map(|tag| {
+        unverified("tag", &format!("{tag}: of cosign before version 3; not read, and counts as no signature"))
+    }));
+    if looked.is_empty() && older.is_empty() {
         lines.push(unverified("referrers", "none: nobody signed it here"));
     }
     Ok(Done::new(result, lines))
 }
 
+/// The tags that are there of those by which cosign before version 3 finds signatures and attestations.
+fn older(store: &dyn Store, manifest: &Sha256Digest) -> Result<Vec<Tag>, CliError> {
+    let mut found = Vec::new();
+    for kind in ["sig", "att"] {
+        let tag = Tag::parse(&format!("sha256-{manifest}.{kind}"))?;
+        match store.resolve(&Target::Tag(tag.clone())) {
+            Ok(_) => found.push(tag),
+            Err(RegistryError::TagNotFound { .. } | RegistryError::NotInRepository { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
+}
+
 /// Something that refers to the artifact.
 struct Referrer<'a> {
+    /// The digest of the artifact's manifest.
+    subject: &'a Sha256Digest,
     descriptor: &'a Descriptor,
     /// What it claims, if it is a signature bundle; one that cannot be read is told, and hides no other.
     claims: Option<Result<Claims, CliError>>,
 }
 
 impl<'a> Referrer<'a> {
-    fn look(store: &dyn Store, descriptor: &'a Descriptor, limits: &Limits) -> Self {
+    fn look(
+        store: &dyn Store,
+        subject: &'a Sha256Digest,
+        descriptor: &'a Descriptor,
+        limits: &Limits,
+    ) -> Self {
         let is_bundle = descriptor.artifact_type.as_deref() == Some(BUNDLE_ARTIFACT_TYPE);
-        Self { descriptor, claims: is_bundle.then(|| Self::read(store, descriptor, limits)) }
+        Self { subject, descriptor, claims: is_bundle.then(|| Self::read(store, descriptor, limits)) }
+    }
+
+    /// Why nothing is told of what is in it, if nothing is.
+    fn skipped(&self) -> Option<&'static str> {
+        match (&self.claims, self.descriptor.artifact_type.as_deref()) {
+            (Some(_), _) => None,
+            (None, Some(CHUNKS_ARTIFACT_TYPE)) => Some("chunk lists, which sign nothing"),
+            (None, _) => {
+                Some("of a kind that lacre does not read: it may be a signature, and counts as none")
+            }
+        }
+    }
+
+    /// Whether it names the manifest that it is attached to; nothing for a signature of a model, which names files.
+    fn names_subject(&self) -> Option<bool> {
+        let claims = self.readable().filter(|claims| claims.model().is_none())?;
+        Some(claims.names(self.subject))
     }
 
     fn read(store: &dyn Store, descriptor: &Descriptor, limits: &Limits) -> Result<Claims, CliError> {
@@ -102,6 +147,9 @@ impl<'a> Referrer<'a> {
             "check": self.readable().and_then(|claims| check_command(reference, claims)),
             "claims": self.readable().map(Claims::to_json),
             "digest": format!("sha256:{}", self.descriptor.digest),
+            "names_manifest": self.names_subject(),
+            "predicate_type": self.descriptor.announced_predicate(),
+            "skipped": self.skipped(),
             "error": self.claims.as_ref().and_then(|claims| claims.as_ref().err()).map(error),
             "trust_file": self.readable().and_then(Claims::trust_file),
         })
@@ -111,14 +159,25 @@ impl<'a> Referrer<'a> {
         let kind = self.descriptor.artifact_type.as_deref().unwrap_or("of no stated type");
         let mut lines = vec![unverified("referrer", &format!("sha256:{} {kind}", self.descriptor.digest))];
         match &self.claims {
-            None => {}
+            None => lines.extend(self.skipped().map(|why| unverified("  skipped", why))),
             Some(Ok(claims)) => {
                 lines.extend(
                     claims.rows().iter().map(|(label, value)| unverified(&format!("  {label}"), value)),
                 );
+                lines.extend(self.names_subject().map(|names| {
+                    let words = if names {
+                        "of this manifest"
+                    } else {
+                        "NOT of this manifest, though it is attached to it"
+                    };
+                    unverified("  about", words)
+                }));
                 lines.extend(check_lines(check_command(reference, claims).as_deref(), claims));
             }
             Some(Err(error)) => {
+                lines.extend(
+                    self.descriptor.announced_predicate().map(|kind| unverified("  announced", kind)),
+                );
                 lines.push(unverified("  unreadable", &format!("[{}] {error}", error.code())));
             }
         }

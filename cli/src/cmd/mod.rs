@@ -1,15 +1,18 @@
 //! The verbs: a file each, with its arguments and its run.
 
+pub(crate) mod attest;
 pub(crate) mod cache;
 mod demands;
 pub(crate) mod diff;
 mod drift;
+mod encryption;
 pub(crate) mod inspect;
 mod inspect_reference;
 pub(crate) mod key;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod sign;
+mod signing;
 pub(crate) mod trust;
 pub(crate) mod verify;
 
@@ -23,6 +26,7 @@ pub(crate) fn run(verb: &Verb, session: &Session) -> Result<Done, CliError> {
     match verb {
         Verb::Key(args) => key::run(args, session),
         Verb::Sign(args) => sign::run(args, session),
+        Verb::Attest(args) => attest::run(args, session),
         Verb::Verify(args) => verify::run(args, session),
         Verb::Inspect(args) => inspect::run(args, session),
         Verb::Push(args) => push::run(args, session),

@@ -1,30 +1,38 @@
 //! `lacre push`: a signed model into a store.
 
+mod encrypted;
+
 use std::path::PathBuf;
 
 use clap::Args;
-use lacre_attest::Limits;
+use lacre_attest::{COSIGN_SIGN_PREDICATE_TYPE, Limits, ManifestClaim};
+use lacre_hash::Sha256Digest;
 use lacre_manifest::{Beside, Root};
 use lacre_publish::{Prepared, Pushed, Signed};
 use lacre_registry_client::{Descriptor, Reference, RegistryError, Repository, Store, Tag, Target};
 use serde_json::json;
 
+use super::encryption::EncryptArgs;
+use super::signing::{Attachment, Hand, Made, SigningArgs, Who};
 use crate::args::LinkMode;
 use crate::error::CliError;
 use crate::printer::{Done, Line, Tone};
 use crate::registry::RegistryArgs;
 use crate::session::Session;
-use crate::{place, text, user_cache};
+use crate::{interrupt, place, text, user_cache};
 
 /// Push a signed model with its signature to a registry or image layout
 ///
 /// Every file is compared with what was signed before anything is written. The signature itself is carried, not
-/// judged: who pulls decides whom to trust.
+/// judged: who pulls decides whom to trust. With --key or --keyless the manifest is signed as well, as cosign does, so
+/// that `cosign verify` accepts it; it is signed before anything is sent, and once by each key.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   lacre push MODEL oci:store:mini-lm-v1
   lacre push MODEL registry.example.com/org/mini-lm:v1
+  lacre push MODEL registry.example.com/org/m:v1 --key k.key  # for cosign, too
+  lacre push MODEL registry.example.com/org/m:v1 --key k.key --encrypt age1…
   lacre push model.gguf oci:/srv/models:gguf --signature elsewhere.sig")]
 pub(crate) struct PushArgs {
     /// Signed folder or file
@@ -48,6 +56,10 @@ pub(crate) struct PushArgs {
     #[arg(long, value_name = "REPO", hide_short_help = true)]
     mount_from: Vec<Repository>,
     #[command(flatten)]
+    encryption: EncryptArgs,
+    #[command(flatten, next_help_heading = "Sign the manifest, as cosign does")]
+    signing: SigningArgs,
+    #[command(flatten, next_help_heading = None)]
     registry: RegistryArgs,
 }
 
@@ -59,24 +71,69 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
         _ => true,
     };
     let limits = session.limits();
+    let recipients = args.encryption.read()?;
+    if recipients.is_some() && !args.signing.is_given() {
+        return Err(CliError::usage(
+            "--encrypt wants --key or --keyless: anybody can encrypt for a recipient, so what is encrypted is signed",
+        ));
+    }
+    if recipients.is_some() && !args.mount_from.is_empty() {
+        return Err(CliError::usage("--encrypt gives new bytes each time: there is nothing to --mount-from"));
+    }
     let root = Root::open(&args.model, args.links.into())?;
     let bundle = place::read_signature(&args.model, args.signature.as_deref(), &limits)?;
     let at = args.signature.clone().unwrap_or_else(|| place::default_signature(&args.model));
     let others = others(args, &root, &limits)?;
     let model = Signed { root: &root, bundle: &bundle, others: &others, signature: root.locate(&at) };
-    let meter = session.meter("pushing");
-    let prepared = lacre_publish::prepare(&model, &limits, user_cache::remembered().as_ref(), &meter)?;
+    let hand = args.signing.is_given().then(|| args.signing.open(session)).transpose()?;
+    let prepared = {
+        let meter = session.meter("pushing");
+        lacre_publish::prepare(&model, &limits, user_cache::remembered().as_ref(), &meter)?
+    };
     if let (Some(tag), true) = (tag, exists) {
         let store = args.registry.open(&reference, session)?;
-        refuse_to_move(tag, store.as_ref(), &prepared.manifest(), session)?;
+        // Encrypted, it is another manifest each time.
+        let same = recipients.is_none().then(|| prepared.manifest().digest);
+        refuse_to_move(tag, store.as_ref(), same, session)?;
+    }
+    if let (Some(recipients), Some(hand)) = (&recipients, &hand) {
+        let job = encrypted::Job { args, reference: &reference, tag, prepared: &prepared, recipients, hand };
+        return job.run(&meter, session);
     }
     if session.globals.dry_run {
-        return Ok(told(&reference, &prepared, None));
+        let signed = hand.map(|hand| Ok((Attachment::Wanted, hand.who()?))).transpose();
+        return signed.map(|signed| told(&reference, &prepared, None, signed.as_ref()));
     }
     let store = args.registry.create(&reference, &args.mount_from, session)?;
-    let pushed = prepared.push(store.as_ref(), tag, &meter)?;
-    drop(meter);
-    Ok(told(&reference, &prepared, Some(&pushed)))
+    let made =
+        hand.as_ref().map(|hand| sign(hand, store.as_ref(), &prepared.manifest(), &limits)).transpose()?;
+    let (prepared, before) = match made {
+        Some(Made::Now(bundle)) => (prepared.with_manifest_signature(bundle), None),
+        Some(Made::Before(attached)) => (prepared, Some(attached)),
+        None => (prepared, None),
+    };
+    let pushed = {
+        let meter = session.meter("pushing");
+        prepared.push(store.as_ref(), tag, &meter)?
+    };
+    let signed = pushed.manifest_signature.clone().or(before).map(Attachment::There);
+    let who = hand.map(|hand| hand.who()).transpose()?;
+    Ok(told(&reference, &prepared, Some(&pushed), signed.zip(who).as_ref()))
+}
+
+/// Signs the manifest that will be pushed, unless the key did so before.
+fn sign(
+    hand: &Hand<'_>,
+    store: &dyn Store,
+    manifest: &Descriptor,
+    limits: &Limits,
+) -> Result<Made, CliError> {
+    let claim = ManifestClaim::signature(vec![manifest.digest])?;
+    let payload = claim.to_statement(limits)?;
+    let seal = || hand.seal_manifests(&claim, limits);
+    let made = hand.once(store, manifest, (&payload, COSIGN_SIGN_PREDICATE_TYPE), &seal)?;
+    interrupt::check()?;
+    Ok(made)
 }
 
 /// The bundles of further signers, which travel along unless one signature is named.
@@ -99,14 +156,19 @@ fn destination(reference: &Reference) -> Result<Option<&Tag>, CliError> {
     }
 }
 
-/// A tag that leads to another model stays where it is unless `--force` moves it.
-fn refuse_to_move(tag: &Tag, store: &dyn Store, new: &Descriptor, session: &Session) -> Result<(), CliError> {
+/// A tag that leads to another model than the `same` one stays where it is unless `--force` moves it.
+fn refuse_to_move(
+    tag: &Tag,
+    store: &dyn Store,
+    same: Option<Sha256Digest>,
+    session: &Session,
+) -> Result<(), CliError> {
     let old = match store.resolve(&Target::Tag(tag.clone())) {
         Ok(old) => old,
         Err(RegistryError::TagNotFound { .. } | RegistryError::NotInRepository { .. }) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    if session.globals.force || old.digest == new.digest {
+    if session.globals.force || Some(old.digest) == same {
         return Ok(());
     }
     Err(CliError::Exists {
@@ -115,7 +177,12 @@ fn refuse_to_move(tag: &Tag, store: &dyn Store, new: &Descriptor, session: &Sess
     })
 }
 
-fn told(reference: &Reference, prepared: &Prepared<'_>, pushed: Option<&Pushed>) -> Done {
+fn told(
+    reference: &Reference,
+    prepared: &Prepared<'_>,
+    pushed: Option<&Pushed>,
+    signed: Option<&(Attachment, Who)>,
+) -> Done {
     let claim = prepared.claim();
     let digest = |descriptor: &Descriptor| format!("sha256:{}", descriptor.digest);
     let identity = claim.identity().map(ToString::to_string);
@@ -123,13 +190,17 @@ fn told(reference: &Reference, prepared: &Prepared<'_>, pushed: Option<&Pushed>)
         "bytes_reused": pushed.map(|it| it.reused),
         "bytes_written": pushed.map(|it| it.written),
         "dry_run": pushed.is_none(),
+        "encrypted": null,
         "files": claim.manifest().len(),
         "identity": identity,
+        "key": signed.map(|(_, who)| &who.key),
         "manifest": digest(&prepared.manifest()),
+        "manifest_signature": signed.map(|(beside, _)| beside.json()),
         "name": claim.name(),
         "reference": reference.to_string(),
         "signature": pushed.map(|it| digest(&it.signature)),
         "signature_existed": pushed.map(|it| it.signature_existed),
+        "signer": signed.map(|(_, who)| &who.signer),
         "version": claim.version(),
     });
     let version = claim.version().map(|version| format!(" {version}")).unwrap_or_default();
@@ -152,5 +223,9 @@ fn told(reference: &Reference, prepared: &Prepared<'_>, pushed: Option<&Pushed>)
         lines.push(Line::row("files", format!("{}, as signed", claim.manifest().len())));
     }
     lines.extend(identity.map(|identity| Line::row("identity", identity)));
+    if let Some((beside, who)) = signed {
+        lines.push(Line::row("for cosign", format!("the manifest signed, {}", beside.words())));
+        lines.push(who.row.clone());
+    }
     Done::new(result, lines)
 }

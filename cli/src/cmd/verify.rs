@@ -14,10 +14,11 @@ use super::drift;
 use crate::args::{EntryPathParser, LinkMode};
 use crate::error::CliError;
 use crate::keys::KeyRing;
+use crate::place::Place;
 use crate::printer::{Done, Line, Tone};
 use crate::session::Session;
 use crate::sigstore_trust::Known;
-use crate::{text, units, user_cache};
+use crate::{shell, text, units, user_cache};
 
 /// Verify that a model is exactly what a trusted key signed
 #[derive(Debug, Args)]
@@ -109,6 +110,15 @@ impl VerifyArgs {
 }
 
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Done, CliError> {
+    if let Some(reference) = Place::reference(args.model.as_os_str())? {
+        return Err(CliError::Usage {
+            message: format!("{reference} is in a store, and verify proves what lies on a disk"),
+            tip: Some(format!(
+                "lacre pull {} DIR proves it on its way here; with --dry-run the signature alone, and fetches no file",
+                shell::quoted(&reference.to_string())
+            )),
+        });
+    }
     if let Some(every) = args.every {
         return drift::run(args, every, session);
     }

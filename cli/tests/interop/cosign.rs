@@ -20,7 +20,7 @@ fn signed(peer: &Found) -> (Bench, String) {
     (bench, root)
 }
 
-fn trust_nobody(bench: &Bench, peer: &Found) {
+pub(crate) fn trust_nobody(bench: &Bench, peer: &Found) {
     let none = "--no-default-fulcio --no-default-rekor --no-default-tsa";
     bench.peer(peer, &format!("trusted-root create {none} --no-default-ctfe --out tr.json"));
     bench.peer(peer, &format!("signing-config create {none} --no-default-oidc --out sc.json"));

@@ -16,6 +16,7 @@ mod from_model_signing;
 mod keyless;
 mod keys;
 mod managed;
+mod manifests;
 mod pairing;
 mod services;
 mod to_model_signing;

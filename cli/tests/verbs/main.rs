@@ -9,11 +9,13 @@
 )]
 
 mod advisories;
+mod attest;
 mod bench;
 mod certified;
 mod claimant;
 mod diff;
 mod drift;
+mod encrypted;
 mod inspect;
 mod interrupt;
 mod key;

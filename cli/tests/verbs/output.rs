@@ -5,12 +5,13 @@ use std::process::Stdio;
 
 use crate::bench::{Bench, Said};
 
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 14] = [
     "key",
     "key new",
     "key import",
     "key show",
     "sign",
+    "attest",
     "verify",
     "inspect",
     "push",

@@ -37,6 +37,12 @@ fn there_and_back(host: &str, flags: &str) {
         "sign --digests-from {pinned} --key other.key --name org/mini-lm --version 1.0.0 {flags}"
     ));
     bench.good(&format!("pull {reference} OTHER --key other.pub {flags}"));
+    bench.good(&format!(
+        "attest {reference} --type urn:x --predicate MODEL/config.json --key other.key {flags}"
+    ));
+    let inspected = bench.good(&format!("inspect {reference} --json {flags}")).json();
+    // The model's two signatures, that of the manifest, the attestation.
+    assert_eq!(inspected["result"]["referrers"].as_array().unwrap().len(), 4, "{inspected}");
 
     bench.write("NEW/config.json", b"{}");
     bench.good("sign NEW --key k.key --name new");
@@ -109,6 +115,9 @@ fn offline_opens_no_socket() {
         format!("inspect {reference}"),
         format!("diff {reference} MODEL"),
         format!("sign --digests-from {reference}@sha256:{digest} --key k.key --name m"),
+        format!("sign {reference} --key k.key --name m"),
+        format!("attest {reference} --type urn:x --predicate MODEL/config.json --key k.key"),
+        format!("push MODEL {reference} --key k.key"),
     ] {
         let said = bench.bad(&format!("{line} --offline"), "E-USAGE", 2);
         assert!(said.stderr.contains("--offline opens no socket"), "{said:?}");

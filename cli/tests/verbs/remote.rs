@@ -1,4 +1,4 @@
-//! `lacre sign --digests-from`: what is in a store, signed unread.
+//! `lacre sign REF`, and `--digests-from`: what is in a store, signed unread.
 
 use crate::bench::Bench;
 
@@ -40,6 +40,47 @@ fn it_can_be_a_file_and_leaves_the_store_alone() {
     assert_eq!(bench.names("store/blobs/sha256"), before);
     bench.good("verify MODEL --key other.pub --signature unread.sig --allow-unsigned model.sig");
     bench.bad(&format!("{line} --signature unread.sig"), "E-EXISTS", 10);
+}
+
+#[test]
+fn a_tag_is_resolved_once_and_told_and_both_signatures_are_attached_once() {
+    let (bench, reference) = pushed();
+    let digest = reference.split_once('@').unwrap().1;
+    let line = "sign oci:store:v1 --key other.key --name org/mini-lm --version 1.0.0";
+    let said = bench.good(line);
+    said.says(&format!("resolved oci:store:v1 to {digest}"));
+    let inspect = || {
+        let value = bench.good("inspect oci:store:v1 --json").json();
+        let mut kinds: Vec<_> = value["result"]["referrers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["predicate_type"].as_str().unwrap().to_owned())
+            .collect();
+        kinds.sort();
+        kinds
+    };
+    let model = "https://model_signing/signature/v1.0";
+    assert_eq!(inspect(), [model, model, "https://sigstore.dev/cosign/sign/v1"]);
+    let pulled = bench.good("pull oci:store:v1 OUT --key other.pub --expect-name org/mini-lm --json").json();
+    assert_eq!(pulled["result"]["manifest_signed_by"].as_array().unwrap().len(), 1);
+    // By its digest, in either form: what is there already is not signed again.
+    for form in [
+        line.replace("oci:store:v1", &reference),
+        line.replace("oci:store:v1", &format!("--digests-from {reference}")),
+    ] {
+        let said = bench.good(&form);
+        assert!(!said.stderr.contains("resolved"), "{said:?}");
+        assert_eq!(said.stdout.matches("was there already").count(), 2, "{said:?}");
+    }
+    assert_eq!(inspect().len(), 3);
+    for flag in
+        ["--append", "--ignore x", "--links hf-cache", "--no-default-ignores", "--reuse MODEL/model.sig"]
+    {
+        bench.bad(&format!("{line} {flag}"), "E-USAGE", 2);
+    }
+    bench.bad("sign oci:store:v1 --key other.key", "E-USAGE", 2);
+    bench.bad("sign oci:store:v2 --key other.key --name m", "E-REFERENCE-NOT-FOUND", 11);
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub use self::collect::Freed;
 use self::folder::{Folder, Found, TEMPORARY};
 use self::index::{Index, Tagged};
 use crate::descriptor::{Descriptor, IMAGE_MANIFEST, MAX_MANIFEST};
+use crate::encrypted::ENCRYPTED_ARTIFACT_TYPE;
 use crate::image::ImageManifest;
 use crate::modelpack::{MODEL_ARTIFACT_TYPE, MODEL_CONFIG_TYPE};
 use crate::reference::{Tag, Target};
@@ -168,14 +169,15 @@ impl Layout {
         let mut candidates = index.manifests();
         candidates.retain(|(candidate, _)| {
             // Some programs list the type of the configuration instead.
-            let models = [MODEL_ARTIFACT_TYPE, MODEL_CONFIG_TYPE];
-            candidate.artifact_type.as_deref().is_none_or(|listed| models.contains(&listed))
+            let listed = candidate.artifact_type.as_deref();
+            listed.is_none_or(|listed| MODELS.contains(&listed) || listed == MODEL_CONFIG_TYPE)
         });
         affordable(&candidates)?;
         let (mut tagged, mut untagged) = (Vec::new(), Vec::new());
         for (descriptor, tag) in candidates {
             let manifest = ImageManifest::parse(&self.manifest(&descriptor)?, &descriptor.digest)?;
-            if manifest.stated_artifact_type() != Some(MODEL_ARTIFACT_TYPE) || manifest.subject.is_some() {
+            let is_model = manifest.stated_artifact_type().is_some_and(|stated| MODELS.contains(&stated));
+            if !is_model || manifest.subject.is_some() {
                 continue;
             }
             match tag {
@@ -205,6 +207,9 @@ impl Layout {
         RegistryError::NotALayout { path: self.path().to_owned(), detail }
     }
 }
+
+/// Artifact types of models.
+const MODELS: [&str; 2] = [MODEL_ARTIFACT_TYPE, ENCRYPTED_ARTIFACT_TYPE];
 
 const BLOBS_NAME: &[u8] = blobs::BLOBS.as_bytes();
 
@@ -293,10 +298,10 @@ impl Store for Layout {
         subject: &Sha256Digest,
         artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, RegistryError> {
-        let other_models = artifact_type.is_some_and(|wanted| wanted != MODEL_ARTIFACT_TYPE);
+        let other_models = artifact_type.is_some_and(|wanted| !MODELS.contains(&wanted));
         let mut candidates = self.index()?.manifests();
         candidates.retain(|(candidate, _)| {
-            let is_model = candidate.artifact_type.as_deref() == Some(MODEL_ARTIFACT_TYPE);
+            let is_model = candidate.artifact_type.as_deref().is_some_and(|listed| MODELS.contains(&listed));
             candidate.digest != *subject && !(other_models && is_model)
         });
         affordable(&candidates)?;

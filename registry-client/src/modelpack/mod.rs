@@ -11,6 +11,7 @@ use serde::Deserialize;
 pub use self::build::{BuiltArtifact, build};
 pub use self::kind::LayerKind;
 use crate::descriptor::{Descriptor, IMAGE_MANIFEST, JSON_LIMITS, WireDescriptor};
+use crate::encrypted::ENCRYPTED_ARTIFACT_TYPE;
 use crate::image::ImageManifest;
 use crate::{ArtifactFault, RegistryError};
 
@@ -57,7 +58,7 @@ impl ModelArtifact {
     /// Reads the manifest of a model artifact.
     ///
     /// # Errors
-    /// `E-ARTIFACT` when it is of another media type, artifact type or configuration type; when it has no layers;
+    /// `E-ENCRYPTED` when it is encrypted; `E-ARTIFACT` when it is of another media type, artifact type or configuration type; when it has no layers;
     /// when a layer is not a raw `ModelPack` layer, names no path or two, names URLs or embeds its content; or when a
     /// layer stands in the place of the model's signature, which travels as a referrer. `E-PATH`, `E-DUPLICATE-NAME`
     /// and `E-NAME-COLLISION` for the paths; `E-JSON`, `E-DUPLICATE-KEY` and `E-LIMIT` for the text.
@@ -66,6 +67,9 @@ impl ModelArtifact {
         let found = |text: Option<&str>| text.unwrap_or_default().to_owned();
         if manifest.media_type.as_deref() != Some(IMAGE_MANIFEST) {
             return Err(ArtifactFault::MediaType { found: found(manifest.media_type.as_deref()) }.into());
+        }
+        if manifest.stated_artifact_type() == Some(ENCRYPTED_ARTIFACT_TYPE) {
+            return Err(RegistryError::Encrypted { digest: Sha256Digest::of(bytes) });
         }
         if manifest.stated_artifact_type() != Some(MODEL_ARTIFACT_TYPE) {
             let found = found(manifest.stated_artifact_type());

@@ -26,7 +26,7 @@ mod trust;
 
 use lacre_attest::{
     Bundle, CertificateForm, CertificateMaterial, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyAlgorithm, Limits,
-    Material, ModelClaim, pae,
+    ManifestClaim, Material, ModelClaim, pae,
 };
 
 pub use config::TrustConfig;
@@ -59,7 +59,27 @@ pub fn seal_keyless(
     confirm: &dyn Fn(&Identity) -> Decision,
     limits: &Limits,
 ) -> Result<Bundle, SignError> {
-    let payload = statement(claim, limits)?;
+    sealed(statement(claim, limits)?, config, token, confirm, limits)
+}
+
+/// Signs a claim about manifests of a store, as [`seal_keyless`] signs one about a model, and with its errors.
+pub fn seal_manifests_keyless(
+    claim: &ManifestClaim,
+    config: &TrustConfig,
+    token: &Token,
+    confirm: &dyn Fn(&Identity) -> Decision,
+    limits: &Limits,
+) -> Result<Bundle, SignError> {
+    sealed(claim.to_statement(limits)?, config, token, confirm, limits)
+}
+
+fn sealed(
+    payload: Vec<u8>,
+    config: &TrustConfig,
+    token: &Token,
+    confirm: &dyn Fn(&Identity) -> Decision,
+    limits: &Limits,
+) -> Result<Bundle, SignError> {
     let message = pae(IN_TOTO_PAYLOAD_TYPE, &payload);
     let signed =
         certified(&Logged::Statement { payload: &payload, message: &message }, config, token, confirm)?;

@@ -1,57 +1,60 @@
 //! `lacre sign`: a model becomes a signed bundle.
 
 mod append;
-mod certified;
-mod from_manifest;
-mod keyless;
-mod login;
+mod envelope;
+mod in_store;
 mod reuse;
 
 use std::ffi::OsString;
 use std::mem::take;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use lacre_attest::{Bundle, Inspection, ModelClaim};
 use lacre_manifest::{DEFAULT_IGNORES, EntryPath, Exclusions, Root, Shape, Survey, Tree};
-use lacre_sign::{Identity, Signer};
+use lacre_registry_client::Reference;
 use serde_json::{Value, json};
 
 use crate::args::{EntryPathParser, LinkMode, signed_text};
 use crate::claims::digest_words;
 use crate::error::CliError;
+use crate::place::Place;
 use crate::printer::{Done, Line, Tone};
 use crate::registry::RegistryArgs;
 use crate::session::Session;
-use crate::sigstore_trust::Known;
-use crate::{interrupt, place, save, signer, text, units, user_cache};
+use crate::{interrupt, place, save, text, user_cache};
 
-use certified::CertifiedArgs;
-use keyless::KeylessArgs;
+use super::signing::{SigningArgs, Who};
 use reuse::{Account, ReuseArgs};
 
-/// Sign a model: a folder (MODEL/model.sig) or a file (FILE.sig)
+/// Sign a model: a folder, a file, or what a store holds (REF)
+///
+/// The signature is MODEL/model.sig in a folder, FILE.sig beside a file. What a store holds (REF) is signed where it lies, from its manifest alone: nobody looks at the content, and the signature
+/// says so. A tag is resolved once, and told. The manifest itself is signed too, as cosign does, so that `cosign verify`
+/// accepts it.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("signer").required(true).args(["key", "keyless"]))]
+#[command(override_usage = "lacre sign [OPTIONS] <--key <KEY>|--keyless> <MODEL|REF>")]
 #[command(after_help = "\
 Examples:
   lacre sign MODEL --key release.key --name org/mini-lm --version 1.0.0
-  lacre sign model.gguf --key release.key --passphrase-file pass.txt")]
+  lacre sign model.gguf --key release.key --passphrase-file pass.txt
+  lacre sign oci:store:v1 --key release.key --name org/mini-lm")]
 pub(crate) struct SignArgs {
-    /// Folder or file to sign
+    /// Folder (MODEL/model.sig), file (FILE.sig), or reference (unread)
     #[arg(required_unless_present = "digests_from")]
-    model: Option<PathBuf>,
-    /// Sign what is there (REF@sha256:DIGEST), unread
+    model: Option<OsString>,
+    /// The same as REF, and refused if it is not by digest (REF@sha256:DIGEST)
     #[arg(
         long,
         value_name = "REF",
         requires = "name",
+        hide_short_help = true,
         conflicts_with_all = ["model", "ignore", "no_default_ignores", "links", "reuse"]
     )]
     digests_from: Option<String>,
-    /// Key file, pkcs11:…, ssh-agent:…, awskms:… or exec:…
-    #[arg(long, required_unless_present = "keyless")]
-    key: Option<OsString>,
+    #[command(flatten)]
+    signing: SigningArgs,
     /// Name to sign [default: base name of MODEL]
     #[arg(long, value_parser = signed_text)]
     name: Option<String>,
@@ -62,7 +65,7 @@ pub(crate) struct SignArgs {
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
     /// Add a signer: write to MODEL.signatures/
-    #[arg(long, conflicts_with_all = ["signature", "digests_from"])]
+    #[arg(long, conflicts_with_all = ["signature", "digests_from", "keyless"])]
     append: bool,
     /// Leave this path out, and sign that (repeatable)
     #[arg(long, value_name = "PATH", value_parser = EntryPathParser)]
@@ -80,16 +83,6 @@ pub(crate) struct SignArgs {
         hide_possible_values = true
     )]
     links: LinkMode,
-    /// Passphrase or PIN is in here (- is stdin)
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
-    /// How long an agent, a service or a program may take for an answer
-    #[arg(long, value_name = "TIME", default_value = "60s", hide_short_help = true, value_parser = units::interval)]
-    signer_timeout: Duration,
-    #[command(flatten)]
-    certified: CertifiedArgs,
-    #[command(flatten)]
-    keyless: KeylessArgs,
     #[command(flatten)]
     reuse: ReuseArgs,
     #[command(flatten)]
@@ -99,16 +92,39 @@ pub(crate) struct SignArgs {
 impl SignArgs {
     /// What is signed, for messages.
     pub(crate) fn what(&self) -> String {
-        let model = self.model.as_deref().map(text::path);
+        let model = self.model.as_deref().map(|word| word.to_string_lossy().into_owned());
         model.or_else(|| self.digests_from.clone()).unwrap_or_default()
     }
 }
 
 pub(crate) fn run(args: &SignArgs, session: &Session) -> Result<Done, CliError> {
     match (&args.model, &args.digests_from) {
-        (Some(model), None) => sign(args, model, session),
-        (None, Some(reference)) => from_manifest::run(args, reference, session),
+        (Some(word), None) => match Place::reference(word)? {
+            Some(reference) => {
+                refuse_for_folders(args)?;
+                in_store::run(args, &reference, session)
+            }
+            None => sign(args, Path::new(word), session),
+        },
+        (None, Some(reference)) => in_store::run(args, &Reference::parse(reference)?, session),
         _ => Err(CliError::usage("want either a model or --digests-from")),
+    }
+}
+
+/// What says how a folder is read means nothing for what nobody reads.
+fn refuse_for_folders(args: &SignArgs) -> Result<(), CliError> {
+    let given = [
+        ("--append", args.append),
+        ("--ignore", !args.ignore.is_empty()),
+        ("--links", args.links != LinkMode::Refuse),
+        ("--no-default-ignores", args.no_default_ignores),
+        ("--reuse", args.reuse.is_given()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((flag, _)) => {
+            Err(CliError::usage(format!("{flag} is for folders and files, and this is a reference")))
+        }
+        None => Ok(()),
     }
 }
 
@@ -119,12 +135,12 @@ fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliErr
     if to_stdout && session.globals.json {
         return Err(CliError::usage("--signature - and --json cannot both have stdout"));
     }
-    if args.reuse.takes_stdin() && args.passphrase_file.as_deref() == Some(Path::new("-")) {
+    if args.reuse.takes_stdin() && args.signing.takes_stdin() {
         return Err(CliError::usage("--reuse - and --passphrase-file - cannot both have stdin"));
     }
-    let key = if args.keyless.is_wanted() { None } else { Some(open_key(args, session)?) };
-    let signature = match &key {
-        Some(key) if args.append => append::destination(&root, &**key),
+    let hand = args.signing.open(session)?;
+    let signature = match hand.key() {
+        Some(key) if args.append => append::destination(&root, key),
         _ => usual.clone(),
     };
     if !to_stdout {
@@ -132,7 +148,7 @@ fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliErr
         save::check(&signature, session.existing())?;
     }
     let exclusions = exclusions(args, &root, &usual)?;
-    let old = match &key {
+    let old = match hand.key() {
         Some(key) => args.reuse.read(key.public_key(), session.limits())?,
         None => None,
     };
@@ -156,13 +172,8 @@ fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliErr
     if args.append {
         append::agrees(model, &claim, session)?;
     }
-    let (bundle, who) = match &key {
-        Some(key) => {
-            let bundle = lacre_sign::seal(&claim, &**key, &session.limits())?;
-            (args.certified.stamp(bundle, args.signer_timeout, session)?, Who::of_key(&**key))
-        }
-        None => args.keyless.seal(&claim, args.signer_timeout, session)?,
-    };
+    let bundle = hand.seal(&claim, &session.limits())?;
+    let who = hand.who()?;
     interrupt::check()?;
     if args.append {
         // Not before there is something to put into it: a signer may fail.
@@ -176,12 +187,6 @@ fn sign(args: &SignArgs, model: &Path, session: &Session) -> Result<Done, CliErr
         user_cache::keep_chunk_lists(chunks.iter().map(|(root, list)| (root, list)));
     }
     Ok(done)
-}
-
-fn open_key<'s>(args: &SignArgs, session: &'s Session) -> Result<Box<dyn Signer + 's>, CliError> {
-    let word = args.key.as_deref().ok_or_else(|| CliError::usage("--key is missing"))?;
-    let key = signer::open(word, args.passphrase_file.as_deref(), args.signer_timeout, session)?;
-    args.certified.join(key)
 }
 
 fn exclusions(args: &SignArgs, root: &Root, signature: &Path) -> Result<Exclusions, CliError> {
@@ -272,31 +277,6 @@ fn shape_row(shape: &Shape) -> Option<Line> {
 struct Summary<'a> {
     claim: &'a ModelClaim,
     who: &'a Who,
-}
-
-/// Who signed, as it is told.
-struct Who {
-    key: Value,
-    signer: Value,
-    row: Line,
-}
-
-impl Who {
-    fn of_key(key: &dyn Signer) -> Self {
-        let (algorithm, hint) = (key.public_key().algorithm().as_str(), key.public_key().hint());
-        let row = Line::row("key", format!("{algorithm} sha256:{hint}"));
-        Self { key: json!({ "algorithm": algorithm, "hint": hint }), signer: Value::Null, row }
-    }
-
-    fn of_identity(identity: &Identity, sigstore: Option<&Known>) -> Self {
-        let signer = json!({
-            "identity": identity.subject,
-            "issuer": identity.issuer,
-            "sigstore": sigstore.map(Known::json),
-        });
-        let row = Line::row("signer", format!("{}, as {} knows them", identity.subject, identity.issuer));
-        Self { key: Value::Null, signer, row }
-    }
 }
 
 fn summarize(summary: &Summary<'_>, session: &Session) -> (Value, Vec<Line>) {

@@ -21,7 +21,7 @@ pub(super) struct ReuseArgs {
     ///
     /// The old signature (- is stdin) must be one of the same key. Which files were touched is known from the times
     /// that the file system keeps of them: see --rehash.
-    #[arg(long, value_name = "OLD")]
+    #[arg(long, value_name = "OLD", conflicts_with = "keyless")]
     reuse: Option<PathBuf>,
     /// With --reuse: hash every file all the same
     ///
@@ -31,6 +31,11 @@ pub(super) struct ReuseArgs {
 }
 
 impl ReuseArgs {
+    /// Whether an old signature is named.
+    pub(super) fn is_given(&self) -> bool {
+        self.reuse.is_some()
+    }
+
     /// Whether the old signature comes from stdin.
     pub(super) fn takes_stdin(&self) -> bool {
         self.reuse.as_deref() == Some(Path::new("-"))

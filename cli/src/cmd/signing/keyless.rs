@@ -3,15 +3,17 @@
 use std::cell::RefCell;
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use clap::Args;
-use lacre_attest::{Bundle, ModelClaim};
-use lacre_sign::{Decision, Identity, Token, TrustConfig, seal_keyless};
+use lacre_attest::{Bundle, Limits, ManifestClaim, ModelClaim};
+use lacre_sign::{Decision, Identity, Token, TrustConfig, seal_keyless, seal_manifests_keyless};
 
 use super::{Who, login};
 use crate::error::CliError;
 use crate::session::Session;
+use crate::sigstore_trust::Known;
 use crate::{sigstore_trust, text};
 
 /// Signing with an identity.
@@ -22,7 +24,7 @@ pub(super) struct KeylessArgs {
     #[arg(
         long,
         hide_short_help = true,
-        conflicts_with_all = ["key", "digests_from", "append", "reuse", "certificate", "timestamp_url"]
+        conflicts_with_all = ["key", "certificate", "timestamp_url"]
     )]
     keyless: bool,
     /// The token is in here, if the environment or the CI job does not give one
@@ -53,37 +55,19 @@ impl KeylessArgs {
         self.keyless
     }
 
-    /// Signs. Nothing leaves this machine before the identity was shown and its publication agreed to.
-    pub(super) fn seal(
-        &self,
-        claim: &ModelClaim,
+    /// Somebody who can sign: nothing is asked of anybody yet.
+    pub(super) fn open<'s>(
+        &'s self,
         patience: Duration,
-        session: &Session,
-    ) -> Result<(Bundle, Who), CliError> {
+        session: &'s Session,
+    ) -> Result<Keyless<'s>, CliError> {
         if session.globals.offline {
             return Err(CliError::usage("--keyless needs the network, and --offline opens no socket"));
         }
         if session.globals.dry_run {
             return Err(CliError::usage("--keyless and --dry-run: a signature that is logged is no trial"));
         }
-        let (config, known) = if let Some(path) = &self.trust_config {
-            (TrustConfig::read(path)?, None)
-        } else {
-            let known = sigstore_trust::public_good()?;
-            (TrustConfig::from_trust(&known.trust)?, Some(known))
-        };
-        let config = config.patience(patience);
-        let token = self.token(&config, session)?;
-        let shown: RefCell<Option<Identity>> = RefCell::new(None);
-        let confirm = |identity: &Identity| {
-            let decision = self.decide(identity, session);
-            *shown.borrow_mut() = Some(identity.clone());
-            decision
-        };
-        let bundle = seal_keyless(claim, &config, &token, &confirm, &session.limits())?;
-        let identity = shown.into_inner();
-        let missing = || CliError::Bug { detail: "an identity signed that was never shown".to_owned() };
-        Ok((bundle, Who::of_identity(&identity.ok_or_else(missing)?, known.as_ref())))
+        Ok(Keyless { args: self, patience, session, begun: RefCell::default(), agreed: RefCell::default() })
     }
 
     fn token(&self, config: &TrustConfig, session: &Session) -> Result<Token, CliError> {
@@ -134,5 +118,77 @@ impl KeylessArgs {
             Ok(_) if matches!(answer.trim(), "y" | "Y" | "yes") => Decision::Sign,
             _ => Decision::Decline,
         }
+    }
+}
+
+/// Somebody whom an identity provider knows.
+pub(in crate::cmd) struct Keyless<'s> {
+    args: &'s KeylessArgs,
+    patience: Duration,
+    session: &'s Session,
+    /// Once something is to be signed.
+    begun: RefCell<Option<Rc<Begun>>>,
+    /// Whose publication was agreed to.
+    agreed: RefCell<Option<Identity>>,
+}
+
+/// With whom and as whom is signed.
+struct Begun {
+    config: TrustConfig,
+    known: Option<Known>,
+    token: Token,
+}
+
+impl Keyless<'_> {
+    /// Signs. Nothing leaves this machine before the identity was shown and its publication agreed to.
+    pub(super) fn seal(&self, claim: &ModelClaim, limits: &Limits) -> Result<Bundle, CliError> {
+        let Begun { config, token, .. } = &*self.begin()?;
+        Ok(seal_keyless(claim, config, token, &|identity| self.decide(identity), limits)?)
+    }
+
+    /// The same for what is claimed about manifests.
+    pub(super) fn seal_manifests(&self, claim: &ManifestClaim, limits: &Limits) -> Result<Bundle, CliError> {
+        let Begun { config, token, .. } = &*self.begin()?;
+        Ok(seal_manifests_keyless(claim, config, token, &|identity| self.decide(identity), limits)?)
+    }
+
+    /// Who has signed.
+    pub(super) fn who(&self) -> Result<Who, CliError> {
+        let (begun, agreed) = (self.begun.borrow(), self.agreed.borrow());
+        let known = begun.as_ref().and_then(|begun| begun.known.as_ref());
+        let missing = || CliError::Bug { detail: "an identity signed that was never shown".to_owned() };
+        Ok(Who::of_identity(agreed.as_ref().ok_or_else(missing)?, known))
+    }
+
+    /// Asks for the token, once: as late as can be, because tokens live for minutes.
+    fn begin(&self) -> Result<Rc<Begun>, CliError> {
+        if let Some(begun) = &*self.begun.borrow() {
+            return Ok(Rc::clone(begun));
+        }
+        let (config, known) = if let Some(path) = &self.args.trust_config {
+            (TrustConfig::read(path)?, None)
+        } else {
+            let known = sigstore_trust::public_good()?;
+            (TrustConfig::from_trust(&known.trust)?, Some(known))
+        };
+        let config = config.patience(self.patience);
+        let token = self.args.token(&config, self.session)?;
+        let begun = Rc::new(Begun { config, known, token });
+        *self.begun.borrow_mut() = Some(Rc::clone(&begun));
+        Ok(begun)
+    }
+
+    /// Shows an identity and asks. One that was agreed to signs all that this run has to sign.
+    fn decide(&self, identity: &Identity) -> Decision {
+        let same =
+            |agreed: &Identity| (&agreed.subject, &agreed.issuer) == (&identity.subject, &identity.issuer);
+        if self.agreed.borrow().as_ref().is_some_and(same) {
+            return Decision::Sign;
+        }
+        let decision = self.args.decide(identity, self.session);
+        if decision == Decision::Sign {
+            *self.agreed.borrow_mut() = Some(identity.clone());
+        }
+        decision
     }
 }

@@ -14,17 +14,22 @@ use crate::session::Session;
 #[derive(Debug, Args)]
 pub(super) struct CertifiedArgs {
     /// Certificate for the key (PEM): the bundle carries it instead of the key's name
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", requires = "key", hide_short_help = true)]
     certificate: Option<PathBuf>,
     /// Certificates between that one and the authority (PEM, repeatable)
     #[arg(long, value_name = "FILE", requires = "certificate", hide_short_help = true)]
     chain: Vec<PathBuf>,
     /// Have this authority (RFC 3161) say when it was signed
-    #[arg(long, value_name = "URL", hide_short_help = true)]
+    #[arg(long, value_name = "URL", requires = "key", hide_short_help = true)]
     timestamp_url: Option<String>,
 }
 
 impl CertifiedArgs {
+    /// Whether a timestamp is to stand beside the signature.
+    pub(super) fn wants_timestamp(&self) -> bool {
+        self.timestamp_url.is_some()
+    }
+
     /// The signer with its certificate, if it has one.
     pub(super) fn join<'s>(&self, key: Box<dyn Signer + 's>) -> Result<Box<dyn Signer + 's>, CliError> {
         let Some(certificate) = &self.certificate else { return Ok(key) };
