@@ -281,6 +281,12 @@ pub enum RegistryError {
         /// What went wrong.
         fault: RemoteFault,
     },
+    /// A stream broke.
+    #[error("cannot read a stream")]
+    Stream {
+        /// The system's reason.
+        source: io::Error,
+    },
     /// The store holds no such tag.
     #[error("no tag {tag} here{}", listed(.tags))]
     TagNotFound {
@@ -478,7 +484,7 @@ impl RegistryError {
             | Self::BlobShort { .. }
             | Self::BlobSize { .. } => "E-BLOB-DIGEST",
             Self::BlobMissing { .. } => "E-BLOB-MISSING",
-            Self::Content { .. } | Self::Read { .. } => "E-UNREADABLE",
+            Self::Content { .. } | Self::Read { .. } | Self::Stream { .. } => "E-UNREADABLE",
             Self::DigestNotFound { .. }
             | Self::NotInRepository { .. }
             | Self::TagNotFound { .. }
