@@ -188,6 +188,6 @@ mod tests {
         let Descriptor { digest, .. } = Descriptor::of("a/b", b"x");
         let other = RegistryError::BlobSize { digest, expected: 1, actual: 2 };
         assert!(!DeliverError::from(other).may_go_on());
-        assert!(!DeliverError::NoSignature { manifest: digest, others: Vec::new() }.may_go_on());
+        assert!(!DeliverError::TooManyBundles { found: 65, limit: 64 }.may_go_on());
     }
 }

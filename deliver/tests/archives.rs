@@ -101,8 +101,9 @@ fn only_the_signed_files_each_once() {
     assert_eq!(outcome_of(&sealed, &extra), "E-ARTIFACT-MISMATCH");
 }
 
+/// RUSTSEC-2025-0168, RUSTSEC-2026-0067, RUSTSEC-2026-0068, RUSTSEC-2025-0111: names and sizes in archives were believed.
 #[test]
-fn names_stay_in_the_model() {
+fn rustsec_2025_0168_names_stay_in_the_model() {
     for name in ["../b", "/b", "a/../b", "a//b", "./../b", "a\\b", "b/", ""] {
         assert_eq!(outcome(&good().file(name, "bb").finish()), "E-PATH", "{name:?}");
     }
@@ -133,8 +134,9 @@ fn names_stay_in_the_model() {
     assert_eq!(image(models().file("models/.wh.b", "")), "E-ARTIFACT-MISMATCH");
 }
 
+/// CVE-2026-50162, CVE-2026-50163: links in archives led outside.
 #[test]
-fn only_files_and_folders() {
+fn cve_2026_50162_only_files_and_folders() {
     // Hard link, symbolic link, devices, pipe, contiguous, holes, headers for everything, links with long targets.
     for kind in *b"123467SgKVZ" {
         let archive = good().special("a/x", kind).finish();
@@ -148,8 +150,9 @@ fn only_files_and_folders() {
     assert_eq!(outcome(&good().head("d/", b'5', 512).raw([0; 512]).finish()), "E-ARCHIVE", "with content");
 }
 
+/// RUSTSEC-2025-0111: what stands in an archive was found at another place than by others.
 #[test]
-fn one_archive_from_its_first_byte_to_its_last() {
+fn rustsec_2025_0111_one_archive_from_its_first_byte_to_its_last() {
     let whole = good().finish();
     for at in [100, 511, 512, 700, 1200, 2048, whole.len() - 1024, whole.len() - 512, whole.len() - 1] {
         assert_eq!(outcome(&whole[..at]), "E-ARCHIVE", "cut off at {at}");

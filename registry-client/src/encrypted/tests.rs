@@ -105,7 +105,7 @@ fn code<T: std::fmt::Debug>(outcome: Result<T, RegistryError>) -> &'static str {
 fn read(store: &dyn Store, descriptor: &Descriptor) -> Result<Vec<u8>, RegistryError> {
     let mut bytes = Vec::new();
     let read = store.blob(descriptor)?.read_to_end(&mut bytes);
-    read.map_err(|error| error.downcast().unwrap_or_else(|source| RegistryError::Stream { source }))?;
+    read.map_err(|error| error.downcast::<RegistryError>().unwrap())?;
     Ok(bytes)
 }
 
