@@ -140,7 +140,7 @@ fn content(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
             "remove what is not covered; or sign it, too: lacre sign --no-default-ignores, without --ignore".to_owned()
         }
         "E-MODES-NOT-SIGNED" => {
-            "the signature was made by another tool, or with --digests-from: --strict wants one of lacre sign, over the files"
+            "the signature was made by another tool, or of a REF, unread: --strict wants one of lacre sign, over the files"
                 .to_owned()
         }
         "E-FILE-TYPE" => {

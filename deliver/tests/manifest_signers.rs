@@ -12,7 +12,7 @@ use lacre_hash::{NoProgress, Sha256Digest};
 use lacre_registry_client::{
     Descriptor, EMPTY_CONFIG, EMPTY_CONFIG_BYTES, IMAGE_MANIFEST, Layout, Store, attach_signature,
 };
-use lacre_sign::{FileKey, Signer, seal_manifests};
+use lacre_sign::{FileKey, seal_manifests};
 use lacre_testkit::{Forge, Sealed};
 use lacre_verify::{Requirements, Trust};
 use serde_json::json;

@@ -4,7 +4,7 @@ use lacre_attest::Limits;
 use lacre_hash::Sha256Digest;
 use lacre_registry_client::{
     BUNDLE_ARTIFACT_TYPE, CHUNKS_ARTIFACT_TYPE, Descriptor, ModelArtifact, ModelConfig, Reference,
-    SignatureReferrer, Store,
+    RegistryError, SignatureReferrer, Store, Tag, Target,
 };
 use serde_json::{Value, json};
 
@@ -39,6 +39,7 @@ pub(super) fn run(
     if referrers.len() > LOOKED_INTO {
         session.warn(format!("only {LOOKED_INTO} of {} referrers were looked into", referrers.len()));
     }
+    let older = older(store.as_ref(), &found.digest)?;
     let check = looked.iter().find_map(|referrer| check_command(reference, referrer.readable()?));
     let bytes: u64 = artifact.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.descriptor.size));
     let result = json!({
@@ -49,6 +50,7 @@ pub(super) fn run(
         "layers": layers_json(&artifact),
         "manifest": descriptor_json(&found),
         "name": config.name,
+        "older_tags": older.iter().map(Tag::as_str).collect::<Vec<_>>(),
         "reference": reference.to_string(),
         "referrers": looked.iter().map(|referrer| referrer.to_json(reference)).collect::<Vec<_>>(),
         "verified": false,
@@ -67,10 +69,27 @@ pub(super) fn run(
         }));
     }
     lines.extend(looked.iter().flat_map(|referrer| referrer.lines(reference)));
-    if looked.is_empty() {
+    lines.extend(older.iter().map(|tag| {
+        unverified("tag", &format!("{tag}: of cosign before version 3; not read, and counts as no signature"))
+    }));
+    if looked.is_empty() && older.is_empty() {
         lines.push(unverified("referrers", "none: nobody signed it here"));
     }
     Ok(Done::new(result, lines))
+}
+
+/// The tags that are there of those by which cosign before version 3 finds signatures and attestations.
+fn older(store: &dyn Store, manifest: &Sha256Digest) -> Result<Vec<Tag>, CliError> {
+    let mut found = Vec::new();
+    for kind in ["sig", "att"] {
+        let tag = Tag::parse(&format!("sha256-{manifest}.{kind}"))?;
+        match store.resolve(&Target::Tag(tag.clone())) {
+            Ok(_) => found.push(tag),
+            Err(RegistryError::TagNotFound { .. } | RegistryError::NotInRepository { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
 }
 
 /// Something that refers to the artifact.

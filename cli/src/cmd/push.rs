@@ -86,8 +86,10 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
     let others = others(args, &root, &limits)?;
     let model = Signed { root: &root, bundle: &bundle, others: &others, signature: root.locate(&at) };
     let hand = args.signing.is_given().then(|| args.signing.open(session)).transpose()?;
-    let meter = session.meter("pushing");
-    let prepared = lacre_publish::prepare(&model, &limits, user_cache::remembered().as_ref(), &meter)?;
+    let prepared = {
+        let meter = session.meter("pushing");
+        lacre_publish::prepare(&model, &limits, user_cache::remembered().as_ref(), &meter)?
+    };
     if let (Some(tag), true) = (tag, exists) {
         let store = args.registry.open(&reference, session)?;
         // Encrypted, it is another manifest each time.
@@ -110,8 +112,10 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
         Some(Made::Before(attached)) => (prepared, Some(attached)),
         None => (prepared, None),
     };
-    let pushed = prepared.push(store.as_ref(), tag, &meter)?;
-    drop(meter);
+    let pushed = {
+        let meter = session.meter("pushing");
+        prepared.push(store.as_ref(), tag, &meter)?
+    };
     let signed = pushed.manifest_signature.clone().or(before).map(Attachment::There);
     let who = hand.map(|hand| hand.who()).transpose()?;
     Ok(told(&reference, &prepared, Some(&pushed), signed.zip(who).as_ref()))

@@ -106,9 +106,6 @@ fn what_push_signs_cosign_accepts() {
 #[test]
 fn what_is_signed_and_attested_where_it_lies_cosign_accepts() {
     let Some(peer) = cosign() else { return };
-    fn rows(bench: &Bench, reference: &str) -> usize {
-        announced(bench, reference).len()
-    }
     for registry in registries() {
         let (bench, host) = (bench(&peer), registry.host());
         let reference = format!("{host}/org/m:v1");
@@ -120,9 +117,9 @@ fn what_is_signed_and_attested_where_it_lies_cosign_accepts() {
         let line = format!("verify --key k.pub {OFFLINE} {reference}");
         bench.peer_refuses(&peer, &line, WRONG_KEY);
         bench.lacre(&format!("pull {reference} out --key other.pub --expect-name org/mini-lm"));
-        let before = rows(&bench, &reference);
+        let before = announced(&bench, &reference).len();
         assert_eq!(bench.lacre(&sign)["attached"], signed["attached"], "there already");
-        assert_eq!(rows(&bench, &reference), before);
+        assert_eq!(announced(&bench, &reference).len(), before);
 
         bench.key("third", "ecdsa-p256");
         fs::write(bench.path("tests.json"), r#"{"passed": 12.50, "failed": []}"#).unwrap();
@@ -139,7 +136,7 @@ fn what_is_signed_and_attested_where_it_lies_cosign_accepts() {
             bench.peer_refuses(&peer, &line, WRONG_KEY);
         }
         bench.peer_refuses(&peer, &verify("slsaprovenance1", "k.pub"), "none of the attestations matched");
-        assert_eq!(rows(&bench, &reference), before + 2);
+        assert_eq!(announced(&bench, &reference).len(), before + 2);
         // They are in nobody's way.
         bench.lacre(&format!("pull {reference} again --key k.pub --expect-name org/mini-lm"));
         interop::holds("cosign", KEY, Direction::FromLacre);
@@ -275,6 +272,24 @@ fn what_cosign_signs_and_attests_lacre_reads() {
         bench.lacre_refuses(&format!("pull {bare} no --key cosign.pub"), 4, "E-NO-SIGNATURE");
         let said = bench.run(env!("CARGO_BIN_EXE_lacre"), &format!("pull {bare} no --key cosign.pub"));
         assert!(said.stderr.contains("a cosign signature of the manifest"), "{said:?}");
+    }
+}
+
+#[test]
+fn what_cosign_wrote_before_version_3_is_shown_and_counts_as_nothing() {
+    let Some(peer) = cosign() else { return };
+    for registry in registries() {
+        let (bench, host) = (bench(&peer), registry.host());
+        let reference = format!("{host}/org/m:v1");
+        let manifest = text(&bench.lacre(&format!("push model {reference}")), "manifest").to_owned();
+        bench.peer(&peer, "generate-key-pair");
+        let older = "--new-bundle-format=false --use-signing-config=false --tlog-upload=false";
+        bench.peer(&peer, &format!("sign -y --key cosign.key {older} {host}/org/m@{manifest}"));
+        let inspected = bench.lacre(&format!("inspect {reference}"));
+        assert_eq!(inspected["older_tags"], json!([format!("{}.sig", manifest.replace(':', "-"))]));
+        let pulled = bench.lacre(&format!("pull {reference} out --key k.pub --key cosign.pub"));
+        assert_eq!(pulled["manifest_signed_by"], json!([]));
+        bench.lacre_refuses(&format!("pull {reference} no --key cosign.pub"), 5, "E-SIGNER-UNTRUSTED");
     }
 }
 
