@@ -123,7 +123,25 @@ impl CliError {
     pub(crate) fn report(&self) -> Option<&Report> {
         match self {
             Self::Deliver(DeliverError::Refused(failure)) | Self::Verify(failure) => Some(&failure.report),
+            Self::Deliver(DeliverError::BrokenOff(cause)) => match &**cause {
+                DeliverError::Refused(failure) => Some(&failure.report),
+                _ => None,
+            },
             Self::Told(error) => error.report(),
+            _ => None,
+        }
+    }
+
+    /// The text that cannot be read, and the byte where it goes wrong, if that is known.
+    pub(crate) fn spot(&self) -> Option<(&str, usize)> {
+        match self {
+            Self::Deliver(
+                DeliverError::Pattern { text, position, .. }
+                | DeliverError::Registry(RegistryError::Reference { text, position, .. }),
+            )
+            | Self::Publish(PublishError::Registry(RegistryError::Reference { text, position, .. }))
+            | Self::Registry(RegistryError::Reference { text, position, .. }) => Some((text, *position)),
+            Self::Told(error) => error.spot(),
             _ => None,
         }
     }

@@ -13,15 +13,20 @@ pub const CODES: &[&str] = &[
     "E-EXISTS",
     "E-LIMIT",
     "E-NO-MANIFEST-SIGNATURE",
+    "E-NO-MATCH",
     "E-NO-SIGNATURE",
     "E-OUTPUT",
     "E-TOO-FEW-SIGNERS",
+    "E-USAGE",
 ];
 
 /// Why a release did not arrive. Names in it are safe for a terminal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliverError {
+    /// The work was broken off when some of it was done, and what is done waits for another attempt.
+    #[error(transparent)]
+    BrokenOff(Box<DeliverError>),
     /// There is something at the place where the model should go.
     #[error("{path} exists")]
     Exists {
@@ -39,6 +44,14 @@ pub enum DeliverError {
     Mismatch {
         /// The first difference.
         detail: String,
+    },
+    /// No signed file is meant by a pattern.
+    #[error("{pattern} means none of the {files} signed files")]
+    NoMatch {
+        /// The pattern.
+        pattern: String,
+        /// How many files are signed.
+        files: usize,
     },
     /// The artifact has no model signature.
     #[error("sha256:{manifest} has no model signature{}", instead(.others))]
@@ -62,6 +75,16 @@ pub enum DeliverError {
         /// The cause.
         source: io::Error,
     },
+    /// A pattern of file names is malformed.
+    #[error("pattern \"{text}\", at byte {position}: expected {expected}")]
+    Pattern {
+        /// The whole text.
+        text: String,
+        /// Offset of the first wrong byte.
+        position: usize,
+        /// What should stand there.
+        expected: &'static str,
+    },
     /// The signature, or the content under it, was refused.
     #[error("{0}")]
     Refused(#[source] Box<Failure>),
@@ -78,6 +101,14 @@ pub enum DeliverError {
         /// Why another bundle did not count, if there is one.
         why: Option<String>,
     },
+    /// More patterns than are looked at.
+    #[error("{found} patterns, more than the limit of {limit}")]
+    TooManyPatterns {
+        /// How many were given.
+        found: usize,
+        /// How many are looked at.
+        limit: usize,
+    },
     /// More signatures than are looked at.
     #[error("{found} bundles are attached, more than the limit of {limit}")]
     TooManyBundles {
@@ -92,15 +123,18 @@ impl DeliverError {
     /// The stable code of this failure.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::BrokenOff(cause) => cause.code(),
             Self::Exists { .. } => "E-EXISTS",
             Self::ManifestNotSigned { .. } => "E-NO-MANIFEST-SIGNATURE",
             Self::Mismatch { .. } | Self::OtherManifest { .. } => "E-ARTIFACT-MISMATCH",
+            Self::NoMatch { .. } => "E-NO-MATCH",
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
             Self::Output { .. } => "E-OUTPUT",
+            Self::Pattern { .. } => "E-USAGE",
             Self::Refused(failure) => failure.code(),
             Self::Registry(error) => error.code(),
             Self::TooFewManifestSigners { .. } => "E-TOO-FEW-SIGNERS",
-            Self::TooManyBundles { .. } => "E-LIMIT",
+            Self::TooManyBundles { .. } | Self::TooManyPatterns { .. } => "E-LIMIT",
         }
     }
 
@@ -109,7 +143,18 @@ impl DeliverError {
     pub fn may_go_on(&self) -> bool {
         matches!(
             self.code(),
-            "E-AUTH" | "E-DENIED" | "E-INTERRUPTED" | "E-NETWORK" | "E-REGISTRY" | "E-UNREADABLE"
+            "E-AUTH"
+                | "E-AUTH-REALM"
+                | "E-CHALLENGE"
+                | "E-CREDENTIAL-HELPER"
+                | "E-CREDENTIALS"
+                | "E-DENIED"
+                | "E-INTERRUPTED"
+                | "E-NETWORK"
+                | "E-REDIRECT"
+                | "E-REGISTRY"
+                | "E-SERVICE"
+                | "E-UNREADABLE"
         )
     }
 }
@@ -124,4 +169,25 @@ fn instead(others: &[String]) -> String {
     let shown = others.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
     let more = if more > 0 { format!("; and {more} more kinds") } else { String::new() };
     format!("; what is attached to it says nothing about its files: {shown}{more}")
+}
+
+#[cfg(test)]
+mod tests {
+    use lacre_registry_client::{AuthProblem, Descriptor};
+
+    use super::*;
+
+    #[test]
+    fn what_breaks_off_is_told_from_what_is_refused() {
+        // A token ends in the middle, and whoever gives the next one is out of order.
+        let (realm, detail) = ("https://auth.test".to_owned(), "answered with status 404".to_owned());
+        let problem = AuthProblem::TokenService { realm, detail };
+        let broken = RegistryError::Auth { registry: "a.test".to_owned(), problem };
+        assert!(DeliverError::from(broken).may_go_on());
+        assert!(DeliverError::from(RegistryError::Interrupted).may_go_on());
+        let Descriptor { digest, .. } = Descriptor::of("a/b", b"x");
+        let other = RegistryError::BlobSize { digest, expected: 1, actual: 2 };
+        assert!(!DeliverError::from(other).may_go_on());
+        assert!(!DeliverError::NoSignature { manifest: digest, others: Vec::new() }.may_go_on());
+    }
 }

@@ -305,9 +305,31 @@ fn layers_whose_content_would_come_from_elsewhere() {
             manifest["layers"][0]["mediaType"] = "application/vnd.cncf.model.weight.v1.tar".into();
         })
     });
-    assert_eq!(tar, "E-ARTIFACT");
+    assert_eq!(tar, "E-ARCHIVE", "it is a file, and no archive");
+    let unknown = with_manifest(|_, _, text| text.replace("weight.config.v1.raw", "weight.config.v1.zip"));
+    assert_eq!(unknown, "E-ARTIFACT");
     let other_type = with_manifest(|_, _, text| text.replace("model.manifest.v1", "model.manifest.v2"));
     assert_eq!(other_type, "E-ARTIFACT");
+}
+
+/// CVE-2026-50162, CVE-2026-50163 (links in archives led outside of the folder), RUSTSEC-2025-0168 and its like (names and
+/// sizes in archives were believed): a layer that is an archive is refused before its first byte, and none is ever opened.
+#[test]
+fn cve_2026_50162_and_rustsec_2025_0168_no_layer_is_unpacked() {
+    for form in ["tar", "tar+gzip", "tar+zstd", "zip"] {
+        let archive = with_manifest(|_, _, text| {
+            edit_bundle(text.as_bytes(), |manifest| {
+                manifest["layers"][0]["mediaType"] =
+                    format!("application/vnd.cncf.model.weight.v1.{form}").into();
+            })
+        });
+        assert_eq!(archive, "E-ARTIFACT", "{form}");
+    }
+    // What says that it is a file is one, whatever is in it: it arrives as it is.
+    let model = ModelDir::new().file("w.tar", "../outside\0").file("w.zip", b"PK\x03\x04");
+    let sealed = Seal::of(model).sign();
+    let (store, _) = pushed(&sealed);
+    assert_eq!(outcome(&sealed, &store), "accepted");
 }
 
 #[test]

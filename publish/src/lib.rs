@@ -30,6 +30,7 @@ mod as_signed;
 mod attach;
 mod encrypted;
 mod error;
+mod packs;
 mod push;
 mod remote_sign;
 
@@ -37,5 +38,5 @@ pub use as_signed::Remembered;
 pub use attach::{Attached, Evidence, Wanted, attach, find, pin};
 pub use encrypted::{Encrypted, Encryption};
 pub use error::{CODES, PublishError};
-pub use push::{Prepared, Pushed, Signed, prepare};
+pub use push::{Prepared, Pushed, Signed, prepare, prepare_as};
 pub use remote_sign::Listed;

@@ -9,12 +9,15 @@ use lacre_json::JsonError;
 use lacre_manifest::{ManifestError, PathError, escape};
 
 use crate::auth::AuthProblem;
+use crate::tar::ArchiveFault;
 use crate::transport::RemoteFault;
 
 /// Every code that [`RegistryError::code`] can return.
 pub const CODES: &[&str] = &[
     "E-AGE-HEADER",
     "E-AGE-KEY",
+    "E-ARCHIVE",
+    "E-ARCHIVE-MEMBER",
     "E-ARTIFACT",
     "E-AUTH",
     "E-AUTH-REALM",
@@ -37,6 +40,7 @@ pub const CODES: &[&str] = &[
     "E-NOT-FOUND",
     "E-NOT-RECIPIENT",
     "E-OUTPUT",
+    "E-PACKED",
     "E-PATH",
     "E-REDIRECT",
     "E-REFERENCE",
@@ -60,6 +64,15 @@ pub enum RegistryError {
         tag: String,
         /// How many manifests carry it.
         manifests: usize,
+    },
+    /// A layer that should be an archive of files is refused.
+    #[error("the archive sha256:{digest}: {fault}")]
+    Archive {
+        /// The layer.
+        digest: Sha256Digest,
+        /// What is wrong with it.
+        #[source]
+        fault: ArchiveFault,
     },
     /// The manifest is not a model artifact that is understood.
     #[error("not a model artifact: {fault}")]
@@ -377,8 +390,8 @@ pub enum ArtifactFault {
         /// Position in `layers`, from 0.
         layer: usize,
     },
-    /// A layer's type is none of `ModelPack`'s raw ones.
-    #[error("layer {layer} is of type {found:?}, not a raw ModelPack layer")]
+    /// A layer's type is none of the format's.
+    #[error("layer {layer} is of type {found:?}, which is none of the format's layers")]
     LayerType {
         /// Position in `layers`, from 0.
         layer: usize,
@@ -408,6 +421,12 @@ pub enum ArtifactFault {
         /// The type found; empty when there is none.
         found: String,
     },
+    /// The files lie in archives, so nothing but the signature says which they are.
+    #[error("its files lie in {layers} archives: their names and digests do not stand in its manifest")]
+    Packed {
+        /// How many archives.
+        layers: usize,
+    },
     /// A layer says no path.
     #[error("layer {layer} names no file")]
     PathMissing {
@@ -424,9 +443,18 @@ pub enum ArtifactFault {
         /// `org.opencontainers.image.title`.
         title: String,
     },
+    /// It is attached to something else, so it is no model.
+    #[error("it refers to another manifest")]
+    Refers,
     /// The model's signature stands among its files.
     #[error("model.sig is among its files; a signature travels as a referrer")]
     SignatureAsFile,
+    /// A name is an order in an image.
+    #[error("{path} would delete something where the image is unpacked: names that begin with .wh. do")]
+    Whiteout {
+        /// The file.
+        path: String,
+    },
     /// The SHA-256 digest of a file is not known.
     #[error("the SHA-256 digest of {path} is not known")]
     DigestUnknown {
@@ -445,6 +473,9 @@ impl RegistryError {
     /// The stable code of this refusal.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Archive { fault, .. } => fault.code(),
+            // It is a model; only what its manifest does not tell was asked for.
+            Self::Artifact { fault: ArtifactFault::Packed { .. } } => "E-PACKED",
             Self::Artifact { .. } | Self::Referrer { .. } => "E-ARTIFACT",
             Self::Auth { problem, .. } => problem.code(),
             Self::AuthRealm { .. } => "E-USAGE",

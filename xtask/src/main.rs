@@ -12,6 +12,7 @@ mod failure;
 mod fuzz;
 mod golang;
 mod interop;
+mod kills;
 mod model;
 mod peers;
 mod process;
@@ -55,6 +56,7 @@ cargo xtask <command>
                         run every fuzz target for N minutes (default 10), one after another, and print a table; a round
                         that was interrupted goes on with the next target (--keep: put the smallest of the inputs that
                         were discovered into fuzz/corpus, up to 100 files and 200 KiB a target)
+  soak kills [--seed N] kill a push and a pull at 20 random moments each, and see that the next ones go on
   deny                  check licences, banned crates and sources
 
 Everything fetched or built on the way is kept in $LACRE_CACHE, else $XDG_CACHE_HOME/lacre, else ~/.cache/lacre.";
@@ -92,6 +94,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
             Ok(seconds) => fuzz::run(seconds),
             Err(_) => Err(Failure::new(format!("fuzz takes a number of seconds, not `{seconds}`"))),
         },
+        ["soak", "kills", options @ ..] => kills::run(options),
         ["soak", options @ ..] => fuzz::soak::run(&fuzz::soak::Order::parse(options)?),
         ["deny"] => deny::run(),
         [] | ["help" | "--help" | "-h"] => {

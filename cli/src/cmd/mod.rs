@@ -13,6 +13,7 @@ pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod sign;
 mod signing;
+pub(crate) mod tree;
 pub(crate) mod trust;
 pub(crate) mod verify;
 
@@ -31,6 +32,7 @@ pub(crate) fn run(verb: &Verb, session: &Session) -> Result<Done, CliError> {
         Verb::Inspect(args) => inspect::run(args, session),
         Verb::Push(args) => push::run(args, session),
         Verb::Pull(args) => pull::run(args, session),
+        Verb::Tree(args) => tree::run(args, session),
         Verb::Trust(args) => trust::run(args, session),
         Verb::Diff(args) => diff::run(args, session),
         Verb::Cache(args) => cache::run(args, session),

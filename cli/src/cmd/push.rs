@@ -4,12 +4,14 @@ mod encrypted;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use lacre_attest::{COSIGN_SIGN_PREDICATE_TYPE, Limits, ManifestClaim};
 use lacre_hash::Sha256Digest;
 use lacre_manifest::{Beside, Root};
 use lacre_publish::{Prepared, Pushed, Signed};
-use lacre_registry_client::{Descriptor, Reference, RegistryError, Repository, Store, Tag, Target};
+use lacre_registry_client::{
+    Descriptor, Reference, RegistryError, Repository, Store, Tag, Target, WrittenFormat,
+};
 use serde_json::json;
 
 use super::encryption::EncryptArgs;
@@ -33,6 +35,7 @@ Examples:
   lacre push MODEL registry.example.com/org/mini-lm:v1
   lacre push MODEL registry.example.com/org/m:v1 --key k.key  # for cosign, too
   lacre push MODEL registry.example.com/org/m:v1 --key k.key --encrypt age1…
+  lacre push MODEL registry.example.com/org/m:image --format image
   lacre push model.gguf oci:/srv/models:gguf --signature elsewhere.sig")]
 pub(crate) struct PushArgs {
     /// Signed folder or file
@@ -52,6 +55,15 @@ pub(crate) struct PushArgs {
         hide_possible_values = true
     )]
     links: LinkMode,
+    /// What to make: modelpack (default), or image: a container image with the files in /models
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "modelpack",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    format: Format,
     /// Take files from this repository of the same registry, where it has them (repeatable)
     #[arg(long, value_name = "REPO", hide_short_help = true)]
     mount_from: Vec<Repository>,
@@ -61,6 +73,22 @@ pub(crate) struct PushArgs {
     signing: SigningArgs,
     #[command(flatten, next_help_heading = None)]
     registry: RegistryArgs,
+}
+
+/// What a push makes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Modelpack,
+    Image,
+}
+
+impl From<Format> for WrittenFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Modelpack => Self::ModelPack,
+            Format::Image => Self::Image,
+        }
+    }
 }
 
 pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> {
@@ -88,7 +116,8 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
     let hand = args.signing.is_given().then(|| args.signing.open(session)).transpose()?;
     let prepared = {
         let meter = session.meter("pushing");
-        lacre_publish::prepare(&model, &limits, user_cache::remembered().as_ref(), &meter)?
+        let remembered = user_cache::remembered();
+        lacre_publish::prepare_as(args.format.into(), &model, &limits, remembered.as_ref(), &meter)?
     };
     if let (Some(tag), true) = (tag, exists) {
         let store = args.registry.open(&reference, session)?;
@@ -98,7 +127,7 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
     }
     if let (Some(recipients), Some(hand)) = (&recipients, &hand) {
         let job = encrypted::Job { args, reference: &reference, tag, prepared: &prepared, recipients, hand };
-        return job.run(&meter, session);
+        return job.run(&session.meter("pushing"), session);
     }
     if session.globals.dry_run {
         let signed = hand.map(|hand| Ok((Attachment::Wanted, hand.who()?))).transpose();
@@ -192,6 +221,7 @@ fn told(
         "dry_run": pushed.is_none(),
         "encrypted": null,
         "files": claim.manifest().len(),
+        "format": prepared.format().name(),
         "identity": identity,
         "key": signed.map(|(_, who)| &who.key),
         "manifest": digest(&prepared.manifest()),

@@ -23,11 +23,12 @@ use self::folder::{Folder, Found, TEMPORARY};
 use self::index::{Index, Tagged};
 use crate::descriptor::{Descriptor, IMAGE_MANIFEST, MAX_MANIFEST};
 use crate::encrypted::ENCRYPTED_ARTIFACT_TYPE;
+use crate::formats::ArtifactFormat;
 use crate::image::ImageManifest;
 use crate::modelpack::MODEL_ARTIFACT_TYPE;
 use crate::reference::{Tag, Target};
 use crate::store::{BlobContent, BlobReader, Presence, Put, Store};
-use crate::{ArtifactFault, RegistryError};
+use crate::{ArtifactFault, BUNDLE_ARTIFACT_TYPE, CHUNKS_ARTIFACT_TYPE, RegistryError};
 
 const MARKER: &str = "oci-layout";
 const INDEX: &str = "index.json";
@@ -168,16 +169,28 @@ impl Layout {
         let index = self.index()?;
         let mut candidates = index.manifests();
         candidates.retain(|(candidate, _)| {
-            candidate.artifact_type.as_deref().is_none_or(|listed| MODELS.contains(&listed))
+            let listed = candidate.artifact_type.as_deref();
+            !matches!(listed, Some(BUNDLE_ARTIFACT_TYPE | CHUNKS_ARTIFACT_TYPE))
         });
         affordable(&candidates)?;
-        let (mut tagged, mut untagged) = (Vec::new(), Vec::new());
+        let mut found = Vec::new();
         for (descriptor, tag) in candidates {
             let manifest = ImageManifest::parse(&self.manifest(&descriptor)?, &descriptor.digest)?;
-            let is_model = manifest.stated_artifact_type().is_some_and(|stated| MODELS.contains(&stated));
-            if !is_model || manifest.subject.is_some() {
-                continue;
+            let says_so = if manifest.stated_artifact_type() == Some(ENCRYPTED_ARTIFACT_TYPE) {
+                Some(true)
+            } else {
+                ArtifactFormat::of(&manifest).ok().map(|format| format == ArtifactFormat::ModelPack)
+            };
+            if let (Some(says_so), true) = (says_so, manifest.subject.is_none()) {
+                found.push((descriptor, tag, says_so));
             }
+        }
+        // What says that it is a model, before what may be anything.
+        if found.iter().any(|(.., says_so)| *says_so) {
+            found.retain(|(.., says_so)| *says_so);
+        }
+        let (mut tagged, mut untagged) = (Vec::new(), Vec::new());
+        for (descriptor, tag, _) in found {
             match tag {
                 Tagged::Yes => tagged.push(descriptor),
                 Tagged::No => untagged.push(descriptor),

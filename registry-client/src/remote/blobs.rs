@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lacre_hash::{NoProgress, Sha256Digest};
 use reqwest::Method;
@@ -17,6 +17,8 @@ use crate::transport::{Answer, Attempts, Place, Request, Stream, Transport, paus
 
 /// So many bytes that came in one go make an end of earlier failures.
 const PROGRESS: u64 = 1024 * 1024;
+/// Most answers that are kept open for those who want what follows in them.
+const PARKED: usize = 8;
 
 /// Whether the registry says that it has a blob of this size.
 pub(super) fn presence(remote: &Remote, descriptor: &Descriptor) -> Result<Presence, RegistryError> {
@@ -51,9 +53,13 @@ pub(super) fn open(
         stream: None,
         attempts: Attempts::new(remote.transport.options().retry),
         since: 0,
+        parked: Arc::clone(&remote.parked),
     };
     // What is not there is said at once, even of a blob without bytes.
-    body.stream = Some(body.connect()?);
+    body.stream = Some(match body.parked() {
+        Some(open) => open,
+        None => body.connect()?,
+    });
     Ok(BlobReader::from_stream(Box::new(body), length))
 }
 
@@ -66,15 +72,60 @@ struct Body {
     size: u64,
     at: u64,
     end: u64,
-    stream: Option<Stream>,
+    stream: Option<Open>,
     attempts: Attempts,
     /// Bytes since the last failure.
     since: u64,
+    parked: Arc<Parked>,
+}
+
+/// An answer that is being read.
+struct Open {
+    stream: Stream,
+    /// Where in the blob it stands: at what is wanted, or before it.
+    at: u64,
+    reach: Reach,
+}
+
+/// How far an answer goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// To the end of what was asked for, or not so far.
+    Part,
+    /// To the end of the blob, whatever was asked for.
+    Whole,
+}
+
+/// Answers of a registry that gives the whole blob to whoever asks for a part of it. Somebody has read his part, and the
+/// next one need not have all that stands before theirs sent once more.
+#[derive(Default)]
+pub(super) struct Parked(Mutex<Vec<(Sha256Digest, Open)>>);
+
+impl Parked {
+    /// The answer that stands nearest before `place`.
+    fn take(&self, digest: &Sha256Digest, place: u64) -> Option<Open> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let near = all.iter().enumerate().filter(|(_, (whose, open))| whose == digest && open.at <= place);
+        let (index, _) = near.max_by_key(|(_, (_, open))| open.at)?;
+        Some(all.swap_remove(index).1)
+    }
+
+    fn keep(&self, digest: Sha256Digest, open: Open) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() == PARKED {
+            all.remove(0);
+        }
+        all.push((digest, open));
+    }
 }
 
 impl Body {
+    fn parked(&self) -> Option<Open> {
+        if self.at < self.end { self.parked.take(&self.digest, self.at) } else { None }
+    }
+
     /// Asks for what is still wanted. A registry that gives the whole blob instead is read over to that place.
-    fn connect(&self) -> Result<Stream, RegistryError> {
+    fn connect(&self) -> Result<Open, RegistryError> {
         let whole = self.at == 0 && self.end == self.size;
         let mut request = Request::new(Method::GET, Place::Below(&self.place), &self.scope);
         if !whole && self.at < self.end {
@@ -93,16 +144,14 @@ impl Body {
         }
     }
 
-    fn whole(&self, answer: Answer) -> Result<Stream, RegistryError> {
+    fn whole(&self, answer: Answer) -> Result<Open, RegistryError> {
         if let Some(actual) = answer.length().filter(|&length| length != self.size) {
             return Err(RegistryError::BlobSize { digest: self.digest, expected: self.size, actual });
         }
-        let mut stream = answer.into_stream();
-        let skipped = io::copy(&mut (&mut stream).take(self.at), &mut io::sink()).map_err(unwrapped)?;
-        if skipped == self.at { Ok(stream) } else { Err(self.short()) }
+        Ok(Open { stream: answer.into_stream(), at: 0, reach: Reach::Whole })
     }
 
-    fn part(&self, answer: Answer) -> Result<Stream, RegistryError> {
+    fn part(&self, answer: Answer) -> Result<Open, RegistryError> {
         let told = answer.told().clone();
         let text = answer.header(CONTENT_RANGE.as_str()).unwrap_or_default().to_owned();
         let odd = || told.protocol(format!("answered with the part {:?}", lacre_manifest::escape(&text)));
@@ -115,7 +164,7 @@ impl Body {
         if first != self.at || last >= self.end || last < first {
             return Err(odd());
         }
-        Ok(answer.into_stream())
+        Ok(Open { stream: answer.into_stream(), at: self.at, reach: Reach::Part })
     }
 
     fn short(&self) -> RegistryError {
@@ -131,10 +180,10 @@ impl Read for Body {
         }
         loop {
             let read = match &mut self.stream {
-                Some(stream) => stream.read(&mut buffer[..wanted]),
+                Some(open) => open.read(self.at, &mut buffer[..wanted]),
                 None => match self.connect() {
-                    Ok(stream) => {
-                        self.stream = Some(stream);
+                    Ok(open) => {
+                        self.stream = Some(open);
                         continue;
                     }
                     Err(error) => return Err(io::Error::other(error)),
@@ -161,11 +210,28 @@ impl Read for Body {
     }
 }
 
-/// The error of this crate that came through `io`.
-pub(super) fn unwrapped(error: io::Error) -> RegistryError {
-    match error.downcast::<RegistryError>() {
-        Ok(error) => error,
-        Err(source) => RegistryError::Stream { source },
+impl Open {
+    /// Reads from `place` on, over what stands before it.
+    fn read(&mut self, place: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.at < place {
+            let before = usize::try_from(place - self.at).unwrap_or(usize::MAX).min(buffer.len());
+            match self.stream.read(&mut buffer[..before])? {
+                0 => return Ok(0),
+                count => self.at += count as u64,
+            }
+        }
+        let count = self.stream.read(buffer)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        let Some(open) = self.stream.take() else { return };
+        if open.reach == Reach::Whole && open.at == self.end && self.end < self.size {
+            self.parked.keep(self.digest, open);
+        }
     }
 }
 

@@ -13,11 +13,12 @@ use lacre_hash::{NoProgress, Sha256Digest};
 use serde_json::json;
 
 use super::manifests::{self, Condition, Fetched, Written};
-use super::referrers::ReferrerIndex;
+use super::referrers::{MOST, ReferrerIndex};
 use super::{Remote, tags};
 use crate::RegistryError;
 use crate::descriptor::{Descriptor, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST, WireDescriptor};
 use crate::image::ImageManifest;
+use crate::layout::MAX_CANDIDATE_BYTES;
 use crate::transport::{pause, shortened};
 
 /// Rounds in which an index is rewritten before it is given up.
@@ -52,14 +53,18 @@ pub(super) fn is_ours(tag: &str) -> bool {
     digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The referrers that the index lists, and those that have tags of their own.
-pub(super) fn read(remote: &Remote, subject: &Sha256Digest) -> Result<Vec<WireDescriptor>, RegistryError> {
+/// The referrers that the index lists, and those that have tags of their own; nothing where there is neither.
+pub(super) fn read(
+    remote: &Remote,
+    subject: &Sha256Digest,
+) -> Result<Option<Vec<WireDescriptor>>, RegistryError> {
     let index = fetch_index(remote, subject)?;
+    let is_kept = index.is_some();
     let mut listed = index.map(|index| index.listed).unwrap_or_default();
     for found in tagged(remote, subject, &listed)? {
         listed.push(WireDescriptor::from(&found));
     }
-    Ok(listed)
+    Ok((is_kept || !listed.is_empty()).then_some(listed))
 }
 
 /// Adds `referrer`, whose manifest is `bytes`.
@@ -128,6 +133,7 @@ fn tagged(
 ) -> Result<Vec<Descriptor>, RegistryError> {
     let prefix = own_prefix(subject);
     let mut found = Vec::new();
+    let (mut looked_at, mut bytes_read) = (0, 0);
     // Where tags are not listed, the index is all there is.
     for tag in tags::beginning_with(remote, &prefix)?.unwrap_or_default() {
         let half = &tag[prefix.len()..];
@@ -137,13 +143,24 @@ fn tagged(
         if half.len() == 32 && listed.iter().any(known) {
             continue;
         }
+        looked_at += 1;
+        if looked_at > MOST {
+            return Err(RegistryError::TooMany { what: "referrers to look at", limit: MOST });
+        }
         // A tag can be gone a moment later, or be somebody else's idea.
         let Some(Fetched { descriptor, bytes, .. }) = manifests::fetch(remote, &tag)? else { continue };
+        bytes_read += descriptor.size;
+        if bytes_read > MAX_CANDIDATE_BYTES {
+            let what = "bytes of referrers to look at";
+            return Err(RegistryError::TooMany { what, limit: MAX_CANDIDATE_BYTES });
+        }
         if descriptor.media_type != IMAGE_MANIFEST {
             continue;
         }
         let manifest = ImageManifest::parse(&bytes, &descriptor.digest)?;
         if manifest.refers_to(subject) == Ok(true) {
+            // Whoever lists them reads it again in a moment.
+            manifests::shelve(remote, descriptor.digest, &bytes);
             found.push(manifest.listing(descriptor.digest, descriptor.size));
         }
     }

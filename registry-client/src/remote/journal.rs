@@ -38,19 +38,19 @@ impl Note {
     /// else has it, or when none can be kept.
     pub(super) fn open(folder: &Path, place: &str, digest: &Sha256Digest) -> Option<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
-        let name = Sha256Digest::of(format!("{place}@sha256:{digest}").as_bytes());
-        let path = folder.join(name.to_string());
+        Self::locked(path(folder, place, digest), OpenOptions::new().create(true))
+    }
+
+    /// The note of an upload that was begun some time ago and that nobody is at work on.
+    pub(super) fn left_behind(folder: &Path, place: &str, digest: &Sha256Digest) -> Option<Self> {
+        Self::locked(path(folder, place, digest), &mut OpenOptions::new())
+    }
+
+    fn locked(path: PathBuf, options: &mut OpenOptions) -> Option<Self> {
         let nofollow = i32::try_from(OFlags::NOFOLLOW.bits()).ok()?;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            // The address of a session may be all that guards it.
-            .mode(0o600)
-            .custom_flags(nofollow)
-            .open(&path)
-            .ok()?;
+        // The address of a session may be all that guards it.
+        let options = options.read(true).write(true).truncate(false).mode(0o600).custom_flags(nofollow);
+        let file = options.open(&path).ok()?;
         flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
         Some(Self { path, file })
     }
@@ -81,6 +81,12 @@ impl Note {
     }
 }
 
+/// Where the note of an upload is kept.
+fn path(folder: &Path, place: &str, digest: &Sha256Digest) -> PathBuf {
+    let name = Sha256Digest::of(format!("{place}@sha256:{digest}").as_bytes());
+    folder.join(name.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,8 +109,11 @@ mod tests {
         drop(note);
         let mut again = open("a.test/m").unwrap();
         assert_eq!(again.location(), Some(url));
+        assert!(Note::left_behind(&folder, "a.test/m", &digest).is_none(), "somebody is at work on it");
         again.remove();
+        assert!(Note::left_behind(&folder, "a.test/m", &digest).is_none(), "there is none");
         assert_eq!(open("a.test/m").unwrap().location(), None);
+        assert!(Note::left_behind(&folder, "a.test/m", &digest).is_some());
     }
 
     #[test]

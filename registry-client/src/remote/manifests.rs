@@ -122,7 +122,7 @@ fn keep(remote: &Remote, found: Fetched) -> Result<Descriptor, RegistryError> {
     Ok(listing)
 }
 
-fn shelve(remote: &Remote, digest: Sha256Digest, bytes: &[u8]) {
+pub(super) fn shelve(remote: &Remote, digest: Sha256Digest, bytes: &[u8]) {
     remote.shelf.lock().unwrap_or_else(PoisonError::into_inner).put(digest, bytes);
 }
 

@@ -21,12 +21,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lacre_hash::{Progress, Sha256Digest};
 
+use self::blobs::Parked;
 use self::manifests::Shelf;
 use crate::RegistryError;
 use crate::auth::Scope;
 use crate::descriptor::Descriptor;
 use crate::reference::{RegistryName, Repository, Tag, Target};
-use crate::store::{BlobContent, BlobReader, Presence, Put, Store};
+use crate::store::{BlobContent, BlobReader, Discovered, Presence, Put, Store};
 use crate::transport::{RegistryOptions, Transport};
 
 /// A repository of a registry.
@@ -42,6 +43,7 @@ pub struct Remote {
     /// Blobs that were seen there.
     seen: Mutex<HashSet<Sha256Digest>>,
     shelf: Mutex<Shelf>,
+    parked: Arc<Parked>,
 }
 
 impl Remote {
@@ -56,6 +58,7 @@ impl Remote {
             repository,
             seen: Mutex::default(),
             shelf: Mutex::default(),
+            parked: Arc::default(),
         }
     }
 
@@ -180,6 +183,10 @@ impl Store for Remote {
         subject: &Sha256Digest,
         artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, RegistryError> {
-        referrers::list(self, subject, artifact_type)
+        Ok(referrers::list(self, subject, artifact_type)?.referrers)
+    }
+
+    fn discover(&self, subject: &Sha256Digest) -> Result<Discovered, RegistryError> {
+        referrers::list(self, subject, None)
     }
 }

@@ -10,6 +10,8 @@ use crate::transport::{Answer, Place, Request};
 
 /// Pages that are read for one question.
 const MOST: usize = 100;
+/// Bytes that all of them have together. Ten thousand referrers as cosign annotates them have seven million.
+const BYTES: u64 = 8 * MAX_MANIFEST;
 
 /// What is done with a page.
 pub(super) enum Next {
@@ -25,7 +27,7 @@ pub(super) fn first(remote: &Remote, place: &str) -> Result<Answer, RegistryErro
 /// Gives each page to `take`, from the one in `answer` on.
 ///
 /// # Errors
-/// `E-LIMIT` for too many pages, or a page of more than 4 MiB; `E-REGISTRY` when a later page is refused, or when the
+/// `E-LIMIT` for too many pages, a page of more than 4 MiB, or more than 32 MiB in all; `E-REGISTRY` when a later page is refused, or when the
 /// next one is said to be at another registry.
 pub(super) fn each(
     remote: &Remote,
@@ -34,12 +36,18 @@ pub(super) fn each(
     mut take: impl FnMut(&[u8]) -> Result<Next, RegistryError>,
 ) -> Result<(), RegistryError> {
     let mut answer = answer;
+    let mut bytes = 0;
     for read in 1.. {
         if answer.status() != 200 {
             return Err(answer.refusal());
         }
         let next = next(&answer)?;
-        if let Next::Enough = take(&answer.small(MAX_MANIFEST)?)? {
+        let page = answer.small(MAX_MANIFEST)?;
+        bytes += page.len() as u64;
+        if bytes > BYTES {
+            return Err(RegistryError::TooLarge { document: what.to_owned(), size: bytes, limit: BYTES });
+        }
+        if let Next::Enough = take(&page)? {
             return Ok(());
         }
         let Some(url) = next else { return Ok(()) };

@@ -1,6 +1,6 @@
 //! An upload at a registry: begun, asked how far it came, ended (distribution specification 1.1, "Pushing blobs").
 
-use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use reqwest::header::{CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use reqwest::{Method, Url};
 
 use super::Remote;
@@ -21,6 +21,15 @@ pub(super) struct Session {
     pub(super) at: u64,
     /// Bytes that a chunk has at least, but for the last one.
     pub(super) shortest: u64,
+}
+
+/// Which connection a chunk goes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Line {
+    /// Any, which is used on afterwards.
+    Shared,
+    /// One that carries no other chunk: some are cut off after so many bytes.
+    Own,
 }
 
 /// What asking for a mount came to.
@@ -111,15 +120,19 @@ impl Session {
         &'a self,
         remote: &'a Remote,
         size: u64,
+        line: Line,
         open: &'a Open<'a>,
         progress: &'a dyn Progress,
     ) -> Result<Answer, RegistryError> {
-        let request = Request::new(Method::PATCH, Place::At(self.location.clone()), &remote.push)
+        let mut request = Request::new(Method::PATCH, Place::At(self.location.clone()), &remote.push)
             .header(CONTENT_TYPE, OCTETS)
             .header(CONTENT_LENGTH, size.to_string())
             .header(CONTENT_RANGE, format!("{}-{}", self.at, self.at + size - 1))
             .payload(Payload::Stream { size, open })
             .progress(progress);
+        if line == Line::Own {
+            request = request.header(CONNECTION, "close");
+        }
         remote.transport.send(&request)
     }
 

@@ -18,7 +18,7 @@ use self::reel::Reel;
 use super::Remote;
 use super::blobs;
 use super::journal::Note;
-use super::session::{Mounted, Session};
+use super::session::{Line, Mounted, Session};
 use crate::RegistryError;
 use crate::descriptor::Descriptor;
 use crate::store::{BlobContent, Presence, Put};
@@ -48,8 +48,15 @@ pub(super) fn put(
     content: &dyn BlobContent,
     progress: &dyn Progress,
 ) -> Result<Put, RegistryError> {
+    let options = remote.transport.options();
+    let journal = options.journal.as_deref().filter(|_| descriptor.size >= NOTED);
+    let place = format!("{}/{}", remote.registry(), remote.repository());
     let existed = |remote: &Remote| {
         remote.note_seen(descriptor.digest);
+        // An upload that was noted may have ended without anybody left to see it.
+        if let Some(note) = journal.and_then(|it| Note::left_behind(it, &place, &descriptor.digest)) {
+            note.remove();
+        }
         progress.advance(descriptor.size);
         Ok(Put::Existed)
     };
@@ -73,11 +80,7 @@ pub(super) fn put(
             Mounted::No => {}
         }
     }
-    let options = remote.transport.options();
-    let note = options.journal.as_deref().filter(|_| descriptor.size >= NOTED).and_then(|folder| {
-        let place = format!("{}/{}", remote.registry(), remote.repository());
-        Note::open(folder, &place, &descriptor.digest)
-    });
+    let note = journal.and_then(|folder| Note::open(folder, &place, &descriptor.digest));
     let mut upload = Upload {
         remote,
         descriptor,
@@ -86,7 +89,9 @@ pub(super) fn put(
         note,
         way: if descriptor.size > options.whole { Way::Chunks } else { Way::Whole },
         chunk: options.chunk,
+        line: Line::Shared,
         attempts: Attempts::new(options.retry),
+        furthest: 0,
         restarts: 0,
         refused: [false; 2],
         chunked: false,
@@ -113,12 +118,23 @@ struct Upload<'a> {
     note: Option<Note>,
     way: Way,
     chunk: u64,
+    line: Line,
     attempts: Attempts,
+    /// The furthest place that the upload came to: only what goes beyond it is progress, or a registry that forgets
+    /// again and again would be sent the same bytes for ever.
+    furthest: u64,
     restarts: u32,
     /// The ways that the registry does not take: whole, chunks.
     refused: [bool; 2],
     /// Whether it has taken a chunk: then it knows them.
     chunked: bool,
+}
+
+/// Whether a registry has more than it ever had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    Further,
+    Nowhere,
 }
 
 /// What follows after something was sent.
@@ -134,28 +150,47 @@ enum Then {
 
 impl Upload<'_> {
     fn run(&mut self, begun: Option<Session>) -> Result<(), RegistryError> {
-        let mut session = match begun {
-            Some(session) => self.noted(session),
-            None => match self.left_behind()? {
-                Some(session) => session,
-                None => self.begin()?,
-            },
+        let mut session = match (self.left_behind()?, begun) {
+            (Some(session), begun) => {
+                // What came some way is worth more than what was just begun.
+                if let Some(begun) = begun {
+                    begun.abandon(self.remote);
+                }
+                session
+            }
+            (None, Some(session)) => self.noted(session),
+            (None, None) => self.begin()?,
         };
+        self.furthest = session.at;
         loop {
-            let before = session.at;
             session = match self.send(session)? {
                 Then::Done => return Ok(()),
                 Then::On(session) => {
-                    self.attempts.forget();
+                    self.came_to(session.at, 1);
                     session
                 }
-                Then::Anew => self.begin()?,
-                Then::Ask(session, error, asked) => match self.ask(session, error, asked, before)? {
+                Then::Anew => {
+                    // That happens a few times at most.
+                    self.furthest = 0;
+                    self.begin()?
+                }
+                Then::Ask(session, error, asked) => match self.ask(session, error, asked)? {
                     Some(session) => session,
                     None => return Ok(()),
                 },
             };
         }
+    }
+
+    /// The registry has the bytes up to `place`. If these are `enough` more than it ever had, earlier failures count no
+    /// longer.
+    fn came_to(&mut self, place: u64, enough: u64) -> Came {
+        let came = if place >= self.furthest.saturating_add(enough) { Came::Further } else { Came::Nowhere };
+        if came == Came::Further {
+            self.attempts.forget();
+        }
+        self.furthest = self.furthest.max(place);
+        came
     }
 
     fn begin(&mut self) -> Result<Session, RegistryError> {
@@ -170,11 +205,15 @@ impl Upload<'_> {
         session
     }
 
-    /// The session that an earlier attempt noted, if it came anywhere.
+    /// The session that an earlier attempt noted, if it came anywhere. One that cannot be asked for is none: the host that
+    /// the note names may be gone, and whoever answers there has no say in whether the upload can begin.
     fn left_behind(&mut self) -> Result<Option<Session>, RegistryError> {
         let Some(location) = self.note.as_mut().and_then(Note::location) else { return Ok(None) };
-        let found = Session::again(self.remote, location, self.progress)?;
-        Ok(found.filter(|session| session.at > 0 && session.at <= self.descriptor.size))
+        match Session::again(self.remote, location, self.progress) {
+            Err(RegistryError::Interrupted) => Err(RegistryError::Interrupted),
+            Err(_) | Ok(None) => Ok(None),
+            Ok(Some(found)) => Ok(Some(found).filter(|it| it.at > 0 && it.at <= self.descriptor.size)),
+        }
     }
 
     /// Something was lost: asks the registry how far it came. Nothing when the blob is there.
@@ -183,25 +222,36 @@ impl Upload<'_> {
         session: Session,
         error: RegistryError,
         asked: Option<std::time::Duration>,
-        before: u64,
     ) -> Result<Option<Session>, RegistryError> {
         let Some(wait) = self.attempts.next(asked) else { return Err(error) };
         pause(wait, self.progress)?;
+        let shortest = session.shortest;
         let found = Session::again(self.remote, session.location, self.progress)?;
-        let Some(found) = found.filter(|found| found.at <= self.descriptor.size) else {
+        let found = match found.filter(|found| found.at <= self.descriptor.size) {
+            Some(found) => self.noted(found),
             // It may have been done, and only the answer was lost.
-            if blobs::presence(self.remote, self.descriptor)? == Presence::Present {
-                return Ok(None);
-            }
-            return self.begin().map(Some);
+            None if blobs::presence(self.remote, self.descriptor)? == Presence::Present => return Ok(None),
+            None => self.begin()?,
         };
-        if found.at >= before + PROGRESS {
-            self.attempts.forget();
-        } else if self.way == Way::Whole && found.at == 0 && self.attempts.made() >= 2 {
-            // Who finds a request too large may hang up before it can be told.
-            self.turn(Way::Whole);
+        if self.came_to(found.at, PROGRESS) == Came::Nowhere && self.attempts.made() >= 2 {
+            // Who finds a request too large may hang up before it can be told, and keep nothing of it. docker-registry keeps
+            // nothing at all of an upload when one of its requests breaks off.
+            self.line = Line::Own;
+            match self.way {
+                Way::Whole if found.at == 0 => drop(self.turn(Way::Whole)),
+                _ => drop(self.halve(shortest)),
+            }
         }
-        Ok(Some(self.noted(found)))
+        Ok(Some(found))
+    }
+
+    /// Makes chunks half as long, unless that is too short; whether it did.
+    fn halve(&mut self, shortest: u64) -> bool {
+        let possible = self.chunk / 2 >= SMALLEST_CHUNK.max(shortest);
+        if possible {
+            self.chunk /= 2;
+        }
+        possible
     }
 
     /// Sends what comes next: everything, a chunk, or the end.
@@ -225,7 +275,7 @@ impl Upload<'_> {
         }
         let size = self.chunk.max(session.shortest.min(LARGEST_CHUNK)).min(left);
         let open = || self.reel.pieces(session.at, size);
-        match session.chunk(self.remote, size, &open, self.progress) {
+        match session.chunk(self.remote, size, self.line, &open, self.progress) {
             Ok(answer) if matches!(answer.status(), 201 | 202 | 204) => {
                 self.chunked = true;
                 let mut session = session;
@@ -252,8 +302,7 @@ impl Upload<'_> {
         match answer.status() {
             201 | 204 if ended || way == Way::Whole => return Ok(Then::Done),
             413 => {
-                if way == Way::Chunks && self.chunk / 2 >= SMALLEST_CHUNK.max(session.shortest) {
-                    self.chunk /= 2;
+                if way == Way::Chunks && self.halve(session.shortest) {
                     return Ok(Then::On(session));
                 }
                 if self.turn(way) {

@@ -71,9 +71,9 @@ impl Attempts {
         self.made
     }
 
-    /// Something went well: what fails next fails for the first time.
+    /// Something went well that cannot go well for ever: what fails next fails for the first time.
     pub(crate) fn forget(&mut self) {
-        self.made = 0;
+        (self.made, self.waited) = (0, Duration::ZERO);
     }
 }
 
@@ -145,6 +145,10 @@ mod tests {
         assert_eq!(attempts.next(Some(Duration::from_secs(100))), Some(Duration::from_secs(100)));
         assert_eq!(attempts.next(Some(Duration::from_secs(21))), None);
         assert_eq!(attempts.next(Some(Duration::from_secs(20))), Some(Duration::from_secs(20)));
+        assert_eq!(attempts.next(None), None);
+        // A long transfer over a line that breaks now and then waits for as long as it goes on.
+        attempts.forget();
+        assert_eq!(attempts.next(Some(Duration::from_secs(100))), Some(Duration::from_secs(100)));
     }
 
     #[test]

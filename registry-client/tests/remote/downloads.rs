@@ -44,6 +44,32 @@ fn a_registry_without_ranges_is_read_from_its_beginning() {
     assert!(read(&client(&registry), &blob).unwrap() == content);
 }
 
+/// Whoever reads a large blob in many parts, as a pull does, would otherwise have its beginning sent for each of them.
+#[test]
+fn parts_that_follow_one_another_are_read_from_one_answer_where_there_are_no_ranges() {
+    let registry = registry(|rules| rules.ranges = Ranges::Ignored);
+    let (content, other) = (bytes(11, 8 * MIB), bytes(12, 8 * MIB));
+    registry.put_blob(REPOSITORY, &content);
+    registry.put_blob(REPOSITORY, &other);
+    let (store, mib) = (client(&registry), MIB as u64);
+    for part in [0, 1, 2, 4, 5, 7] {
+        for (bytes, blob) in [(&content, described(&content)), (&other, described(&other))] {
+            let got = range(&store, &blob, part * mib..(part + 1) * mib).unwrap();
+            assert!(got == bytes[usize::try_from(part).unwrap() * MIB..][..MIB], "{part}");
+        }
+    }
+    assert_eq!(registry.seen_at("GET", "/blobs/").len(), 2, "one answer for each of the two");
+    // What lies before it is asked for again.
+    assert!(range(&store, &described(&content), 0..mib).unwrap() == content[..MIB]);
+    assert_eq!(registry.seen_at("GET", "/blobs/").len(), 3);
+    // An answer that was kept and has broken off since is no loss.
+    registry.rules(|rules| rules.cut = Cut { received: None, sent: Some(3 * mib) });
+    let fresh = client(&registry);
+    assert!(range(&fresh, &described(&content), 0..mib).unwrap() == content[..MIB]);
+    registry.rules(|rules| rules.cut = Cut::default());
+    assert!(range(&fresh, &described(&content), 5 * mib..8 * mib).unwrap() == content[5 * MIB..]);
+}
+
 #[test]
 fn a_registry_that_always_breaks_off_is_given_up() {
     let registry = Registry::start();

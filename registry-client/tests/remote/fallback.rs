@@ -158,3 +158,25 @@ fn a_condition_that_fails_is_no_failure() {
         .collect();
     assert!(conditions.len() >= 2 && conditions.iter().all(|&set| set), "{conditions:?}");
 }
+
+/// Whoever can write to the repository can make any number of tags.
+#[test]
+fn countless_tags_of_referrers_are_not_all_looked_at() {
+    let registry = bare(Etags::Unknown);
+    let store = client(&registry);
+    let subject = push(&store, &[("a", b"x")], Some(&tag("v1")));
+    let (one, _) = attach(&store, &subject, b"one");
+    for number in 0..1001 {
+        let tag = format!("sha256-{}.lacre-{number:032x}", subject.digest);
+        registry.tag(REPOSITORY, &tag, &format!("sha256:{}", subject.digest));
+    }
+    registry.forget();
+    assert_eq!(code(client(&registry).referrers(&subject.digest, None)), "E-LIMIT");
+    assert!(registry.seen_at("GET", "/manifests/").len() <= 1002);
+    // So many are looked at, and those that are none are passed over.
+    let swept: Vec<String> = registry.tags(REPOSITORY).into_iter().map(|(tag, _)| tag).collect();
+    for tag in swept.iter().filter(|tag| tag.contains(".lacre-00000000000000000000000000")).skip(500) {
+        registry.untag(REPOSITORY, tag);
+    }
+    assert_eq!(signatures(&client(&registry), &subject), [one.digest]);
+}

@@ -54,6 +54,19 @@ fn cve_2023_46737_and_cve_2023_33957_endless_referrers_end() {
         assert_eq!(code(all(&registry, &subject)), "E-LIMIT", "{pages:?}");
         assert_eq!(registry.seen_at("GET", "/referrers/").len(), 100);
     }
+    // Pages that are few and large are as bad: a hundred of them would have 400 MiB.
+    let registry = Registry::start();
+    let (subject, _) = signed(&registry, 3);
+    registry.rules(|rules| rules.pages = Pages::Endless(1));
+    let entry = serde_json::json!({
+        "mediaType": IMAGE_MANIFEST, "artifactType": BUNDLE_ARTIFACT_TYPE, "size": 100,
+        "digest": format!("sha256:{}", "0".repeat(64)), "annotations": { "long": "x".repeat(4_000_000) },
+    });
+    let index = serde_json::json!({ "schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": [entry] });
+    registry.fault(On::any().at("/referrers/"), Fault::Body(Lie::Other(serde_json::to_vec(&index).unwrap())));
+    registry.forget();
+    assert_eq!(code(all(&registry, &subject)), "E-LIMIT");
+    assert_eq!(registry.seen_at("GET", "/referrers/").len(), 9);
     // Many on one page are as many.
     let registry = Registry::start();
     let (subject, _) = signed(&registry, 1);
@@ -73,7 +86,7 @@ fn cve_2023_46737_and_cve_2023_33957_endless_referrers_end() {
 
 /// What oci-client 0.18.0 does: a fallback tag that is refused, or asked for too often, counts as "nobody signed".
 #[test]
-fn a_refusal_is_never_taken_for_nobody() {
+fn oci_client_fails_open_and_here_a_refusal_is_never_taken_for_nobody() {
     for (place, api) in [("/referrers/", Referrers::Served), ("/manifests/sha256-", Referrers::Absent)] {
         let registry = registry(|rules| rules.referrers = api);
         let (subject, signed) = signed(&registry, 1);

@@ -12,9 +12,9 @@ use flate2::read::GzEncoder;
 use hyper::Response;
 use hyper::body::{Body, Bytes, Frame};
 use serde_json::{Value, json};
-use tokio::time::Sleep;
 
 use super::fault::Lie;
+use super::gate::Dam;
 use super::log::Going;
 use super::wire::Line;
 
@@ -122,7 +122,13 @@ impl Answer {
     }
 
     /// What is sent. The body of an answer to `HEAD` is not.
-    pub(super) fn send(self, method: &str, manner: Manner, line: Arc<Line>, going: Going) -> Response<Flow> {
+    pub(super) fn send(
+        self,
+        method: &str,
+        manner: Manner,
+        line: Arc<Line>,
+        counted: Counted,
+    ) -> Response<Flow> {
         let mut response = Response::builder().status(self.status);
         for (name, value) in &self.headers {
             response = response.header(name, value);
@@ -134,13 +140,13 @@ impl Answer {
         {
             response = response.header("content-length", size);
         }
-        going.0.answered(self.status);
+        counted.going.0.answered(self.status);
         let from = if method == "HEAD" || bodiless || self.body.size == Some(0) {
             None
         } else {
             Some(self.body.from)
         };
-        response.body(Flow { from, manner, sent: 0, pause: None, line, going }).unwrap()
+        response.body(Flow { from, manner, sent: 0, pause: None, line, counted }).unwrap()
     }
 }
 
@@ -179,14 +185,20 @@ pub(super) enum Stop {
     Stall,
 }
 
+/// Where the bytes of an answer are counted.
+pub(super) struct Counted {
+    pub(super) going: Going,
+    pub(super) dam: Arc<Dam>,
+}
+
 /// The body of an answer on its way.
 pub(super) struct Flow {
     from: Option<Box<dyn Read + Send + Sync>>,
     manner: Manner,
     sent: u64,
-    pause: Option<Pin<Box<Sleep>>>,
+    pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     line: Arc<Line>,
-    going: Going,
+    counted: Counted,
 }
 
 impl Flow {
@@ -210,9 +222,15 @@ impl Body for Flow {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = self.get_mut();
-        if let Some((_, pause)) = this.manner.slow {
-            let sleep = this.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
-            if sleep.as_mut().poll(cx).is_pending() {
+        if this.pause.is_none() {
+            this.pause = match (this.counted.dam.closed(), this.manner.slow) {
+                (Some(gate), _) => Some(Box::pin(gate.pass())),
+                (None, Some((_, pause))) => Some(Box::pin(tokio::time::sleep(pause))),
+                (None, None) => None,
+            };
+        }
+        if let Some(pause) = &mut this.pause {
+            if pause.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
             this.pause = None;
@@ -231,7 +249,8 @@ impl Body for Flow {
             Ok(count) => {
                 piece.truncate(count);
                 this.sent += count as u64;
-                this.going.0.sent(count);
+                this.counted.going.0.sent(count);
+                this.counted.dam.count(count);
                 Poll::Ready(Some(Ok(Frame::data(piece.into()))))
             }
             Err(error) => Poll::Ready(Some(Err(error))),

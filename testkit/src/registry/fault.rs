@@ -3,11 +3,14 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use super::gate::Gate;
+
 /// Which requests: by method, by a part of path and query, and by their number among those that match.
 #[derive(Debug, Clone)]
 pub struct On {
     method: Option<String>,
     parts: Vec<String>,
+    end: String,
     times: Times,
 }
 
@@ -23,7 +26,7 @@ enum Times {
 impl On {
     /// Every request.
     pub fn any() -> Self {
-        Self { method: None, parts: Vec::new(), times: Times::All }
+        Self { method: None, parts: Vec::new(), end: String::new(), times: Times::All }
     }
 
     /// Every request with this method.
@@ -34,6 +37,12 @@ impl On {
     /// Of these, those whose path and query contain `part`; several parts must all be there.
     pub fn at(mut self, part: &str) -> Self {
         self.parts.push(part.to_owned());
+        self
+    }
+
+    /// Of these, those whose path and query end with `end`.
+    pub fn ending(mut self, end: &str) -> Self {
+        end.clone_into(&mut self.end);
         self
     }
 
@@ -64,6 +73,7 @@ impl On {
     pub(super) fn describes(&self, method: &str, target: &str) -> bool {
         self.method.as_deref().is_none_or(|wanted| wanted == method)
             && self.parts.iter().all(|part| target.contains(part))
+            && target.ends_with(&self.end)
     }
 
     fn counts(&self, number: u64) -> bool {
@@ -110,6 +120,10 @@ pub enum Fault {
         /// Bytes of the body.
         after: u64,
     },
+    /// The request waits at the gate before it is served.
+    Hold(Gate),
+    /// The request is served, and its answer waits at the gate.
+    HoldAnswer(Gate),
     /// No answer ever comes, and the connection stays.
     Silence,
     /// So many bytes of the answer's body come, then nothing, and the connection stays.
@@ -254,6 +268,7 @@ mod tests {
         assert_eq!(met(On::method("GET").at("/blobs/").at("?y")).len(), 6);
         assert_eq!(met(On::method("HEAD")).len(), 0);
         assert_eq!(met(On::any().at("/manifests/")).len(), 0);
+        assert_eq!((met(On::any().ending("?y")).len(), met(On::any().ending("/x")).len()), (6, 0));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use hyper::body::{Body, Bytes, Incoming};
 
 use super::answer::HangUp;
+use super::gate::Dam;
 use super::log::Entry;
 
 /// Bytes of a refused body that are still read: a client that writes to a closed connection would miss the answer.
@@ -15,6 +17,7 @@ const LINGER: u64 = 64 << 20;
 pub(super) struct Intake {
     incoming: Incoming,
     seen: Entry,
+    dam: Arc<Dam>,
     /// Bytes until the connection is cut.
     left: Option<u64>,
     /// Whether the client waits for `100 Continue`, which is sent as soon as somebody reads.
@@ -25,13 +28,23 @@ pub(super) struct Intake {
 pub(super) struct TooLarge;
 
 impl Intake {
-    pub(super) fn new(incoming: Incoming, seen: Entry, cut: Option<u64>, waited_for: bool) -> Self {
-        Self { incoming, seen, left: cut, waited_for }
+    pub(super) fn new(
+        incoming: Incoming,
+        seen: Entry,
+        dam: Arc<Dam>,
+        cut: Option<u64>,
+        waited_for: bool,
+    ) -> Self {
+        Self { incoming, seen, dam, left: cut, waited_for }
     }
 
     /// The next bytes; `None` at the end.
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, HangUp> {
         self.waited_for = false;
+        // Whoever asks for more has stored what came before.
+        if let Some(gate) = self.dam.closed() {
+            gate.pass().await;
+        }
         loop {
             if self.left == Some(0) {
                 return Err(HangUp);
@@ -44,6 +57,7 @@ impl Intake {
                 *left -= bytes.len() as u64;
             }
             self.seen.received(&bytes);
+            self.dam.count(bytes.len());
             return Ok(Some(bytes));
         }
     }

@@ -22,6 +22,7 @@ mod answer;
 mod blobs;
 mod desk;
 mod fault;
+mod gate;
 mod intake;
 mod log;
 mod manifests;
@@ -41,6 +42,7 @@ use std::thread;
 use std::time::Duration;
 
 pub use fault::{Fault, Lie, On};
+pub use gate::Gate;
 pub use log::Seen;
 pub use rules::{
     Access, Anonymous, Audience, Bearer, Cut, Dangling, Etags, Filter, Guard, Interrupted, Location, Mount,
@@ -49,6 +51,7 @@ pub use rules::{
 pub use tls::{Clients, Tls};
 
 use fault::Faults;
+use gate::Dam;
 use log::Log;
 use server::Running;
 use store::{Algorithm, Store};
@@ -66,6 +69,7 @@ struct Shared {
     rules: Mutex<Rules>,
     faults: Faults,
     log: Log,
+    dam: Arc<Dam>,
     lines: AtomicU64,
     /// Scheme, host and port.
     origin: String,
@@ -120,6 +124,7 @@ impl Builder {
             rules: Mutex::new(self.rules),
             faults: Faults::default(),
             log: Log::default(),
+            dam: Arc::default(),
             lines: AtomicU64::new(0),
             origin: format!("{scheme}://{address}"),
         });
@@ -168,6 +173,11 @@ impl Registry {
     /// Nothing goes wrong from now on.
     pub fn clear_faults(&self) {
         self.shared.faults.clear();
+    }
+
+    /// When so many more bytes of bodies have come or gone, all further ones wait at this gate. What came was stored.
+    pub fn dam(&self, bytes: u64) -> Gate {
+        self.shared.dam.build(bytes)
     }
 
     /// No token that was issued is good for anything from now on.
@@ -255,6 +265,11 @@ impl Registry {
     /// Points a tag at a manifest.
     pub fn tag(&self, repository: &str, tag: &str, digest: &str) {
         self.shared.store.state.lock().unwrap().set_tag(repository, tag, digest);
+    }
+
+    /// Takes a tag away.
+    pub fn untag(&self, repository: &str, tag: &str) {
+        self.shared.store.state.lock().unwrap().repository(repository).tags.remove(tag);
     }
 
     /// After `resolves` more answers to `GET` and `HEAD` of this tag, it points at another manifest.

@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
 use super::Shared;
-use super::answer::{Answer, Flow, HangUp, Manner, Stop};
+use super::answer::{Answer, Counted, Flow, HangUp, Manner, Stop};
 use super::desk::Desk;
 use super::fault::Fault;
 use super::intake::Intake;
@@ -116,16 +116,17 @@ async fn request_on(
     let waited_for = head.headers.contains_key("expect");
     let rules = shared.rules.lock().unwrap().clone();
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let dam = Arc::clone(&shared.dam);
     let mut desk = Desk {
         shared,
         rules,
         method: method.clone(),
         query: Query::parse(query),
         headers: head.headers,
-        body: Intake::new(incoming, seen.clone(), cut, waited_for),
+        body: Intake::new(incoming, seen.clone(), Arc::clone(&dam), cut, waited_for),
     };
     match answer(&mut desk, path, &target, faults).await {
-        Ok((answer, manner)) => Ok(answer.send(&method, manner, line, going)),
+        Ok((answer, manner)) => Ok(answer.send(&method, manner, line, Counted { going, dam })),
         Err(HangUp) => Err(io::ErrorKind::ConnectionAborted.into()),
     }
 }
@@ -142,6 +143,7 @@ async fn answer(
         match fault {
             Fault::HangUp => return Err(HangUp),
             Fault::Silence => match pending::<Infallible>().await {},
+            Fault::Hold(gate) => gate.pass().await,
             Fault::Late(pause) => tokio::time::sleep(*pause).await,
             Fault::Answer { status, headers, body } => {
                 let full = Answer::full(*status, "application/octet-stream", body.clone());
@@ -162,6 +164,7 @@ async fn answer(
     for fault in faults {
         match fault {
             Fault::LoseAnswer => return Err(HangUp),
+            Fault::HoldAnswer(gate) => gate.pass().await,
             Fault::CutAnswer { after } => manner.stop = Some((after, Stop::HangUp)),
             Fault::Stall { after } => manner.stop = Some((after, Stop::Stall)),
             Fault::Slow { piece, pause } => manner.slow = Some((piece, pause)),
@@ -169,6 +172,7 @@ async fn answer(
             Fault::With(name, value) => answer = answer.with(name, value),
             Fault::Body(lie) => answer = answer.lying(lie),
             Fault::HangUp
+            | Fault::Hold(_)
             | Fault::Silence
             | Fault::Late(_)
             | Fault::Answer { .. }

@@ -2,11 +2,12 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use lacre_testkit::noise;
-use lacre_testkit::registry::{Fault, Lie, On, Registry};
+use lacre_testkit::registry::{Fault, Gate, Lie, On, Registry};
 
 use crate::client::{Connection, ask, get, head, try_ask};
 use crate::images::{ABC, begin, bytes, closing, digest, manifest, put, with_blobs, with_image};
@@ -298,4 +299,49 @@ fn what_came_is_known() {
     assert!(registry.seen().iter().all(|seen| seen.over));
     assert_eq!((registry.received(), registry.sent()), (10_000, 10_000));
     assert_eq!(registry.seen_at("GET", "?x=").len(), 1);
+}
+
+#[test]
+fn requests_wait_at_a_gate_before_they_are_served_or_answered() {
+    let registry = with_blobs(Registry::start());
+    let (before, after) = (Gate::new(), Gate::new());
+    registry.fault(On::method("PUT").at("/manifests/").ending("one"), Fault::Hold(before.clone()));
+    registry.fault(On::method("PUT").at("/manifests/").ending("two"), Fault::HoldAnswer(after.clone()));
+    assert!(!before.was_reached_by(1));
+    thread::scope(|scope| {
+        let one = scope.spawn(|| put(&registry, "one", &manifest()));
+        let two = scope.spawn(|| put(&registry, "two", &manifest()));
+        while !before.was_reached_by(1) || !after.was_reached_by(1) {}
+        let tags: Vec<String> = registry.tags("org/model").into_iter().map(|(tag, _)| tag).collect();
+        assert_eq!(tags, ["two"], "what was served is there before it is answered");
+        assert!(registry.seen().iter().all(|seen| seen.status.is_none() && !seen.over));
+        before.open();
+        assert_eq!(one.join().unwrap().status, 201);
+        after.open();
+        assert_eq!(two.join().unwrap().status, 201);
+    });
+    assert!(!before.was_reached_by(2));
+    assert_eq!(put(&registry, "one", &manifest()).status, 201, "an open gate stops nobody");
+}
+
+#[test]
+fn all_bytes_wait_at_a_dam() {
+    let registry = Registry::start();
+    let blob = noise(2, 1_000_000);
+    let digest = registry.put_blob("org/model", &blob);
+    let gate = registry.dam(300_000);
+    thread::scope(|scope| {
+        let down = scope.spawn(|| get(&registry, &format!("/v2/org/model/blobs/{digest}")));
+        while !gate.was_reached_by(1) {}
+        let up = scope.spawn(|| put(&with_blobs(Registry::start()), "v1", &manifest()).status);
+        assert_eq!(up.join().unwrap(), 201, "another registry is another river");
+        let sent = registry.sent();
+        assert!((300_000..400_000).contains(&sent), "{sent}");
+        let late = scope.spawn(|| ask(&registry, "POST", "/v2/org/model/blobs/uploads/", &[], b"x"));
+        while !gate.was_reached_by(2) {}
+        assert_eq!((registry.sent(), registry.received()), (sent, 0), "nothing goes, nothing comes");
+        gate.open();
+        assert!(down.join().unwrap().body == blob);
+        assert_eq!(late.join().unwrap().status, 202);
+    });
 }
