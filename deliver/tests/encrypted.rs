@@ -295,7 +295,7 @@ fn a_pull_that_broke_off_goes_on() {
     store.always(Fault::None);
     let pulled = pull(&scene.sealed, &store, &scene.identities, &trusted).unwrap();
     assert_is_model(&wanted(&scene.sealed), &scene.sealed);
-    // Of what came, the last group was not whole; one byte in front of it is the head.
+    // The one byte of `a.txt`, and two groups: the third was not whole, because the head came before it.
     assert_eq!(pulled.moved.resumed, 2 * MIB as u64 + 1);
     assert_eq!(pulled.moved.fetched, 3 * MIB as u64 + 1);
 }

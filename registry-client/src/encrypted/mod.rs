@@ -7,8 +7,8 @@
 //!
 //! Each layer is an age file. The public manifest shows how many blobs there are and how long each one is, and nothing
 //! else: no name, no digest of what is inside (a digest would confirm a guess), no order (the layers stand in the order
-//! of their own digests). Both ways through the envelope are a [`Store`]: [`Sealing`] takes what a push puts, [`Revealed`] gives
-//! what a pull asks for, so that neither a push nor a pull knows of it.
+//! of their own digests). Both ways through the envelope are a [`Store`](crate::Store): [`Sealing`] takes what a push
+//! puts, [`Revealed`] gives what a pull asks for, so that neither a push nor a pull knows of it.
 //!
 //! Anybody who knows a recipient can make an envelope. **Nothing here says whose it is**: whoever reveals one has proven
 //! its manifest before.
