@@ -252,7 +252,7 @@ impl<'a, T: Arriving> Offer<'a, T> {
             .collect();
         let unwanted: HashSet<String> = (signed.entries().iter())
             .filter(|entry| !wants(&entry.path))
-            .map(|entry| entry.path.to_string())
+            .map(|entry| entry.path.as_str().to_owned())
             .collect();
         let is_unwanted = |name: &str| unwanted.contains(name);
         let layers: HashMap<&str, &Descriptor> =

@@ -12,7 +12,7 @@ mod stores;
 use std::fs;
 
 use lacre_attest::Limits;
-use lacre_deliver::{Cache, Overwrite, examine};
+use lacre_deliver::{Cache, Overwrite, Selection, examine};
 use lacre_hash::NoProgress;
 use lacre_manifest::{Links, Root};
 use lacre_publish::{Pushed, Signed, prepare_as};
@@ -249,6 +249,27 @@ fn an_image_comes_back_as_the_model_it_was_made_of() {
     assert!(wanted(&sealed).join("nothing").is_dir());
     // The only model of the store needs no tag.
     assert_eq!(store.resolve(&lacre_registry_client::Target::Only).unwrap().digest, first.manifest.digest);
+}
+
+/// Of archives the files that are not wanted come by, whatever they are called; they must be the signed ones by name and size.
+#[test]
+fn a_part_of_an_image() {
+    let model = ModelDir::sample().file("new\nline", "x").file("large.bin", noise(4, 6_000_000));
+    let sealed = Seal::of(model).sign();
+    let store = Layout::create(&sealed.model().beside("store")).unwrap();
+    push_as(WrittenFormat::Image, &sealed, &store);
+    let requirements = trusting(sealed.public_key());
+    let part = |pattern: &str| {
+        let offer = examine(&store, &v1(), &requirements, &Limits::default()).unwrap();
+        let selection = Selection::new(vec![pattern.parse().unwrap()]).unwrap();
+        let into = sealed.model().beside(&format!("part-{}", pattern.len()));
+        offer.part(selection).unwrap().pull(&into, Overwrite::Refuse, &NoProgress).unwrap();
+        into
+    };
+    let small = part("config.json");
+    assert_eq!(stores::names(&small), ["config.json", "model.sig"]);
+    let large = part("large.bin");
+    assert_eq!(fs::read(large.join("large.bin")).unwrap(), sealed.model().read("large.bin"));
 }
 
 #[test]

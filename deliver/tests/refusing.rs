@@ -312,6 +312,32 @@ fn layers_whose_content_would_come_from_elsewhere() {
     assert_eq!(other_type, "E-ARTIFACT");
 }
 
+/// CVE-2026-50162, CVE-2026-50163 (links in archives led outside of the folder), RUSTSEC-2025-0168 and its like (names and
+/// sizes in archives were believed): an archive is read strictly, or not at all (`archives.rs` has its links and names).
+#[test]
+fn cve_2026_50162_and_rustsec_2025_0168_archives_are_not_believed() {
+    let forms = [
+        ("tar", "E-ARCHIVE"),
+        ("tar+gzip", "E-ARCHIVE"),
+        ("tar+zstd", "E-UNSUPPORTED"),
+        ("zip", "E-ARTIFACT"),
+    ];
+    for (form, code) in forms {
+        let archive = with_manifest(|_, _, text| {
+            edit_bundle(text.as_bytes(), |manifest| {
+                manifest["layers"][0]["mediaType"] =
+                    format!("application/vnd.cncf.model.weight.v1.{form}").into();
+            })
+        });
+        assert_eq!(archive, code, "{form}");
+    }
+    // What says that it is a file is one, whatever is in it: it arrives as it is.
+    let model = ModelDir::new().file("w.tar", "../outside\0").file("w.zip", b"PK\x03\x04");
+    let sealed = Seal::of(model).sign();
+    let (store, _) = pushed(&sealed);
+    assert_eq!(outcome(&sealed, &store), "accepted");
+}
+
 #[test]
 fn a_bad_bundle_beside_a_good_one_is_passed_over() {
     // Several, so that at least one stands before the good one in the order of the digests.

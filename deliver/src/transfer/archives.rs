@@ -175,7 +175,7 @@ impl Transfer<'_> {
         match wanted.files.iter().filter(|(_, index)| !came.contains(index)).map(|(name, _)| *name).min() {
             None => Ok(()),
             Some(name) => {
-                let detail = format!("{name} is signed, and is in no layer");
+                let detail = format!("{} is signed, and is in no layer", escape(name));
                 Err(Stopped::Failed(DeliverError::Mismatch { detail }))
             }
         }
