@@ -14,6 +14,7 @@ use crate::cmd::key::KeyArgs;
 use crate::cmd::pull::PullArgs;
 use crate::cmd::push::PushArgs;
 use crate::cmd::sign::SignArgs;
+use crate::cmd::tree::TreeArgs;
 use crate::cmd::trust::TrustArgs;
 use crate::cmd::verify::VerifyArgs;
 use crate::{exit, units};
@@ -105,6 +106,7 @@ pub(crate) enum Verb {
     Inspect(InspectArgs),
     Push(PushArgs),
     Pull(PullArgs),
+    Tree(TreeArgs),
     Diff(DiffArgs),
     Cache(CacheArgs),
     Trust(TrustArgs),
@@ -121,6 +123,7 @@ impl Verb {
             Self::Inspect(_) => "inspect",
             Self::Push(_) => "push",
             Self::Pull(_) => "pull",
+            Self::Tree(_) => "tree",
             Self::Diff(_) => "diff",
             Self::Cache(args) => args.verb(),
             Self::Trust(args) => args.verb(),
@@ -148,7 +151,10 @@ impl From<LinkMode> for Links {
 
 /// The whole command line as clap sees it, with the table of exit codes behind the long help.
 pub(crate) fn command() -> Command {
-    Cli::command().after_long_help(exit::listing()).mut_subcommands(on_one_screen)
+    let cli = Cli::command().after_long_help(exit::listing());
+    // A tree is worth a look without anybody who is trusted.
+    let cli = cli.mut_subcommand("tree", |tree| tree.mut_group("anchor", |group| group.required(false)));
+    cli.mut_subcommands(on_one_screen)
 }
 
 /// Both `-h` and `--help` of a verb fit a screen; `lacre help VERB` tells all, shared options included.
@@ -169,7 +175,7 @@ pub(crate) fn wants_json(argv: &[OsString]) -> bool {
 /// The verb among arguments that could not be parsed, for the `command` member of a usage error.
 pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
     type Named = (&'static str, &'static str);
-    const VERBS: [Named; 10] = [
+    const VERBS: [Named; 11] = [
         ("key", "key new"),
         ("sign", "sign"),
         ("attest", "attest"),
@@ -177,6 +183,7 @@ pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
         ("inspect", "inspect"),
         ("push", "push"),
         ("pull", "pull"),
+        ("tree", "tree"),
         ("diff", "diff"),
         ("trust", "trust show"),
         ("cache", "cache status"),

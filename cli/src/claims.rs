@@ -178,40 +178,63 @@ impl Claims {
     }
 
     fn material_words(&self) -> String {
-        match &self.material {
-            Material::PublicKey(KeyHint::Missing) => "a public key that the bundle does not name".to_owned(),
-            Material::PublicKey(hint) => {
-                format!("a public key, {}", hint_words(hint).unwrap_or_default())
-            }
-            Material::Certificates(held) => {
-                let form = match held.form() {
-                    CertificateForm::Leaf => "a certificate (Sigstore keyless)",
-                    CertificateForm::Chain => "a certificate chain",
-                };
-                let number = text::count(held.certificates().len(), "certificate");
-                format!("{form}, {number}, not checked here")
-            }
-            _ => "something that this version of lacre does not know".to_owned(),
-        }
+        material_words(&self.material)
     }
 
     fn material_json(&self) -> Value {
-        match &self.material {
-            Material::PublicKey(hint) => json!({
-                "convention": convention(hint),
-                "hint": hint.text(),
-                "kind": "public-key",
-            }),
-            Material::Certificates(held) => json!({
-                "form": match held.form() {
-                    CertificateForm::Leaf => "leaf",
-                    CertificateForm::Chain => "chain",
-                },
-                "kind": "certificates",
-                "number": held.certificates().len(),
-            }),
-            _ => json!({ "kind": "unknown" }),
+        material_json(&self.material)
+    }
+}
+
+/// Who is claimed to have signed, in a few words.
+pub(crate) fn claimant_words(material: &Material) -> String {
+    match Claimant::of(material) {
+        Ok(Claimant::Keyless(claimed)) => {
+            format!("{}, as {} knows them", claimed.identity(), claimed.issuer())
         }
+        Ok(Claimant::Certificate(claimed)) => {
+            format!("{}, under {}", claimed.subject(), claimed.issuer())
+        }
+        _ => material_words(material),
+    }
+}
+
+/// By what a bundle says that it is to be verified, for people.
+fn material_words(material: &Material) -> String {
+    match material {
+        Material::PublicKey(KeyHint::Missing) => "a public key that the bundle does not name".to_owned(),
+        Material::PublicKey(hint) => {
+            format!("a public key, {}", hint_words(hint).unwrap_or_default())
+        }
+        Material::Certificates(held) => {
+            let form = match held.form() {
+                CertificateForm::Leaf => "a certificate (Sigstore keyless)",
+                CertificateForm::Chain => "a certificate chain",
+            };
+            let number = text::count(held.certificates().len(), "certificate");
+            format!("{form}, {number}, not checked here")
+        }
+        _ => "something that this version of lacre does not know".to_owned(),
+    }
+}
+
+/// The same as JSON.
+pub(crate) fn material_json(material: &Material) -> Value {
+    match material {
+        Material::PublicKey(hint) => json!({
+            "convention": convention(hint),
+            "hint": hint.text(),
+            "kind": "public-key",
+        }),
+        Material::Certificates(held) => json!({
+            "form": match held.form() {
+                CertificateForm::Leaf => "leaf",
+                CertificateForm::Chain => "chain",
+            },
+            "kind": "certificates",
+            "number": held.certificates().len(),
+        }),
+        _ => json!({ "kind": "unknown" }),
     }
 }
 

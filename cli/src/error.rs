@@ -4,6 +4,7 @@ use std::io;
 
 use lacre_attest::AttestError;
 use lacre_deliver::DeliverError;
+use lacre_encrypt::EncryptError;
 use lacre_manifest::ManifestError;
 use lacre_publish::PublishError;
 use lacre_registry_client::RegistryError;
@@ -13,6 +14,7 @@ use lacre_verify::{Report, VerifyError};
 /// Every code that the command line itself can end with, beside those of the crates below.
 #[cfg(test)]
 pub(crate) const CODES: &[&str] = &[
+    "E-AGE-KEY",
     "E-BUG",
     "E-CLAIMS-DIFFER",
     "E-EXISTS",
@@ -32,6 +34,8 @@ pub(crate) const CODES: &[&str] = &[
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum CliError {
+    #[error("{what}")]
+    AgeKey { what: String, source: EncryptError },
     #[error(transparent)]
     Attest(#[from] AttestError),
     #[error("internal error: {detail}")]
@@ -89,6 +93,7 @@ impl CliError {
     /// The stable code.
     pub(crate) fn code(&self) -> &'static str {
         match self {
+            Self::AgeKey { source, .. } => source.code(),
             Self::Attest(error) => error.code(),
             Self::Bug { .. } => "E-BUG",
             Self::ClaimsDiffer { .. } => "E-CLAIMS-DIFFER",
@@ -118,7 +123,25 @@ impl CliError {
     pub(crate) fn report(&self) -> Option<&Report> {
         match self {
             Self::Deliver(DeliverError::Refused(failure)) | Self::Verify(failure) => Some(&failure.report),
+            Self::Deliver(DeliverError::BrokenOff(cause)) => match &**cause {
+                DeliverError::Refused(failure) => Some(&failure.report),
+                _ => None,
+            },
             Self::Told(error) => error.report(),
+            _ => None,
+        }
+    }
+
+    /// The text that cannot be read, and the byte where it goes wrong, if that is known.
+    pub(crate) fn spot(&self) -> Option<(&str, usize)> {
+        match self {
+            Self::Deliver(
+                DeliverError::Pattern { text, position, .. }
+                | DeliverError::Registry(RegistryError::Reference { text, position, .. }),
+            )
+            | Self::Publish(PublishError::Registry(RegistryError::Reference { text, position, .. }))
+            | Self::Registry(RegistryError::Reference { text, position, .. }) => Some((text, *position)),
+            Self::Told(error) => error.spot(),
             _ => None,
         }
     }

@@ -1,5 +1,8 @@
 //! What to do about a failure: one remedy for each error code, in the words of the verb that failed.
 
+use std::io;
+
+use lacre_deliver::DeliverError;
 use lacre_sign::{SignError, SignerProblem};
 
 use crate::args::Verb;
@@ -9,7 +12,16 @@ use crate::{shell, text};
 
 /// The remedy of `error` in `verb`.
 pub(crate) fn remedy(error: &CliError, verb: &Verb) -> Option<String> {
-    own(error).or_else(|| by_code(error.code(), &Subject::of(verb)))
+    let hint = own(error).or_else(|| by_code(error.code(), &Subject::of(verb)));
+    if !matches!(error, CliError::Deliver(DeliverError::BrokenOff(_))) {
+        return hint;
+    }
+    let again = "run the same command again: it goes on where it stopped";
+    Some(match hint {
+        // Somebody has to do something first.
+        Some(hint) if !["E-INTERRUPTED", "E-NETWORK"].contains(&error.code()) => format!("{hint}\n{again}"),
+        _ => again.to_owned(),
+    })
 }
 
 /// The same for a verb of this name that is about `model`.
@@ -48,12 +60,27 @@ pub(crate) fn own(error: &CliError) -> Option<String> {
                 .to_owned(),
         ),
         CliError::Sign(SignError::Outside { problem, .. }) => outside(problem),
+        error if is_disk_full(error) => Some(
+            "the disk is full, and what was begun there is removed: free some space, then run it again".to_owned(),
+        ),
         CliError::KeyIsPrivate { .. } => Some(
             "the public key is the NAME.pub beside the private one; `lacre key show` shows it, too"
                 .to_owned(),
         ),
         _ => None,
     }
+}
+
+/// Whether there was no room for what was to be written.
+fn is_disk_full(error: &CliError) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = next {
+        if let Some(error) = cause.downcast_ref::<io::Error>() {
+            return matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        }
+        next = cause.source();
+    }
+    false
 }
 
 /// What to do about a signer outside of this process.
@@ -98,6 +125,7 @@ impl Subject {
             Verb::Push(args) => text::path(&args.model),
             Verb::Pull(args) => args.reference.clone(),
             Verb::Diff(args) => args.a.to_string_lossy().into_owned(),
+            Verb::Tree(args) => args.reference.clone(),
             Verb::Trust(args) => args.what(),
         };
         Self { verb: verb.name(), model: shell::quoted(&model) }
@@ -109,6 +137,7 @@ fn by_code(code: &str, subject: &Subject) -> Option<String> {
         .or_else(|| trust(code, subject))
         .or_else(|| certificate(code, subject))
         .or_else(|| login(code))
+        .or_else(|| encryption(code, subject))
         .or_else(|| input(code, subject))
         .or_else(|| form(code, subject))
         .or_else(|| end(code, subject))
@@ -179,6 +208,9 @@ fn trust(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
         "E-CERTIFICATE-EXPIRED" => {
             "it was signed outside of the time for which the certificate counts: ask its signer to sign it again"
                 .to_owned()
+        }
+        "E-SUBJECT" => {
+            "the statement is about another manifest: it says nothing about this one".to_owned()
         }
         "E-IDENTITY-MISMATCH" => {
             format!(
@@ -270,6 +302,31 @@ fn certificate(code: &str, Subject { model, .. }: &Subject) -> Option<String> {
     })
 }
 
+/// What to do about what is encrypted.
+fn encryption(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
+    let remedy = match code {
+        "E-AGE-HEADER" | "E-CIPHERTEXT" => {
+            "the store is damaged or was altered: push the model again, encrypted, from a good copy"
+        }
+        "E-AGE-KEY" => {
+            "age-keygen makes a pair: the file of AGE-SECRET-KEY-1… is for --decrypt-with, the line age1… for --encrypt"
+        }
+        "E-ENCRYPTED" if *verb == "sign" => {
+            "it can only be signed as a whole: lacre sign REF --key KEY, without --name and --version"
+        }
+        "E-ENCRYPTED" => "give the age identities of a recipient: lacre pull … --decrypt-with FILE",
+        "E-NO-MANIFEST-SIGNATURE" => {
+            "nothing was decrypted: anybody could have put it there; `lacre push --encrypt … --key KEY` signs it, or afterwards \
+             `lacre sign REF --key KEY`"
+        }
+        "E-NOT-RECIPIENT" => {
+            "have it pushed for you, too: give your recipient (age1…) to whoever encrypts it"
+        }
+        _ => return None,
+    };
+    Some(remedy.to_owned())
+}
+
 /// What to do about a registry that wants to know who asks.
 fn login(code: &str) -> Option<String> {
     let remedy = match code {
@@ -322,10 +379,13 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
         "E-OUTPUT" => {
             "check that the folder exists, that it may be written to, and that the disk has space".to_owned()
         }
+        "E-NO-MATCH" => {
+            format!("`lacre inspect {model} -v` lists the names; * stays within a part of a name, ** does not")
+        }
         "E-REFERENCE" => {
             "a reference is oci:DIR[:TAG] or HOST[:PORT]/REPOSITORY[:TAG], or either with @sha256:DIGEST".to_owned()
         }
-        "E-NETWORK" if ["attest", "push", "pull", "inspect", "diff"].contains(verb) => {
+        "E-NETWORK" if ["attest", "push", "pull", "inspect", "tree", "diff"].contains(verb) => {
             "is the registry up, and its name right? one without TLS needs --plain-http HOST, one with its own authority \
              --registry-ca FILE"
                 .to_owned()
@@ -428,7 +488,14 @@ fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
                 .to_owned()
         }
         "E-LAYOUT" => "the folder is not an OCI image layout (oci-layout, index.json, blobs/), or a damaged one".to_owned(),
-        "E-ARTIFACT" => "what is stored there is not a model that lacre pushed, or it was altered".to_owned(),
+        "E-ARCHIVE" => "a layer is no archive, is damaged, or was made to confuse: ask who pushed it".to_owned(),
+        "E-ARCHIVE-MEMBER" => {
+            "a model has files and folders; links, devices and holes in its archives are never unpacked".to_owned()
+        }
+        "E-ARTIFACT" => "what is stored there is no model in a form that lacre reads, or it was altered".to_owned(),
+        "E-PACKED" => {
+            "only its signature names the files of such an artifact: pull it, and work with the folder".to_owned()
+        }
         "E-BUNDLE" | "E-ENVELOPE" | "E-SIGNATURE-COUNT" | "E-PAYLOAD-TYPE" | "E-JSON" | "E-DUPLICATE-KEY" => {
             "it is not a well-formed signature bundle (Sigstore bundle v0.3 with one DSSE signature): \
              it is damaged, of another kind, or made to confuse"
@@ -472,6 +539,7 @@ mod tests {
             "inspect",
             "push",
             "pull",
+            "tree",
             "diff",
             "trust update",
             "trust show",

@@ -238,6 +238,9 @@ impl Printer {
             Line::new(Tone::Bad, format!("error[{}]", failure.code))
                 .then(Tone::Plain, format!(": {}", failure.message)),
         ];
+        if let Some((text, position)) = &failure.spot {
+            lines.extend(text::pointed(text, *position).map(|line| Line::plain(format!("  {line}"))));
+        }
         lines.extend(failure.causes.iter().map(|cause| Line::plain(format!("  cause: {cause}"))));
         let mut label = "hint: ";
         for part in failure.hint.iter().flat_map(|hint| hint.lines()) {
@@ -318,6 +321,8 @@ struct Failure {
     hint: Option<String>,
     /// How far verification came, for JSON.
     report: Value,
+    /// The text that cannot be read, and the byte where it goes wrong.
+    spot: Option<(String, usize)>,
 }
 
 impl Failure {
@@ -325,7 +330,8 @@ impl Failure {
         let code = error.code();
         let (message, causes) = (error.to_string(), causes(error));
         let report = json!(error.report());
-        Self { code, exit: exit::of(code), message, causes, hint, report }
+        let spot = error.spot().map(|(text, position)| (text.to_owned(), position));
+        Self { code, exit: exit::of(code), message, causes, hint, report, spot }
     }
 
     /// The `error` object of `--json`.
@@ -336,6 +342,7 @@ impl Failure {
             "exit": self.exit,
             "hint": self.hint,
             "message": self.message,
+            "position": self.spot.as_ref().map(|(_, position)| position),
             "report": self.report,
         })
     }

@@ -12,6 +12,27 @@ pub(crate) fn safe(text: &str) -> String {
     pieces.join("\\")
 }
 
+/// A line of `text`, and one that points at the byte `position` of it. Of a long text only what stands around it is shown.
+pub(crate) fn pointed(text: &str, position: usize) -> impl Iterator<Item = String> + use<> {
+    /// Characters that are shown before and behind the place.
+    const AROUND: usize = 30;
+    let position = (0..=position.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let (before, behind) = text.split_at(position);
+    let skipped = before.chars().count().saturating_sub(AROUND);
+    let shown: String = before.chars().skip(skipped).collect();
+    let before = format!("{}{}", if skipped > 0 { "…" } else { "" }, safe(&shown));
+    let rest: String = behind.chars().take(AROUND).collect();
+    let more = if rest.len() < behind.len() { "…" } else { "" };
+    let under: String = before.chars().map(|c| if is_wide(c) { "  " } else { " " }).collect();
+    [format!("{before}{}{more}", safe(&rest)), format!("{under}^")].into_iter()
+}
+
+/// Whether a terminal gives a character two columns: those of East Asian scripts, and pictures.
+fn is_wide(c: char) -> bool {
+    matches!(u32::from(c), 0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f
+        | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff | 0x20000..=0x3fffd)
+}
+
 /// The same for JSON text, where `\u` escapes keep the meaning: a hidden character can only stand inside a string.
 pub(crate) fn safe_json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -90,6 +111,23 @@ mod tests {
     fn escaping_twice_is_escaping_once() {
         let once = safe("x\u{7f}\\y");
         assert_eq!(safe(&once), once);
+    }
+
+    #[test]
+    fn a_place_in_a_text_is_pointed_at() {
+        let lines = |text: &str, position| pointed(text, position).collect::<Vec<_>>();
+        assert_eq!(lines("ghcr.io/Org/m", 8), ["ghcr.io/Org/m", "        ^"]);
+        assert_eq!(lines("", 0), ["", "^"]);
+        assert_eq!(lines("ab", 9), ["ab", "  ^"], "behind the end");
+        assert_eq!(lines("é/x", 3), ["é/x", "  ^"], "bytes are not columns");
+        assert_eq!(lines("é/x", 1), ["é/x", "^"], "inside of a character");
+        assert_eq!(lines("模/x", 4), ["模/x", "   ^"]);
+        assert_eq!(lines("a\u{1b}[2Jb", 5), ["a\\u{1b}[2Jb", "          ^"]);
+        let long = format!("{}!{}", "a".repeat(500), "b".repeat(500));
+        assert_eq!(
+            lines(&long, 500),
+            [format!("…{}!{}…", "a".repeat(30), "b".repeat(29)), format!("{}^", " ".repeat(31))]
+        );
     }
 
     #[test]

@@ -10,11 +10,12 @@ use lacre_verify::{
 };
 
 use crate::DeliverError;
+use crate::transfer::packed;
 
 /// Bundles that are looked at. Whoever can write to the registry can attach any number.
-const MOST_BUNDLES: usize = 64;
+pub(crate) const MOST_BUNDLES: usize = 64;
 /// The longest bundle over a manifest, in bytes. A statement that names a thousand of them has 100 kB.
-const MANIFEST_BUNDLE_LIMIT: u64 = 4 * 1024 * 1024;
+pub(crate) const MANIFEST_BUNDLE_LIMIT: u64 = 4 * 1024 * 1024;
 
 pub(crate) struct Accepted {
     pub(crate) claim: Verified<Claim>,
@@ -46,12 +47,11 @@ pub(crate) fn accept(
     if referrers.len() > MOST_BUNDLES {
         return Err(DeliverError::TooManyBundles { found: referrers.len(), limit: MOST_BUNDLES });
     }
-    let files = artifact.files()?;
     let wanted = requirements.wanted_signers().get();
     let mut refusal: Option<DeliverError> = None;
     let (mut endorsements, mut bundles) = (Vec::new(), Vec::new());
     for referrer in referrers {
-        match candidate(store, referrer, &files, requirements, limits) {
+        match candidate(store, referrer, artifact, requirements, limits) {
             Ok(Some(Candidate { endorsement, attached })) => {
                 endorsements.push(Ok(endorsement));
                 bundles.push(attached);
@@ -131,7 +131,7 @@ struct Candidate {
 fn candidate(
     store: &dyn Store,
     referrer: &Descriptor,
-    files: &Manifest,
+    artifact: &ModelArtifact,
     requirements: &Requirements,
     limits: &Limits,
 ) -> Result<Option<Candidate>, DeliverError> {
@@ -144,12 +144,17 @@ fn candidate(
     let endorsement = Unverified::<Endorsement>::parse(&bundle, limits)
         .and_then(|one| one.verify(requirements))
         .map_err(DeliverError::Refused)?;
-    one_to_one(files, signed_digests(&endorsement)?)?;
+    let signed = signed_digests(&endorsement)?;
+    if artifact.packs.is_empty() {
+        one_to_one(&artifact.files()?, signed)?;
+    } else {
+        packed(artifact, signed)?;
+    }
     Ok(Some(Candidate { endorsement, attached: Attached { referrer, bundle } }))
 }
 
 /// Layers are known by SHA-256: nothing else can be compared with them before they are fetched.
-fn signed_digests(one: &Verified<Endorsement>) -> Result<&Manifest, DeliverError> {
+pub(crate) fn signed_digests(one: &Verified<Endorsement>) -> Result<&Manifest, DeliverError> {
     one.claim().sha256_manifest().map_err(|error| {
         let report = one.report().clone();
         DeliverError::Refused(Box::new(Failure { error: error.into(), report }))
@@ -157,7 +162,7 @@ fn signed_digests(one: &Verified<Endorsement>) -> Result<&Manifest, DeliverError
 }
 
 /// Whether the artifact's layers are the signed files: each of them, under its name, and nothing else.
-fn one_to_one(files: &Manifest, signed: &Manifest) -> Result<(), DeliverError> {
+pub(crate) fn one_to_one(files: &Manifest, signed: &Manifest) -> Result<(), DeliverError> {
     let mismatch = |detail: String| Err(DeliverError::Mismatch { detail });
     let found = diff(signed, files);
     if let Some(path) = found.removed.first() {
@@ -182,7 +187,7 @@ fn one_to_one(files: &Manifest, signed: &Manifest) -> Result<(), DeliverError> {
 }
 
 /// Of several refusals the one that came furthest says most.
-fn how_far(error: &DeliverError) -> (u8, Option<HowFar>) {
+pub(crate) fn how_far(error: &DeliverError) -> (u8, Option<HowFar>) {
     match error {
         DeliverError::Mismatch { .. } => (2, None),
         DeliverError::Refused(failure) => (1, Some(failure.how_far())),

@@ -15,6 +15,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use lacre_hash::{NoProgress, Sha256Digest};
@@ -33,6 +34,9 @@ const USES: &str = "uses";
 const LOCK: &str = "lock";
 /// The longest note of where a version came from, in bytes.
 const NOTE_LIMIT: u64 = 4096;
+
+/// Notes that this process has written.
+static WRITERS: AtomicU64 = AtomicU64::new(0);
 
 /// A folder of versions that are kept ready.
 #[derive(Debug)]
@@ -202,7 +206,9 @@ impl Cache {
     fn note(&self, manifest: &Sha256Digest, from: &str) -> Result<(), DeliverError> {
         let folder = self.folder.join(USES);
         let path = folder.join(manifest.to_string());
-        let hidden = folder.join(format!(".{manifest}.{}", std::process::id()));
+        // Of each writer its own, as two threads of one process may keep the same version.
+        let writer = WRITERS.fetch_add(1, Ordering::Relaxed);
+        let hidden = folder.join(format!(".{manifest}.{}.{writer}", std::process::id()));
         let written = File::create(&hidden)
             .and_then(|mut file| file.write_all(from.as_bytes()))
             .and_then(|()| fs::rename(&hidden, &path));

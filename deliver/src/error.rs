@@ -8,23 +8,50 @@ use lacre_verify::Failure;
 
 /// Every code that [`DeliverError::code`] can return of its own; those of [`Failure`] and [`RegistryError`] pass
 /// through.
-pub const CODES: &[&str] = &["E-ARTIFACT-MISMATCH", "E-EXISTS", "E-LIMIT", "E-NO-SIGNATURE", "E-OUTPUT"];
+pub const CODES: &[&str] = &[
+    "E-ARTIFACT-MISMATCH",
+    "E-EXISTS",
+    "E-LIMIT",
+    "E-NO-MANIFEST-SIGNATURE",
+    "E-NO-MATCH",
+    "E-NO-SIGNATURE",
+    "E-OUTPUT",
+    "E-TOO-FEW-SIGNERS",
+    "E-USAGE",
+];
 
 /// Why a release did not arrive. Names in it are safe for a terminal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliverError {
+    /// The work was broken off when some of it was done, and what is done waits for another attempt.
+    #[error(transparent)]
+    BrokenOff(Box<DeliverError>),
     /// There is something at the place where the model should go.
     #[error("{path} exists")]
     Exists {
         /// The place.
         path: String,
     },
+    /// Nobody stands for an encrypted artifact, so nothing of it is decrypted.
+    #[error("sha256:{manifest} is encrypted, and nobody signed its manifest")]
+    ManifestNotSigned {
+        /// Digest of the artifact's manifest.
+        manifest: Sha256Digest,
+    },
     /// The artifact does not hold exactly the signed files.
     #[error("the artifact does not hold exactly the signed files: {detail}")]
     Mismatch {
         /// The first difference.
         detail: String,
+    },
+    /// No signed file is meant by a pattern.
+    #[error("{pattern} means none of the {files} signed files")]
+    NoMatch {
+        /// The pattern.
+        pattern: String,
+        /// How many files are signed.
+        files: usize,
     },
     /// The artifact has no model signature.
     #[error("sha256:{manifest} has no model signature{}", instead(.others))]
@@ -34,6 +61,12 @@ pub enum DeliverError {
         /// What is attached to it, in words that are safe for a terminal.
         others: Vec<String>,
     },
+    /// A signature that was attached to an encrypted artifact is over other manifests.
+    #[error("the signature at sha256:{manifest} is over another manifest")]
+    OtherManifest {
+        /// Digest of the artifact's manifest.
+        manifest: Sha256Digest,
+    },
     /// Something could not be written.
     #[error("cannot write {path}")]
     Output {
@@ -42,12 +75,40 @@ pub enum DeliverError {
         /// The cause.
         source: io::Error,
     },
+    /// A pattern of file names is malformed.
+    #[error("pattern \"{text}\", at byte {position}: expected {expected}")]
+    Pattern {
+        /// The whole text.
+        text: String,
+        /// Offset of the first wrong byte.
+        position: usize,
+        /// What should stand there.
+        expected: &'static str,
+    },
     /// The signature, or the content under it, was refused.
     #[error("{0}")]
     Refused(#[source] Box<Failure>),
     /// The place where the artifact is kept could not be used.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// Fewer distinct signers than are demanded stand for an encrypted artifact.
+    #[error("fewer than {wanted} distinct signers signed the manifest sha256:{manifest}{}", .why.as_ref().map_or(String::new(), |why| format!("; another bundle: {why}")))]
+    TooFewManifestSigners {
+        /// Digest of the artifact's manifest.
+        manifest: Sha256Digest,
+        /// How many are demanded.
+        wanted: usize,
+        /// Why another bundle did not count, if there is one.
+        why: Option<String>,
+    },
+    /// More patterns than are looked at.
+    #[error("{found} patterns, more than the limit of {limit}")]
+    TooManyPatterns {
+        /// How many were given.
+        found: usize,
+        /// How many are looked at.
+        limit: usize,
+    },
     /// More signatures than are looked at.
     #[error("{found} bundles are attached, more than the limit of {limit}")]
     TooManyBundles {
@@ -62,13 +123,18 @@ impl DeliverError {
     /// The stable code of this failure.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::BrokenOff(cause) => cause.code(),
             Self::Exists { .. } => "E-EXISTS",
-            Self::Mismatch { .. } => "E-ARTIFACT-MISMATCH",
+            Self::ManifestNotSigned { .. } => "E-NO-MANIFEST-SIGNATURE",
+            Self::Mismatch { .. } | Self::OtherManifest { .. } => "E-ARTIFACT-MISMATCH",
+            Self::NoMatch { .. } => "E-NO-MATCH",
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
             Self::Output { .. } => "E-OUTPUT",
+            Self::Pattern { .. } => "E-USAGE",
             Self::Refused(failure) => failure.code(),
             Self::Registry(error) => error.code(),
-            Self::TooManyBundles { .. } => "E-LIMIT",
+            Self::TooFewManifestSigners { .. } => "E-TOO-FEW-SIGNERS",
+            Self::TooManyBundles { .. } | Self::TooManyPatterns { .. } => "E-LIMIT",
         }
     }
 
@@ -77,7 +143,18 @@ impl DeliverError {
     pub fn may_go_on(&self) -> bool {
         matches!(
             self.code(),
-            "E-AUTH" | "E-DENIED" | "E-INTERRUPTED" | "E-NETWORK" | "E-REGISTRY" | "E-UNREADABLE"
+            "E-AUTH"
+                | "E-AUTH-REALM"
+                | "E-CHALLENGE"
+                | "E-CREDENTIAL-HELPER"
+                | "E-CREDENTIALS"
+                | "E-DENIED"
+                | "E-INTERRUPTED"
+                | "E-NETWORK"
+                | "E-REDIRECT"
+                | "E-REGISTRY"
+                | "E-SERVICE"
+                | "E-UNREADABLE"
         )
     }
 }

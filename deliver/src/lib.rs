@@ -12,21 +12,39 @@
 //!     rename ◄─ model.sig ◄─ Verified<Model>
 //! ```
 //!
+//! An encrypted artifact is an artifact in an envelope: [`reveal`] proves who stands for the envelope, and only then opens
+//! it; what it gives is a store like any other.
+//!
+//! ```text
+//! reference ─► manifest ─► referrers ─► signature over the manifest ─► signer ─► index, decrypted ─► as above
+//! ```
+//!
 //! Nothing is visible under the wanted name before all of it is proven. What is refused is removed. What was only broken
-//! off (the network, the disk, an interruption) stays in the hidden folder, and the next pull of the same manifest goes on
-//! there: it proves again what the journal says is written, and fetches the rest.
+//! off (the network, an interruption) stays in the hidden folder, and the next pull of the same files of the same manifest
+//! goes on there: it proves again what the journal says is written, and fetches the rest. A full disk is emptied.
+//!
+//! Of a part ([`Offer::part`]) the signature, the signers and the files of the whole are examined all the same; what comes
+//! of it is a `Verified<Part>`, which is no model.
 
 mod accept;
+mod arriving;
 mod cache;
+mod encrypted;
 mod error;
 mod journal;
 mod lists;
 mod pull;
 mod reuse;
+mod selection;
 mod staging;
 mod transfer;
+mod tree;
 
+pub use arriving::{Arriving, Moved, Pulled};
 pub use cache::{Cache, CachedVersion, Pruned};
+pub use encrypted::{Envelope, reveal};
 pub use error::{CODES, DeliverError};
-pub use pull::{Moved, Offer, Pulled, examine};
+pub use pull::{Offer, examine};
+pub use selection::{FilePattern, Selection};
 pub use staging::{Overwrite, may_write};
+pub use tree::{Branch, Edge, Node, NodeKind, Reason, Said, SignedBy, Standing, Tree, tree};

@@ -3,22 +3,25 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 
 use lacre_attest::Limits;
 use lacre_hash::{ChunkStore, Progress, Sha256Digest};
-use lacre_manifest::escape_os;
+use lacre_manifest::{Entry, EntryPath, escape, escape_os};
 use lacre_registry_client::{Descriptor, MAX_MANIFEST, ModelArtifact, RegistryError, Store, Target};
-use lacre_verify::{Claim, Incoming, Leftovers, Model, Prove, Receiving, Requirements, Signer, Verified};
+use lacre_verify::{Claim, Extent, Incoming, Model, Part, Prove, Receiving, Requirements, Signer, Verified};
 
 use crate::DeliverError;
 use crate::accept::{Accepted, Attached, accept};
+use crate::arriving::{Arriving, Moved, Pulled};
 use crate::cache::Cache;
 use crate::journal::{Journal, Place};
+use crate::selection::Selection;
 use crate::staging::{Found, Overwrite, Staging};
-use crate::transfer::{Stopped, Transfer};
+use crate::transfer::{Archives, Stopped, Transfer, learn_sizes, packed};
 use crate::{lists, reuse};
 
 /// The name of the signature in a pulled folder.
@@ -27,44 +30,21 @@ const SIGNATURE: &str = "model.sig";
 /// Parts that are fetched at once, when nothing else is said.
 const AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 
-/// A model that arrived.
-#[derive(Debug)]
-pub struct Pulled {
-    /// The manifest that the reference led to.
-    pub manifest: Descriptor,
-    /// The model, proven.
-    pub model: Verified<Model>,
-    /// Where its bytes came from.
-    pub moved: Moved,
-    /// Why it could not be kept in the cache, if it was to be and could not.
-    pub not_kept: Option<DeliverError>,
-}
-
-/// Where the bytes of a model came from. Bytes that had to be fetched again count again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moved {
-    /// Bytes that were fetched from the store.
-    pub fetched: u64,
-    /// Bytes that were in the cache.
-    pub cached: u64,
-    /// Bytes that an earlier attempt had written.
-    pub resumed: u64,
-    /// Bytes that were taken from an older version on this machine.
-    pub reused: u64,
-}
-
-/// A model that a store offers, under a signature that meets the requirements. Not a byte of its content was read yet.
-pub struct Offer<'a> {
+/// A model that a store offers, under a signature that meets the requirements; or a [`Part`] of it. Not a byte of its
+/// content was read yet.
+pub struct Offer<'a, T = Model> {
     store: &'a dyn Store,
     manifest: Descriptor,
     text: Vec<u8>,
     artifact: ModelArtifact,
     accepted: Accepted,
+    selection: Option<Selection>,
     prove: Prove,
     cache: Option<(&'a Cache, String)>,
     older: Vec<PathBuf>,
     lists: Option<ChunkStore>,
     at_once: NonZeroUsize,
+    becomes: PhantomData<T>,
 }
 
 /// Finds the model that `target` names, and a signature over exactly its files that meets the requirements.
@@ -87,14 +67,68 @@ pub fn examine<'a>(
         Target::Digest(_) => Prove::Both,
         Target::Only | Target::Tag(_) => requirements.proof(),
     };
-    let (cache, older, lists, at_once) = (None, Vec::new(), None, AT_ONCE);
-    Ok(Offer { store, manifest, text, artifact, accepted, prove, cache, older, lists, at_once })
+    Ok(Offer {
+        store,
+        manifest,
+        text,
+        artifact,
+        accepted,
+        selection: None,
+        prove,
+        cache: None,
+        older: Vec::new(),
+        lists: None,
+        at_once: AT_ONCE,
+        becomes: PhantomData,
+    })
 }
 
 impl<'a> Offer<'a> {
+    /// Offers the selected files alone. All that was found about the whole stays found: the signature, the signers, and that
+    /// the artifact holds exactly the signed files.
+    ///
+    /// # Errors
+    /// `E-NO-MATCH` when a pattern means no signed file.
+    pub fn part(self, selection: Selection) -> Result<Offer<'a, Part>, DeliverError> {
+        let entries = self.accepted.claim.claim().manifest().entries();
+        let names: Vec<&EntryPath> = entries.iter().map(|entry| &entry.path).collect();
+        if let Some(pattern) = selection.idle(&names) {
+            return Err(DeliverError::NoMatch { pattern: escape(pattern), files: names.len() });
+        }
+        let Self { store, manifest, text, artifact, accepted, prove, cache, older, lists, at_once, .. } =
+            self;
+        let (selection, becomes) = (Some(selection), PhantomData);
+        Ok(Offer {
+            store,
+            manifest,
+            text,
+            artifact,
+            accepted,
+            selection,
+            prove,
+            cache,
+            older,
+            lists,
+            at_once,
+            becomes,
+        })
+    }
+}
+
+impl<'a, T: Arriving> Offer<'a, T> {
     /// The manifest that the reference led to.
     pub fn manifest(&self) -> &Descriptor {
         &self.manifest
+    }
+
+    /// Which files are wanted, if not all of them are.
+    pub fn selection(&self) -> Option<&Selection> {
+        self.selection.as_ref()
+    }
+
+    /// The signed files that are wanted.
+    pub fn files(&self) -> impl Iterator<Item = &Entry> {
+        self.accepted.claim.claim().manifest().entries().iter().filter(|entry| self.wants(&entry.path))
     }
 
     /// Who claims what about it.
@@ -108,8 +142,8 @@ impl<'a> Offer<'a> {
         &self.accepted.manifest_signers
     }
 
-    /// Takes what is in `cache` from there, and keeps this version in it, as one of `repository`. Both digests prove the
-    /// files then.
+    /// Takes what is in `cache` from there, and keeps this version in it, as one of `repository`; a part is not kept, as a
+    /// cache holds whole versions. Both digests prove the files then.
     #[must_use]
     pub fn cache(mut self, cache: &'a Cache, repository: &str) -> Self {
         self.cache = Some((cache, repository.to_owned()));
@@ -153,8 +187,8 @@ impl<'a> Offer<'a> {
         into: &Path,
         overwrite: Overwrite,
         progress: &dyn Progress,
-    ) -> Result<Pulled, DeliverError> {
-        let mark = self.manifest.digest.to_string();
+    ) -> Result<Pulled<T>, DeliverError> {
+        let mark = self.what().to_string();
         let mut staging = Staging::beside(into, overwrite, mark.get(..16).unwrap_or_default())?;
         match self.fill(&mut staging, progress) {
             Ok((pulled, bundles)) => {
@@ -170,10 +204,29 @@ impl<'a> Offer<'a> {
                 let begun = staging.journal().metadata().is_ok_and(|found| found.len() > Journal::EMPTY);
                 if begun && error.may_go_on() {
                     staging.leave();
+                    return Err(DeliverError::BrokenOff(Box::new(error)));
                 }
                 Err(error)
             }
         }
+    }
+
+    fn wants(&self, name: &EntryPath) -> bool {
+        self.selection.as_ref().is_none_or(|selection| selection.wants(name))
+    }
+
+    /// What is being fetched: the manifest, or these files of it. Who fetches other files goes on nowhere: what one attempt
+    /// left could come to lie in the other's folder.
+    fn what(&self) -> Sha256Digest {
+        if self.selection.is_none() {
+            return self.manifest.digest;
+        }
+        let mut what = format!("a part of sha256:{}", self.manifest.digest).into_bytes();
+        for entry in self.files() {
+            what.push(0);
+            what.extend(entry.path.as_str().as_bytes());
+        }
+        Sha256Digest::of(&what)
     }
 
     /// Fills the hidden folder with the proven model; gives it, and the bundles behind it.
@@ -181,18 +234,43 @@ impl<'a> Offer<'a> {
         self,
         staging: &mut Staging,
         progress: &dyn Progress,
-    ) -> Result<(Pulled, Vec<Attached>), DeliverError> {
-        let Self { store, manifest, text, artifact, accepted, prove, cache, older, lists, at_once } = self;
+    ) -> Result<(Pulled<T>, Vec<Attached>), DeliverError> {
+        let what = self.what();
+        let Self { store, manifest, text, artifact, accepted, selection, prove, .. } = self;
+        let (cache, older, lists, at_once) = (self.cache, self.older, self.lists, self.at_once);
         let Accepted { claim, bundles, .. } = accepted;
+        let wants = |name: &EntryPath| selection.as_ref().is_none_or(|selection| selection.wants(name));
+        let signed = claim.claim().manifest();
+        let mut packed = packed(&artifact, signed)?;
+        learn_sizes(store, &artifact.packs, &mut packed)?;
+        let raw: HashSet<&str> = artifact.layers.iter().map(|layer| layer.path.as_str()).collect();
+        let all: HashMap<&str, &Descriptor> = artifact
+            .layers
+            .iter()
+            .map(|layer| (layer.path.as_str(), &layer.descriptor))
+            .chain(packed.iter().map(|(entry, member)| (entry.path.as_str(), member)))
+            .collect();
+        let unwanted: HashSet<String> = (signed.entries().iter())
+            .filter(|entry| !wants(&entry.path))
+            .map(|entry| entry.path.to_string())
+            .collect();
+        let is_unwanted = |name: &str| unwanted.contains(name);
         let layers: HashMap<&str, &Descriptor> =
-            artifact.layers.iter().map(|layer| (layer.path.as_str(), &layer.descriptor)).collect();
+            all.iter().filter(|(name, _)| !is_unwanted(name)).map(|(name, layer)| (*name, *layer)).collect();
+        let others: Vec<(&str, u64)> = all
+            .iter()
+            .filter(|(name, _)| is_unwanted(name))
+            .map(|(name, layer)| (*name, layer.size))
+            .collect();
         only_own(staging, &layers)?;
-        let size_of = |entry: &lacre_manifest::Entry| layers.get(entry.path.as_str()).map(|layer| layer.size);
+        let size_of = |entry: &Entry| all.get(entry.path.as_str()).map(|layer| layer.size);
+        let places = lists::Places::of(claim.claim().manifest().entries(), size_of);
+        let wanted = |entry: &Entry| wants(&entry.path);
         let receiving =
-            claim.receive(staging.path(), prove, Leftovers::Reuse, size_of).map_err(DeliverError::Refused)?;
-        let (journal, noted) = Journal::open(staging.journal(), &manifest.digest)
+            T::receive(claim, staging.path(), prove, size_of, wanted).map_err(DeliverError::Refused)?;
+        let (journal, noted) = Journal::open(staging.journal(), &what)
             .map_err(|source| DeliverError::Output { path: escape_os(staging.path().as_os_str()), source })?;
-        lists::learn(receiving.files(), store, &manifest, lists.as_ref());
+        lists::learn(receiving.files(), &places, store, &manifest, lists.as_ref());
         let moved = {
             // One to one: examined before.
             let files: Vec<(&Incoming, &Descriptor)> = receiving
@@ -202,13 +280,21 @@ impl<'a> Offer<'a> {
                 .collect();
             progress.begin(files.len() as u64, files.iter().map(|(_, layer)| layer.size).sum());
             let cache = cache.as_ref().map(|(cache, _)| *cache);
-            let work = Work { store, files: &files, journal: &journal, cache, at_once, progress };
+            let archives = &Archives::new(store, &artifact.packs);
+            let (raw, others, files, journal) = (&raw, &others[..], &files[..], &journal);
+            let work = Work { archives, raw, others, files, journal, cache, at_once, progress };
             work.complete(&noted, &older)
         };
         match moved {
             Ok((moved, cached)) => {
                 let model = receiving.finish().map_err(DeliverError::Refused)?;
-                let not_kept = cache.and_then(|(cache, repository)| {
+                let whole = cache.filter(|_| selection.is_none());
+                let not_kept = whole.and_then(|(cache, repository)| {
+                    if !artifact.packs.is_empty() {
+                        // Its archives were never here as a whole.
+                        let (what, found) = ("keeping an artifact of the format", artifact.format.name());
+                        return Some(RegistryError::Unsupported { what, found: found.to_owned() }.into());
+                    }
                     let missing =
                         artifact.layers.iter().filter(|layer| !cached.contains(&layer.descriptor.digest));
                     let missing =
@@ -228,7 +314,11 @@ impl<'a> Offer<'a> {
 
 /// What is needed to bring the files.
 struct Work<'a> {
-    store: &'a dyn Store,
+    archives: &'a Archives<'a>,
+    /// The files that are layers of their own.
+    raw: &'a HashSet<&'a str>,
+    /// The files that are signed and not wanted, with their sizes: archives hold them all the same.
+    others: &'a [(&'a str, u64)],
     files: &'a [(&'a Incoming, &'a Descriptor)],
     journal: &'a Journal<'a>,
     cache: Option<&'a Cache>,
@@ -246,7 +336,7 @@ impl Work<'_> {
     ) -> Result<(Moved, HashSet<Sha256Digest>), Stopped> {
         let fetched = AtomicU64::new(0);
         let transfer =
-            || Transfer::new(self.store, self.files, self.journal, self.at_once, self.progress, &fetched);
+            || Transfer::new(self.archives, self.files, self.journal, self.at_once, self.progress, &fetched);
         let noted: Vec<Place> = noted.iter().copied().collect();
         let mut moved = Moved { resumed: transfer().recover(&noted)?, ..Moved::default() };
         let mut cached = HashSet::new();
@@ -263,7 +353,7 @@ impl Work<'_> {
         }
         let mut anew = HashSet::new();
         loop {
-            match transfer().run() {
+            match transfer().unpack(self.raw, self.others).and_then(|()| transfer().run()) {
                 Ok(()) => return Ok((Moved { fetched: fetched.into_inner(), ..moved }, cached)),
                 // What stood already was perhaps not what it was taken for: once more, all of it from the store.
                 Err(Stopped::Changed(index))
@@ -281,7 +371,7 @@ impl Work<'_> {
     }
 }
 
-fn refusal(receiving: Receiving, stopped: Stopped) -> DeliverError {
+fn refusal<T: Extent>(receiving: Receiving<T>, stopped: Stopped) -> DeliverError {
     match stopped {
         Stopped::Failed(error) => error,
         Stopped::Unwritten(error) => DeliverError::Refused(receiving.fail(error)),

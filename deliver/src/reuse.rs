@@ -1,7 +1,8 @@
 //! What an older version on this machine holds already.
 //!
-//! Nothing is believed about it: each group is judged like one that was fetched. Without a chunk list a file can only be
-//! judged as a whole, and is then taken only if the older version's own signature says that it is the same file.
+//! Nothing is believed about it: each group is judged like one that was fetched, and where both files share their bytes on
+//! the disk (a reflink), in the new file. Without a chunk list a file can only be judged as a whole, and is then taken only
+//! if the older version's own signature says that it is the same file.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -13,7 +14,7 @@ use lacre_attest::{Bundle, Limits, ModelClaim, Statement};
 use lacre_hash::{Progress, Sha256Digest};
 use lacre_manifest::{EntryPath, Links, Root};
 use lacre_registry_client::{Descriptor, RegistryError};
-use lacre_verify::{Arrival, Incoming};
+use lacre_verify::{Arrival, Incoming, Sharing};
 
 use crate::journal::Journal;
 use crate::transfer::Stopped;
@@ -40,7 +41,8 @@ pub(crate) fn take(
     Ok(taken)
 }
 
-/// Offers the groups of `source` that are missing, each at the place where it stands there.
+/// Takes the groups of `source` that are missing, each at the place where it stands there: all at once, by sharing them on
+/// the disk, where the file system can do that, else by copying them one after the other.
 pub(crate) fn copy(
     source: &File,
     index: usize,
@@ -50,20 +52,30 @@ pub(crate) fn copy(
 ) -> Result<u64, Stopped> {
     let mut taken = 0;
     let mut buffer = Vec::new();
+    let length = source.metadata().map_or(0, |found| found.len());
+    let sharing = file.share(source).map_err(Stopped::Unwritten)?;
     for group in file.missing().into_iter().flatten() {
         if progress.cancelled() {
             return Err(RegistryError::Interrupted.into());
         }
         let place = file.place(group);
-        let length = place.end - place.start;
-        buffer.resize(usize::try_from(length).unwrap_or_default(), 0);
-        if source.read_exact_at(&mut buffer, place.start).is_err() {
+        if place.end > length {
             break;
         }
-        if file.put(group, &buffer).map_err(Stopped::Unwritten)? == Arrival::Kept {
+        let arrival = match sharing {
+            Sharing::Shared => file.recover(group),
+            Sharing::Not => {
+                buffer.resize(usize::try_from(place.end - place.start).unwrap_or_default(), 0);
+                if source.read_exact_at(&mut buffer, place.start).is_err() {
+                    break;
+                }
+                file.put(group, &buffer)
+            }
+        };
+        if arrival.map_err(Stopped::Unwritten)? == Arrival::Kept {
             journal.note(index, group);
-            progress.advance(length);
-            taken += length;
+            progress.advance(place.end - place.start);
+            taken += place.end - place.start;
         }
     }
     Ok(taken)

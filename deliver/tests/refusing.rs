@@ -305,7 +305,9 @@ fn layers_whose_content_would_come_from_elsewhere() {
             manifest["layers"][0]["mediaType"] = "application/vnd.cncf.model.weight.v1.tar".into();
         })
     });
-    assert_eq!(tar, "E-ARTIFACT");
+    assert_eq!(tar, "E-ARCHIVE", "it is a file, and no archive");
+    let unknown = with_manifest(|_, _, text| text.replace("weight.config.v1.raw", "weight.config.v1.zip"));
+    assert_eq!(unknown, "E-ARTIFACT");
     let other_type = with_manifest(|_, _, text| text.replace("model.manifest.v1", "model.manifest.v2"));
     assert_eq!(other_type, "E-ARTIFACT");
 }

@@ -46,6 +46,12 @@ pub enum PublishError {
     /// The folder or a file could not be read.
     #[error(transparent)]
     Disk(#[from] ManifestError),
+    /// One of the files of an archive changed between the moment they were found as signed and the moment they were sent.
+    #[error("one of {} files changed while they were pushed: {}", .files.len(), named(.files))]
+    OneChanged {
+        /// The files.
+        files: Vec<EntryPath>,
+    },
     /// What is to be signed where it lies is not named by its digest.
     #[error("not a reference by digest: a tag leads wherever the store leads it")]
     NotPinned,
@@ -74,7 +80,9 @@ impl PublishError {
             Self::Differs(diff) if !diff.renamed.is_empty() => "E-FILE-RENAMED",
             Self::Differs(diff) if !diff.removed.is_empty() => "E-FILE-MISSING",
             Self::Differs(diff) if !diff.added.is_empty() => "E-FILE-EXTRA",
-            Self::Changed { .. } | Self::Differs(_) | Self::TwoContents { .. } => "E-FILE-CHANGED",
+            Self::Changed { .. } | Self::Differs(_) | Self::OneChanged { .. } | Self::TwoContents { .. } => {
+                "E-FILE-CHANGED"
+            }
             Self::Disk(error) => error.code(),
             Self::NotPinned => "E-USAGE",
             Self::OtherClaim => "E-CLAIMS-DIFFER",
@@ -95,6 +103,12 @@ fn summary(diff: &Diff) -> String {
     differences.truncate(SHOWN);
     let shown = differences.join("; ");
     if more > 0 { format!("{shown}; and {more} more") } else { shown }
+}
+
+fn named(files: &[EntryPath]) -> String {
+    let shown: Vec<String> = files.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = if files.len() > SHOWN { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
 }
 
 /// How many differences a message names.

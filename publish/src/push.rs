@@ -2,23 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lacre_attest::{Bundle, COSIGN_SIGN_PREDICATE_TYPE, Limits, MODEL_PREDICATE_TYPE, ModelClaim, Statement};
 use lacre_hash::{Blake3Digest, ChunkList, Progress, Sha256Digest};
 use lacre_manifest::{Entry, EntryPath, Root, escape};
 use lacre_registry_client::{
-    BlobContent, BuiltArtifact, Content, Descriptor, IMAGE_MANIFEST, ModelLayer, Put, RegistryError, Store,
-    Tag, attach_chunks, attach_signature, build,
+    ArtifactFormat, BlobContent, BuiltArtifact, Content, Descriptor, IMAGE_MANIFEST, Pack, Put,
+    RegistryError, Store, Tag, WrittenFormat, attach_chunks, attach_signature, plan,
 };
 
 use crate::as_signed::{Remembered, Trees, as_signed};
 use crate::attach::attach;
-use crate::{Attached, PublishError};
-
-/// Blobs that are put at once.
-const AT_ONCE: usize = 4;
+use crate::{Attached, PublishError, packs};
 
 /// A model on disk and the bundle that is to travel with it.
 #[derive(Debug)]
@@ -58,6 +53,8 @@ pub struct Prepared<'a> {
     model: &'a Signed<'a>,
     claim: ModelClaim,
     built: BuiltArtifact,
+    /// The archives, in the order of the artifact's.
+    packs: Vec<Pack>,
     /// The chunk lists, as they travel; empty when no file has one.
     lists: Vec<u8>,
     /// A bundle over the manifest's digest.
@@ -71,6 +68,21 @@ pub struct Prepared<'a> {
 /// The `E-FILE-…` codes when the files are not those that were signed; the codes of the bundle and its claim; `E-LIMIT`
 /// when there are more files than a manifest can list.
 pub fn prepare<'a>(
+    model: &'a Signed<'a>,
+    limits: &Limits,
+    remembered: Option<&Remembered>,
+    progress: &dyn Progress,
+) -> Result<Prepared<'a>, PublishError> {
+    prepare_as(WrittenFormat::default(), model, limits, remembered, progress)
+}
+
+/// As [`prepare`], for an artifact of this format. Files that travel in archives are read once more: the digest of an
+/// archive is not that of its files.
+///
+/// # Errors
+/// As [`prepare`]; `E-ARTIFACT` when a name means something else in an image.
+pub fn prepare_as<'a>(
+    format: WrittenFormat,
     model: &'a Signed<'a>,
     limits: &Limits,
     remembered: Option<&Remembered>,
@@ -91,9 +103,12 @@ pub fn prepare<'a>(
         }
     }
     let (files, chunks) = as_signed(model, &claim, remembered, progress)?;
-    let built = build(&files, claim.name(), claim.version())?;
+    let plan = plan(format, &files, claim.shape())?;
+    let packs: Vec<Pack> = plan.packs().iter().map(|planned| planned.pack.clone()).collect();
+    let digests = packs::digests(model.root, &packs, &files, progress)?;
+    let built = plan.build(&digests, claim.name(), claim.version())?;
     let lists = lists(&claim, &chunks);
-    Ok(Prepared { model, claim, built, lists, manifest_signature: None })
+    Ok(Prepared { model, claim, built, packs, lists, manifest_signature: None })
 }
 
 impl Prepared<'_> {
@@ -105,6 +120,11 @@ impl Prepared<'_> {
     /// The manifest that a push will store.
     pub fn manifest(&self) -> Descriptor {
         self.built.descriptor()
+    }
+
+    /// In which form the model will be stored.
+    pub fn format(&self) -> ArtifactFormat {
+        self.built.artifact.format
     }
 
     /// Attaches this bundle too, a signature of the [manifest](Self::manifest) as cosign makes it. It is made before anything
@@ -124,7 +144,7 @@ impl Prepared<'_> {
         progress: &dyn Progress,
     ) -> Result<Pushed, PublishError> {
         let Self { model, built, .. } = self;
-        let (written, reused) = put_layers(self, store, progress)?;
+        let (written, reused) = put_all(self, store, progress)?;
         store.put_blob(&built.artifact.config, &built.config, progress)?;
         let manifest = store.put_manifest(IMAGE_MANIFEST, &built.manifest, None)?;
         let (signature, put) =
@@ -143,9 +163,27 @@ impl Prepared<'_> {
             store.tag(&manifest, tag)?;
         }
         let signature_existed = put == Put::Existed;
-        let files = built.artifact.layers.len();
+        let files = self.claim.manifest().len();
         Ok(Pushed { manifest, signature, signature_existed, manifest_signature, files, written, reused })
     }
+
+    /// What has to be put: every distinct blob once.
+    fn blobs(&self) -> Vec<(&Descriptor, What<'_>)> {
+        let artifact = &self.built.artifact;
+        let files = artifact.layers.iter().map(|layer| (&layer.descriptor, What::File(&layer.path)));
+        let packs = artifact.packs.iter().zip(&self.packs);
+        let packs = packs.map(|(layer, pack)| (&layer.descriptor, What::Pack(pack)));
+        let distinct: BTreeMap<Sha256Digest, _> =
+            files.chain(packs).map(|blob| (blob.0.digest, blob)).collect();
+        distinct.into_values().collect()
+    }
+}
+
+/// What a blob is made of.
+#[derive(Clone, Copy)]
+enum What<'a> {
+    File(&'a EntryPath),
+    Pack(&'a Pack),
 }
 
 /// The chunk lists of the files that have one, in the order of the signed names.
@@ -156,59 +194,45 @@ fn lists(claim: &ModelClaim, chunks: &Trees) -> Vec<u8> {
 }
 
 /// Puts every distinct blob once, several at a time; counts bytes written and bytes that were there.
-fn put_layers(
+fn put_all(
     prepared: &Prepared<'_>,
     store: &dyn Store,
     progress: &dyn Progress,
 ) -> Result<(u64, u64), PublishError> {
-    let layers = &prepared.built.artifact.layers;
-    let distinct: BTreeMap<Sha256Digest, &ModelLayer> =
-        layers.iter().map(|layer| (layer.descriptor.digest, layer)).collect();
-    let distinct: Vec<&ModelLayer> = distinct.into_values().collect();
-    progress.begin(distinct.len() as u64, distinct.iter().map(|layer| layer.descriptor.size).sum());
-    let next = AtomicUsize::new(0);
-    let outcome = Mutex::new(Ok((0_u64, 0_u64)));
-    let work = || {
-        while let Some(layer) = distinct.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let put = put_layer(prepared, layer, store, progress);
-            let mut outcome = outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            match (&mut *outcome, put) {
-                (Ok((written, _)), Ok(Put::Written)) => *written += layer.descriptor.size,
-                (Ok((_, reused)), Ok(Put::Existed)) => *reused += layer.descriptor.size,
-                (Ok(_), Err(error)) => *outcome = Err(error),
-                (Err(_), _) => {}
-            }
-            if outcome.is_err() {
-                break;
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(distinct.len()) {
-            scope.spawn(work);
-        }
-    });
-    outcome.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    let blobs = prepared.blobs();
+    progress.begin(blobs.len() as u64, blobs.iter().map(|(descriptor, _)| descriptor.size).sum());
+    let put = packs::together(&blobs, |(descriptor, what)| {
+        let put = match what {
+            What::File(path) => put_file(prepared, descriptor, path, store, progress)?,
+            What::Pack(pack) => packs::put(prepared.model.root, pack, descriptor, store, progress)?,
+        };
+        Ok((put, descriptor.size))
+    })?;
+    Ok(put.into_iter().fold((0, 0), |(written, reused), (put, size)| match put {
+        Put::Written => (written + size, reused),
+        Put::Existed => (written, reused + size),
+    }))
 }
 
-fn put_layer(
+fn put_file(
     prepared: &Prepared<'_>,
-    layer: &ModelLayer,
+    descriptor: &Descriptor,
+    path: &EntryPath,
     store: &dyn Store,
     progress: &dyn Progress,
 ) -> Result<Put, PublishError> {
-    progress.file(&escape(layer.path.as_str()));
+    progress.file(&escape(path.as_str()));
     let root = prepared.model.root;
-    let blake3 = prepared.claim.manifest().get(layer.path.as_str()).and_then(Entry::blake3).copied();
-    let content = SignedFile { root, path: root.only_file().unwrap_or(&layer.path), blake3 };
-    match store.put_blob(&layer.descriptor, &content, progress) {
+    let blake3 = prepared.claim.manifest().get(path.as_str()).and_then(Entry::blake3).copied();
+    let content = SignedFile { root, path: root.only_file().unwrap_or(path), blake3 };
+    match store.put_blob(descriptor, &content, progress) {
         Ok(put) => Ok(put),
         // The file was as signed a moment ago.
         Err(
             RegistryError::BlobDigest { .. }
             | RegistryError::BlobSize { .. }
             | RegistryError::BlobChanged { .. },
-        ) => Err(PublishError::Changed { path: layer.path.clone() }),
+        ) => Err(PublishError::Changed { path: path.clone() }),
         Err(error) => Err(error.into()),
     }
 }

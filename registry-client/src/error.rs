@@ -3,26 +3,34 @@
 use std::io;
 use std::path::PathBuf;
 
+use lacre_encrypt::EncryptError;
 use lacre_hash::Sha256Digest;
 use lacre_json::JsonError;
 use lacre_manifest::{ManifestError, PathError, escape};
 
 use crate::auth::AuthProblem;
+use crate::tar::ArchiveFault;
 use crate::transport::RemoteFault;
 
 /// Every code that [`RegistryError::code`] can return.
 pub const CODES: &[&str] = &[
+    "E-AGE-HEADER",
+    "E-AGE-KEY",
+    "E-ARCHIVE",
+    "E-ARCHIVE-MEMBER",
     "E-ARTIFACT",
     "E-AUTH",
     "E-AUTH-REALM",
     "E-BLOB-DIGEST",
     "E-BLOB-MISSING",
     "E-CHALLENGE",
+    "E-CIPHERTEXT",
     "E-CREDENTIAL-HELPER",
     "E-CREDENTIALS",
     "E-DENIED",
     "E-DUPLICATE-KEY",
     "E-DUPLICATE-NAME",
+    "E-ENCRYPTED",
     "E-INTERRUPTED",
     "E-JSON",
     "E-LAYOUT",
@@ -30,7 +38,9 @@ pub const CODES: &[&str] = &[
     "E-NAME-COLLISION",
     "E-NETWORK",
     "E-NOT-FOUND",
+    "E-NOT-RECIPIENT",
     "E-OUTPUT",
+    "E-PACKED",
     "E-PATH",
     "E-REDIRECT",
     "E-REFERENCE",
@@ -54,6 +64,15 @@ pub enum RegistryError {
         tag: String,
         /// How many manifests carry it.
         manifests: usize,
+    },
+    /// A layer that should be an archive of files is refused.
+    #[error("the archive sha256:{digest}: {fault}")]
+    Archive {
+        /// The layer.
+        digest: Sha256Digest,
+        /// What is wrong with it.
+        #[source]
+        fault: ArchiveFault,
     },
     /// The manifest is not a model artifact that is understood.
     #[error("not a model artifact: {fault}")]
@@ -134,6 +153,20 @@ pub enum RegistryError {
     DigestNotFound {
         /// The digest.
         digest: Sha256Digest,
+    },
+    /// The artifact is encrypted, and nobody who could open it was asked.
+    #[error("sha256:{digest} is encrypted")]
+    Encrypted {
+        /// Digest of its manifest.
+        digest: Sha256Digest,
+    },
+    /// A layer could not be decrypted, or a blob not encrypted.
+    #[error("sha256:{digest}: {source}")]
+    Encryption {
+        /// The encrypted layer, or the blob.
+        digest: Sha256Digest,
+        /// Why.
+        source: EncryptError,
     },
     /// An entry of `index.json` is malformed.
     #[error("index.json, entry {entry}: {detail}")]
@@ -345,14 +378,20 @@ pub enum ArtifactFault {
         /// Position in `layers`, from 0.
         layer: usize,
     },
+    /// What is in which layer of an encrypted artifact does not fit together.
+    #[error("{detail}")]
+    EncryptedIndex {
+        /// What is wrong with it.
+        detail: String,
+    },
     /// A layer may be fetched from somewhere else.
     #[error("layer {layer} names URLs outside the registry")]
     External {
         /// Position in `layers`, from 0.
         layer: usize,
     },
-    /// A layer's type is none of `ModelPack`'s raw ones.
-    #[error("layer {layer} is of type {found:?}, not a raw ModelPack layer")]
+    /// A layer's type is none of the format's.
+    #[error("layer {layer} is of type {found:?}, which is none of the format's layers")]
     LayerType {
         /// Position in `layers`, from 0.
         layer: usize,
@@ -376,6 +415,18 @@ pub enum ArtifactFault {
     /// The artifact has no layer.
     #[error("it has no layers")]
     NoLayers,
+    /// The artifact is not encrypted.
+    #[error("it is not encrypted: its artifact type is {found:?}")]
+    NotEncrypted {
+        /// The type found; empty when there is none.
+        found: String,
+    },
+    /// The files lie in archives, so nothing but the signature says which they are.
+    #[error("its files lie in {layers} archives: their names and digests do not stand in its manifest")]
+    Packed {
+        /// How many archives.
+        layers: usize,
+    },
     /// A layer says no path.
     #[error("layer {layer} names no file")]
     PathMissing {
@@ -392,9 +443,18 @@ pub enum ArtifactFault {
         /// `org.opencontainers.image.title`.
         title: String,
     },
+    /// It is attached to something else, so it is no model.
+    #[error("it refers to another manifest")]
+    Refers,
     /// The model's signature stands among its files.
     #[error("model.sig is among its files; a signature travels as a referrer")]
     SignatureAsFile,
+    /// A name is an order in an image.
+    #[error("{path} would delete something where the image is unpacked: names that begin with .wh. do")]
+    Whiteout {
+        /// The file.
+        path: String,
+    },
     /// The SHA-256 digest of a file is not known.
     #[error("the SHA-256 digest of {path} is not known")]
     DigestUnknown {
@@ -413,6 +473,9 @@ impl RegistryError {
     /// The stable code of this refusal.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Archive { fault, .. } => fault.code(),
+            // It is a model; only what its manifest does not tell was asked for.
+            Self::Artifact { fault: ArtifactFault::Packed { .. } } => "E-PACKED",
             Self::Artifact { .. } | Self::Referrer { .. } => "E-ARTIFACT",
             Self::Auth { problem, .. } => problem.code(),
             Self::AuthRealm { .. } => "E-USAGE",
@@ -426,6 +489,8 @@ impl RegistryError {
             | Self::NotInRepository { .. }
             | Self::TagNotFound { .. }
             | Self::NotOne { found: 0, .. } => "E-REFERENCE-NOT-FOUND",
+            Self::Encrypted { .. } => "E-ENCRYPTED",
+            Self::Encryption { source, .. } => source.code(),
             Self::NotOne { .. } | Self::Reference { .. } => "E-REFERENCE",
             Self::AmbiguousTag { .. }
             | Self::BlobKind { .. }

@@ -82,12 +82,37 @@ impl ImageManifest {
     }
 }
 
+/// What an image manifest of any kind says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outline {
+    /// Its artifact type, or else the media type of its configuration.
+    pub artifact_type: String,
+    /// The manifest that it refers to, if that is named by a SHA-256.
+    pub subject: Option<Sha256Digest>,
+}
+
+impl Outline {
+    /// Reads an image manifest, of which nothing else is demanded.
+    ///
+    /// # Errors
+    /// `E-ARTIFACT` when its subject is malformed; `E-UNSUPPORTED` and the codes of reading JSON.
+    pub fn parse(bytes: &[u8]) -> Result<Self, RegistryError> {
+        let digest = Sha256Digest::of(bytes);
+        let manifest = ImageManifest::parse(bytes, &digest)?;
+        let subject =
+            manifest.subject_digest().map_err(|detail| RegistryError::Referrer { digest, detail })?;
+        Ok(Self { artifact_type: manifest.artifact_type().to_owned(), subject })
+    }
+}
+
 /// An image manifest as it is written.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WrittenManifest<'a> {
     pub(crate) schema_version: u32,
     pub(crate) media_type: &'a str,
+    /// Empty where the configuration's media type says it.
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub(crate) artifact_type: &'a str,
     pub(crate) config: &'a Descriptor,
     pub(crate) layers: &'a [Descriptor],

@@ -1,7 +1,9 @@
-//! Where it is kept: OCI registries, and image layouts behind the same interface; model artifacts, referrers.
+//! Where it is kept: OCI registries, and image layouts behind the same interface; model artifacts, referrers, and both in
+//! encrypted artifacts.
 //!
 //! ```text
 //! Reference ─► Store (Layout, Remote) ─► Descriptor ─► manifest ─► ModelArtifact: one raw layer = one file
+//!                                             │                      └─► PackedLayer: an archive of several
 //!                                             └─► referrers ─► SignatureReferrer ─► bundle
 //! ```
 //!
@@ -45,7 +47,9 @@
 mod auth;
 mod chunks;
 mod descriptor;
+mod encrypted;
 mod error;
+mod formats;
 mod image;
 mod layout;
 mod modelpack;
@@ -53,12 +57,18 @@ mod reference;
 mod referrers;
 mod remote;
 mod store;
+mod tar;
 mod transport;
 
 pub use auth::{AuthProblem, AuthRealm, Credentials};
 pub use chunks::{CHUNKS_ARTIFACT_TYPE, ChunksReferrer, attach_chunks};
 pub use descriptor::{Descriptor, EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST};
+pub use encrypted::{ENCRYPTED_ARTIFACT_TYPE, ENCRYPTED_LAYER_TYPE, EncryptedArtifact, Revealed, Sealing};
 pub use error::{ArtifactFault, CODES, RegistryError};
+pub use formats::{
+    ArtifactFormat, IMAGE_CONFIG_TYPE, LayerSource, PackedLayer, Plan, PlannedPack, WrittenFormat, plan,
+};
+pub use image::Outline;
 pub use layout::{Freed, Layout, MAX_CANDIDATE_BYTES, MAX_CANDIDATES};
 pub use modelpack::{
     BuiltArtifact, LayerKind, MODEL_ARTIFACT_TYPE, MODEL_CONFIG_TYPE, ModelArtifact, ModelConfig, ModelLayer,
@@ -70,12 +80,14 @@ pub use referrers::{
     build_signature_referrer,
 };
 pub use remote::Remote;
-pub use store::{BlobContent, BlobReader, Content, Presence, Put, Store};
+pub use store::{BlobContent, BlobReader, Content, Discovered, Discovery, Presence, Put, Store};
+pub use tar::{ArchiveFault, ArchiveReader, Compression, Pack, PackContent, Packable, Packed, Resized, Skip};
 pub use transport::{RegistryOptions, RemoteFault, Retry};
 
 /// Readers that stand behind the network, for the fuzz targets.
 #[doc(hidden)]
 pub mod readers_of_untrusted_bytes {
     pub use crate::auth::{fuzz_challenges, fuzz_docker_config};
+    pub use crate::encrypted::fuzz_index;
     pub use crate::remote::fuzz_answer;
 }

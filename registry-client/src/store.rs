@@ -126,6 +126,39 @@ pub trait Store: Send + Sync {
         subject: &Sha256Digest,
         artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, RegistryError>;
+
+    /// All referrers of `subject`, and where they were looked for: that nobody refers to it is one answer, that the store
+    /// cannot tell is another.
+    ///
+    /// # Errors
+    /// As [`Store::referrers`].
+    fn discover(&self, subject: &Sha256Digest) -> Result<Discovered, RegistryError> {
+        let referrers = self.referrers(subject, None)?;
+        Ok(Discovered { referrers, by: Discovery::Index })
+    }
+}
+
+/// The referrers of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discovered {
+    /// As [`Store::referrers`] gives them.
+    pub referrers: Vec<Descriptor>,
+    /// Where they were looked for.
+    pub by: Discovery,
+}
+
+/// Where referrers were looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Discovery {
+    /// The referrers API of a registry.
+    Api,
+    /// The fallback tag, as the registry has no referrers API.
+    FallbackTag,
+    /// The store's own index.
+    Index,
+    /// The registry has no referrers API, and nobody keeps a list under the fallback tag: it cannot tell.
+    Unsupported,
 }
 
 /// Whether a blob is there.
@@ -171,12 +204,23 @@ pub trait BlobContent: Sync {
 }
 
 /// Opened content.
-#[derive(Debug)]
 pub enum Content<'a> {
     /// All bytes, in memory.
     Bytes(&'a [u8]),
     /// A file, read from its current position.
     File(File),
+    /// Bytes that are made while they are read.
+    Stream(Box<dyn Read + 'a>),
+}
+
+impl fmt::Debug for Content<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Bytes(_) => "Bytes",
+            Self::File(_) => "File",
+            Self::Stream(_) => "Stream",
+        })
+    }
 }
 
 impl BlobContent for &[u8] {
@@ -203,6 +247,7 @@ impl<'a> Content<'a> {
         match self {
             Self::Bytes(bytes) => Box::new(Cursor::new(bytes)),
             Self::File(file) => Box::new(file),
+            Self::Stream(stream) => stream,
         }
     }
 }

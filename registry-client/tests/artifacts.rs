@@ -71,9 +71,9 @@ fn other_artifacts_are_not_models() {
     );
     assert_eq!(fault(|it| it["layers"] = json!([])), ArtifactFault::NoLayers);
     assert_eq!(fault(|it| it["layers"] = Value::Null), ArtifactFault::NoLayers);
-    let tar = "application/vnd.cncf.model.weight.v1.tar";
+    let tar = "application/vnd.cncf.model.weight.v2.tar";
     assert_eq!(
-        fault(|it| it["layers"][1]["mediaType"] = "application/vnd.cncf.model.weight.v1.tar".into()),
+        fault(|it| it["layers"][1]["mediaType"] = "application/vnd.cncf.model.weight.v2.tar".into()),
         ArtifactFault::LayerType { layer: 1, found: tar.to_owned() }
     );
     assert!(matches!(

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lacre_testkit::pki::{Draft, TestKey, TimestampDraft, der};
+use lacre_testkit::{Archive, Foreign, gzip, record};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -24,11 +25,44 @@ fn main() {
     trust_config(&corpus.join("trust_config"));
     layout(&corpus.join("layout"));
     chunk_list(&corpus.join("chunk_list"));
+    archive(&corpus.join("archive"));
+    artifact(&corpus.join("artifact"));
 }
 
 fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) {
     fs::create_dir_all(folder).unwrap();
     fs::write(folder.join(name), bytes).unwrap();
+}
+
+/// The first byte says how the rest is read: compressed, below a folder.
+fn archive(folder: &Path) {
+    let two = || Archive::new().folder("a/").file("a/config.json", "{}").file("b", "bb");
+    let long = Archive::new().records(&record("path", "long/name")).file("x", "x");
+    let prefixed = |how: u8, bytes: &[u8]| [&[how], bytes].concat();
+    write(folder, "plain", prefixed(0, &two().finish()));
+    write(folder, "gzip", prefixed(1, &gzip(two().finish())));
+    write(folder, "beneath", prefixed(2, &Archive::new().file("models/b", "bb").finish()));
+    write(folder, "pax", prefixed(0, &long.finish()));
+    write(folder, "gnu", prefixed(0, &Archive::new().long_name("long/name").file("x", "x").finish()));
+    write(folder, "link", prefixed(0, &two().special("l", b'2').finish()));
+}
+
+/// Manifests of each format.
+fn artifact(folder: &Path) {
+    let layers = [
+        (
+            "oras",
+            Foreign::oras().titled("a", "a").titled_folder("b", Archive::new().file("b/c", "c").finish()),
+        ),
+        ("kitops", Foreign::kitops().layer("application/vnd.kitops.modelkit.model.v1.tar+gzip", "x")),
+        ("docker", Foreign::docker().layer("application/vnd.docker.ai.gguf.v3", "GGUF")),
+        ("ollama", Foreign::ollama().layer("application/vnd.ollama.image.model", "GGUF")),
+        ("image", Foreign::image().layer("application/vnd.oci.image.layer.v1.tar", "x")),
+        ("archives", Foreign::model_pack().layer("application/vnd.cncf.model.doc.v1.tar", "x")),
+    ];
+    for (name, artifact) in layers {
+        write(folder, name, artifact.manifest());
+    }
 }
 
 /// A leaf, an authority and a root, in DER.

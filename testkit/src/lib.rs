@@ -10,6 +10,8 @@
 //! | an envelope or bundle of any shape | [`Forge`], [`edit_bundle`] |
 //! | certificates, revocation lists, timestamps | [`pki`] |
 //! | a model that was interfered with | [`tamper`] |
+//! | a tar archive of any shape | [`Archive`] |
+//! | a model as another tool packs it | [`Foreign`] |
 //! | certificates as `openssl` makes them | [`openssl_pki::Pki`] |
 //! | a whole Sigstore | [`Stack`]; tokens of any kind, and logins: [`Issuer`] |
 //! | a TUF repository | [`TufRepository`] |
@@ -35,6 +37,8 @@
     reason = "test code: a panic is the failure of the test that called"
 )]
 
+mod archive;
+mod foreign;
 mod forge;
 mod http;
 pub mod interop;
@@ -54,6 +58,8 @@ pub mod tamper;
 mod transparency;
 mod tuf;
 
+pub use archive::{Archive, gzip, record};
+pub use foreign::Foreign;
 pub use forge::{Forge, edit_bundle, resign, restate, statement_of};
 pub use http::{HttpAnswer, HttpRequest, HttpServer, http_get, http_post};
 pub use issuer::{Issuer, LoginFaults, PERSON, browse};

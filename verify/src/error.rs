@@ -44,6 +44,7 @@ pub const CODES: &[&str] = &[
     "E-SAFETENSORS",
     "E-SIGNATURE-INVALID",
     "E-SIGNER-UNTRUSTED",
+    "E-SUBJECT",
     "E-TIMESTAMP",
     "E-TOO-FEW-SIGNERS",
     "E-TRUST-FILE",
@@ -123,6 +124,12 @@ pub enum VerifyError {
     NoSignature {
         /// Where it was looked for, safe for a terminal.
         path: String,
+    },
+    /// The statement is about something else.
+    #[error("the statement is not about sha256:{manifest}")]
+    Subject {
+        /// The manifest that it is attached to.
+        manifest: lacre_hash::Sha256Digest,
     },
     /// Fewer distinct signers than are demanded signed this.
     #[error("{found} of {wanted} distinct signers signed this{}", .why.as_ref().map_or(String::new(), |why| format!("; another bundle: {why}")))]
@@ -423,6 +430,7 @@ impl VerifyError {
             Self::Shape(mismatch) => mismatch.code(),
             Self::ShapeNotSigned => "E-MODES-NOT-SIGNED",
             Self::Store { .. } => "E-OUTPUT",
+            Self::Subject { .. } => "E-SUBJECT",
             Self::Timestamp { .. } | Self::KeylessTimestamp { .. } => "E-TIMESTAMP",
             Self::Version { .. } => "E-VERSION-MISMATCH",
             Self::Log { .. } => "E-LOG",

@@ -6,7 +6,7 @@
 //! bundle ─► Unverified<Endorsement> ─ signature, signer, name ─► Verified<Endorsement>  (what one signer says)
 //!           enough distinct signers say the same ─ unite ──────► Verified<Claim>   (no byte of content yet)
 //! folder ─► Unverified<Model> ─ the same, then content ──► Verified<Model> ─► read, safetensors
-//!           Verified<Claim> ── receive (bytes from afar) ─► Verified<Model>
+//!           Verified<Claim> ── receive (bytes from afar) ─► Verified<Model>, or Verified<Part>
 //! bundle ─► Unverified<ManifestSignature> ─ signature, signer ─► Verified<ManifestSignature>  (a manifest, and no model)
 //! ```
 //!
@@ -31,6 +31,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod attestation;
 #[cfg(all(feature = "sigstore", feature = "x509"))]
 mod claimed;
 mod content;
@@ -63,10 +64,12 @@ pub use identity::{CI_CLAIMS, KeylessIdentity, SubjectMatch, SubjectPattern};
 pub use load::{ProvenBytes, ProvenTensors};
 pub use mismatch::{ContentMismatch, WrongSize};
 pub use nearest::HowFar;
-pub use proof::{Claim, Endorsement, ManifestSignature, Model, Unverified, Verified};
+pub use proof::{
+    Attestation, Claim, Endorsement, Extent, ManifestSignature, Model, Part, Unverified, Verified,
+};
 pub use prove::Prove;
-pub use receive::{Arrival, Incoming, Leftovers, Receiving};
-pub use report::{Check, Outcome, ProvenBy, Report, ReportedModel, SignedAt, Step};
+pub use receive::{Arrival, Incoming, Leftovers, Receiving, Sharing};
+pub use report::{Check, Outcome, ProvenBy, Report, ReportedModel, ReportedPart, SignedAt, Step};
 pub use requirements::Requirements;
 pub use shape::ShapeMismatch;
 #[cfg(feature = "x509")]

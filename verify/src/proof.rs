@@ -58,6 +58,12 @@ pub struct Unverified<T: Subject> {
 ///     let _ = claim.verify(requirements);
 /// }
 /// ```
+/// ```compile_fail
+/// // A part of a model is no model.
+/// fn whole(part: lacre_verify::Verified<lacre_verify::Part>) -> lacre_verify::Verified<lacre_verify::Model> {
+///     part
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Verified<T> {
     pub(crate) proven: T,
@@ -72,10 +78,58 @@ pub trait Subject: sealed::Sealed {
 
 mod sealed {
     pub trait Sealed {}
+    impl Sealed for super::Attestation {}
     impl Sealed for super::Endorsement {}
     impl Sealed for super::Claim {}
     impl Sealed for super::ManifestSignature {}
     impl Sealed for super::Model {}
+
+    /// What all proofs about content have in common.
+    pub trait Extent {
+        /// Whether it is every signed file.
+        const IS_WHOLE: bool;
+        fn of(model: super::Model) -> Self;
+        fn model(&self) -> &super::Model;
+    }
+}
+
+/// How much of a model was proven: all of it ([`Model`]), or a [`Part`].
+pub trait Extent: sealed::Extent {}
+
+impl Extent for Model {}
+
+impl sealed::Extent for Model {
+    const IS_WHOLE: bool = true;
+
+    fn of(model: Model) -> Self {
+        model
+    }
+
+    fn model(&self) -> &Model {
+        self
+    }
+}
+
+impl Extent for Part {}
+
+impl sealed::Extent for Part {
+    const IS_WHOLE: bool = false;
+
+    fn of(model: Model) -> Self {
+        Self(model)
+    }
+
+    fn model(&self) -> &Model {
+        &self.0
+    }
+}
+
+/// What one trusted signer states about a manifest, of whatever kind.
+#[derive(Debug)]
+pub struct Attestation {
+    pub(crate) predicate_type: String,
+    pub(crate) signer: Signer,
+    pub(crate) report: Report,
 }
 
 /// What one trusted signer claims. Whether one is enough has not been asked: see [`Verified::unite`].
@@ -126,6 +180,11 @@ pub struct Model {
     pub(crate) chunks: Vec<(Blake3Digest, ChunkList)>,
 }
 
+/// Some files of a model, each of which was found to be as signed. Of the others nothing is known but what was signed: a
+/// part never passes for the model.
+#[derive(Debug)]
+pub struct Part(Model);
+
 /// A model on disk and the bundle that came with it.
 #[derive(Debug)]
 #[doc(hidden)]
@@ -136,6 +195,10 @@ pub struct ModelInput {
     pub(crate) others: Vec<PathBuf>,
     pub(crate) root: Root,
     pub(crate) signature: Option<EntryPath>,
+}
+
+impl Subject for Attestation {
+    type Input = Bundle;
 }
 
 impl Subject for Endorsement {
@@ -188,30 +251,34 @@ impl Verified<Claim> {
     }
 }
 
-impl Verified<Model> {
-    /// What was claimed, and found to be so.
+impl<T: Extent> Verified<T> {
+    /// What was claimed about the model; of a [`Part`], about the files that are not in it, too.
     pub fn claim(&self) -> &ModelClaim {
-        &self.proven.signed
+        &self.model().signed
     }
 
     /// Who signed it: as many distinct signers as were demanded, or more.
     pub fn signers(&self) -> &[Signer] {
-        &self.proven.signers
+        &self.model().signers
     }
 
-    /// The signed files, with their sizes.
+    /// The files that were proven, with their sizes: every signed one, or those of the part.
     pub fn manifest(&self) -> &Manifest {
-        &self.proven.manifest
+        &self.model().manifest
     }
 
     /// The BLAKE3 trees of the files that BLAKE3 proved and that have more than one group, by their roots: to be kept (see
     /// [`ChunkStore`](lacre_hash::ChunkStore)) for proving a part of a file later.
     pub fn chunk_lists(&self) -> impl Iterator<Item = (&Blake3Digest, &ChunkList)> {
-        self.proven.chunks.iter().map(|(root, list)| (root, list))
+        self.model().chunks.iter().map(|(root, list)| (root, list))
     }
 
     /// What was checked.
     pub fn report(&self) -> &Report {
-        &self.proven.report
+        &self.model().report
+    }
+
+    pub(crate) fn model(&self) -> &Model {
+        self.proven.model()
     }
 }

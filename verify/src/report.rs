@@ -31,6 +31,8 @@ pub struct Report {
     pub logs: BTreeSet<String>,
     /// The timestamp authorities that saw it, each once.
     pub timestamp_authorities: BTreeSet<String>,
+    /// What was proven of the model, where only a part of it was wanted.
+    pub part: Option<ReportedPart>,
     /// Which digests proved the files, once they did.
     pub proven_by: Option<ProvenBy>,
     /// What lies in the folder and is not covered by the signature.
@@ -68,6 +70,15 @@ pub struct ReportedModel {
     pub ignore_paths: Vec<EntryPath>,
     /// Whether executable bits and empty folders are signed.
     pub modes_signed: bool,
+}
+
+/// A part of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ReportedPart {
+    /// Number of files in it; [`ReportedModel::files`] are signed.
+    pub files: usize,
+    /// Sum of their sizes in bytes.
+    pub bytes: u64,
 }
 
 impl ReportedModel {
@@ -210,6 +221,21 @@ impl Report {
         }
         let by = self.proven_by.map(|by| format!(", by {by}")).unwrap_or_default();
         self.pass(Step::Content, format!("{} files as signed{how}{by}", manifest.len()));
+    }
+
+    /// Every file of `part` was found as signed, by these digests; `signed` are.
+    pub(crate) fn prove_part(
+        &mut self,
+        part: &Manifest,
+        signed: usize,
+        digests: Option<DigestSet>,
+        how: &str,
+    ) {
+        self.proven_by = digests.map(ProvenBy::from);
+        let files = part.len();
+        self.part = Some(ReportedPart { files, bytes: part.total_size().unwrap_or_default() });
+        let by = self.proven_by.map(|by| format!(", by {by}")).unwrap_or_default();
+        self.pass(Step::Content, format!("a part, {files} of {signed} files, as signed{how}{by}"));
     }
 
     /// Executable bits and empty folders differ in this, or in nothing.

@@ -132,8 +132,8 @@ fn lies_in(sorted: &[EntryPath], folder: &EntryPath) -> bool {
     sorted.get(next).is_some_and(|path| path.as_str().starts_with(&beneath))
 }
 
-/// Makes what was received of the signed shape: empty folders, and files that may be run by whoever may read them. To be
-/// called when the bytes are proven; gives what the file system made of it.
+/// Makes what was received of `shape`, the signed one or what concerns a part of it: empty folders, and files that may be
+/// run by whoever may read them. To be called when the bytes are proven; gives what the file system made of it.
 pub(crate) fn recreate(
     claim: &ModelClaim,
     shape: &Shape,

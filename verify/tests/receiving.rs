@@ -17,8 +17,8 @@ use lacre_hash::{Blake3Digest, ChunkList, GROUP, GroupValue};
 use lacre_manifest::Entry;
 use lacre_testkit::{ModelDir, Seal, Sealed, noise, tamper};
 use lacre_verify::{
-    Arrival, Claim, Incoming, Leftovers, Limits, Prove, Receiving, Requirements, Unverified, Verified,
-    VerifyError,
+    Arrival, Claim, Incoming, Leftovers, Limits, Prove, Receiving, Requirements, Sharing, Unverified,
+    Verified, VerifyError,
 };
 
 use verifying::{Outcome, code, trusting, verify};
@@ -276,5 +276,66 @@ fn a_peers_signature_proves_by_sha256() {
         let into = ModelDir::new();
         let outcome = receive(&sealed, &bundle, Some(&other), &into.path(), Prove::Quickest);
         assert_eq!(code(outcome), "E-FILE-CHANGED");
+    }
+}
+
+#[test]
+fn a_part_is_proven_alone_and_is_no_model() {
+    let sealed = Sealed::sample();
+    let into = tempfile::tempdir().unwrap();
+    let begin = || {
+        let claim = claim(sealed.bundle(), &trusting(sealed.public_key()));
+        let wanted = |entry: &Entry| ["blob.bin", "config.json"].contains(&entry.path.as_str());
+        claim.receive_part(into.path(), Prove::Quickest, Leftovers::Reuse, |_| None, wanted).unwrap()
+    };
+    let receiving = begin();
+    assert_eq!(receiving.files().len(), 2);
+    let [first, _] = receiving.files() else { panic!("{receiving:?}") };
+    assert_eq!(bring(first, &sealed.model().read("blob.bin")).unwrap(), Arrival::Kept);
+    assert_eq!(receiving.finish().unwrap_err().code(), "E-FILE-MISSING", "a part is whole or nothing, too");
+    let receiving = begin();
+    let mut wrong = sealed.model().read("config.json");
+    wrong[0] ^= 1;
+    let [first, second] = receiving.files() else { panic!("{receiving:?}") };
+    bring(first, &sealed.model().read("blob.bin")).unwrap();
+    assert_eq!(bring(second, &wrong).unwrap(), Arrival::Refused);
+    assert_eq!(receiving.finish().unwrap_err().code(), "E-FILE-MISSING");
+    let receiving = begin();
+    for file in receiving.files() {
+        bring(file, &sealed.model().read(file.entry().path.as_str())).unwrap();
+    }
+    let part = receiving.finish().unwrap();
+    assert_eq!(part.manifest().len(), 2);
+    assert!(part.claim().manifest().len() > 2);
+    assert_eq!(part.report().part.unwrap().files, 2);
+    assert!(part.report().checks.last().unwrap().detail.starts_with("a part, 2 of "));
+    assert_eq!(*part.read("config.json").unwrap(), sealed.model().read("config.json"));
+}
+
+/// Where files cannot share their bytes, and where they must not, nothing happens.
+#[test]
+fn nothing_is_shared_over_what_was_proven_or_from_what_is_too_long() {
+    let sealed = Seal::of(ModelDir::new().file("a.bin", noise(1, 3 << 20))).sign();
+    let model = sealed.model();
+    fs::write(model.beside("longer"), noise(1, (3 << 20) + 1)).unwrap();
+    fs::write(model.beside("empty"), "").unwrap();
+    let open = |name: &str| fs::File::open(model.beside(name)).unwrap();
+    let into = tempfile::tempdir().unwrap();
+    for leftovers in [Leftovers::Reuse, Leftovers::Refuse] {
+        let _ = fs::remove_file(into.path().join("a.bin"));
+        let receiving = begin(&sealed, sealed.bundle(), into.path(), Prove::Quickest, leftovers).unwrap();
+        let file = &receiving.files()[0];
+        for source in ["longer", "empty"] {
+            assert_eq!(file.share(&open(source)).unwrap(), Sharing::Not, "{source}");
+        }
+        assert_eq!(file.share(&fs::File::open(into.path()).unwrap()).unwrap(), Sharing::Not, "a folder");
+        assert!(!into.path().join("a.bin").exists(), "nothing was made");
+        let content = model.read("a.bin");
+        assert_eq!(file.put(0, group(file, &content, 0)).unwrap(), Arrival::Kept);
+        assert_eq!(file.share(&fs::File::open(model.entry("a.bin")).unwrap()).unwrap(), Sharing::Not);
+        for index in 1..3 {
+            assert_eq!(file.put(index, group(file, &content, index)).unwrap(), Arrival::Kept);
+        }
+        receiving.finish().unwrap();
     }
 }

@@ -75,9 +75,12 @@ fn record(folder: &Path) -> Outcome<String> {
     lines.extend(registries::versions(folder)?);
     lines.extend(python::versions(folder)?);
     // The last one tells no name.
-    for (program, argument, name) in
-        [("openssl", "version", ""), ("skopeo", "--version", ""), ("softhsm2-util", "--version", "SoftHSM ")]
-    {
+    for (program, argument, name) in [
+        ("openssl", "version", ""),
+        ("skopeo", "--version", ""),
+        ("softhsm2-util", "--version", "SoftHSM "),
+        ("age", "--version", "age "),
+    ] {
         let told = Program::new(program).arg(argument).read()?;
         lines.push(format!("{name}{} (the machine's)", told.lines().next().unwrap_or(program)));
     }

@@ -22,6 +22,7 @@ pub(crate) const FOR_PEERS: &[Need] = &[
     Need { program: "pkcs11-tool", package: "opensc" },
     Need { program: "softhsm2-util", package: "softhsm2" },
     Need { program: "ssh-agent", package: "openssh-client" },
+    Need { program: "age", package: "age" },
     Need { program: "htpasswd", package: "apache2-utils" },
 ];
 

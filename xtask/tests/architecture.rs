@@ -14,12 +14,13 @@ use serde_json::Value;
 const ARROWS: &[(&str, &[&str])] = &[
     ("lacre-json", &[]),
     ("lacre-hash", &[]),
+    ("lacre-encrypt", &[]),
     ("lacre-weights", &[]),
     ("lacre-manifest", &["lacre-hash"]),
     ("lacre-release", &["lacre-hash", "lacre-json"]),
     ("lacre-attest", &["lacre-manifest", "lacre-hash", "lacre-json"]),
     ("lacre-dataset", &["lacre-manifest", "lacre-hash", "lacre-json"]),
-    ("lacre-registry-client", &["lacre-manifest", "lacre-hash", "lacre-json"]),
+    ("lacre-registry-client", &["lacre-manifest", "lacre-hash", "lacre-json", "lacre-encrypt"]),
     ("lacre-sign", &["lacre-attest", "lacre-manifest", "lacre-weights", "lacre-hash"]),
     (
         "lacre-verify",

@@ -30,7 +30,7 @@ pub(super) struct Demands {
     /// Public key to trust (repeatable)
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
-    /// Trust file: keys with their terms, authorities, identities
+    /// Trust file: keys with terms, authorities, identities
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     /// Certificate authority (repeatable); needs --identity
@@ -101,6 +101,37 @@ impl Demands {
             requirements = requirements.allow_legacy_danger();
         }
         Ok((requirements, ring))
+    }
+
+    /// The same where nothing has to be demanded.
+    pub(super) fn read_any(&self, session: &Session) -> Result<Option<(Requirements, KeyRing)>, CliError> {
+        if self.is_empty() { Ok(None) } else { self.read(session).map(Some) }
+    }
+
+    fn is_empty(&self) -> bool {
+        let Self {
+            key,
+            trust,
+            ca,
+            issuer,
+            identity,
+            identity_regex,
+            ci,
+            trusted_root,
+            crl,
+            tsa_chain,
+            any_identity_danger,
+            strict,
+            allow_legacy_danger,
+            signers,
+            expect_name,
+            expect_version,
+        } = self;
+        let files = [key, ca, crl, tsa_chain].into_iter().all(Vec::is_empty);
+        let texts = [identity, identity_regex, ci].into_iter().all(Vec::is_empty);
+        let single = [issuer, expect_name, expect_version].into_iter().all(Option::is_none);
+        let others = trust.is_none() && trusted_root.is_none() && signers.is_none();
+        files && texts && single && others && !any_identity_danger && !strict && !allow_legacy_danger
     }
 
     fn trust(&self, ring: &KeyRing, sigstore: Option<&Known>, session: &Session) -> Result<Trust, CliError> {

@@ -41,11 +41,15 @@ pub(super) fn run(
     }
     let older = older(store.as_ref(), &found.digest)?;
     let check = looked.iter().find_map(|referrer| check_command(reference, referrer.readable()?));
-    let bytes: u64 = artifact.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.descriptor.size));
+    let blobs = artifact.layers.iter().map(|layer| &layer.descriptor);
+    let blobs = blobs.chain(artifact.packs.iter().map(|pack| &pack.descriptor));
+    let bytes = blobs.fold(0_u64, |sum, blob| sum.saturating_add(blob.size));
     let result = json!({
         "bytes": bytes,
         "check": check,
+        "archives": artifact.packs.iter().map(|pack| descriptor_json(&pack.descriptor)).collect::<Vec<_>>(),
         "config": descriptor_json(&artifact.config),
+        "format": artifact.format.name(),
         "kind": "reference",
         "layers": layers_json(&artifact),
         "manifest": descriptor_json(&found),
@@ -60,12 +64,27 @@ pub(super) fn run(
         unverified("reference", &reference.to_string()),
         unverified("manifest", &format!("sha256:{}", found.digest)),
         unverified("config", &format!("sha256:{}{}", artifact.config.digest, title(&config))),
-        unverified("layers", &format!("{}, {}", artifact.layers.len(), text::size(bytes))),
+        unverified("format", artifact.format.name()),
+        unverified(
+            "layers",
+            &format!(
+                "{}{}, {}",
+                artifact.layers.len() + artifact.packs.len(),
+                archives(&artifact),
+                text::size(bytes)
+            ),
+        ),
     ];
     if session.printer.is_verbose() {
         lines.extend(artifact.layers.iter().map(|layer| {
             let Descriptor { digest, size, .. } = &layer.descriptor;
             unverified("layer", &format!("{digest}  {}  {}", layer.path, text::size(*size)))
+        }));
+    }
+    if session.printer.is_verbose() {
+        lines.extend(artifact.packs.iter().map(|pack| {
+            let Descriptor { digest, size, .. } = &pack.descriptor;
+            unverified("archive", &format!("{digest}  {}", text::size(*size)))
         }));
     }
     lines.extend(looked.iter().flat_map(|referrer| referrer.lines(reference)));
@@ -189,6 +208,14 @@ fn check_command(reference: &Reference, claims: &Claims) -> Option<String> {
     let (claim, flags) = (claims.model()?, claims.check_flags()?);
     let expected = expectations(claim.name(), claim.version())?;
     Some(format!("lacre pull {} DIR {flags}{expected}", shell::word(&reference.to_string())?))
+}
+
+/// How many of the layers are archives, if any are.
+fn archives(artifact: &ModelArtifact) -> String {
+    match artifact.packs.len() {
+        0 => String::new(),
+        archives => format!(" ({archives} archives of files that only the signature names)"),
+    }
 }
 
 fn title(config: &ModelConfig) -> String {

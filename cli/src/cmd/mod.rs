@@ -5,6 +5,7 @@ pub(crate) mod cache;
 mod demands;
 pub(crate) mod diff;
 mod drift;
+mod encryption;
 pub(crate) mod inspect;
 mod inspect_reference;
 pub(crate) mod key;
@@ -12,6 +13,7 @@ pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod sign;
 mod signing;
+pub(crate) mod tree;
 pub(crate) mod trust;
 pub(crate) mod verify;
 
@@ -30,6 +32,7 @@ pub(crate) fn run(verb: &Verb, session: &Session) -> Result<Done, CliError> {
         Verb::Inspect(args) => inspect::run(args, session),
         Verb::Push(args) => push::run(args, session),
         Verb::Pull(args) => pull::run(args, session),
+        Verb::Tree(args) => tree::run(args, session),
         Verb::Trust(args) => trust::run(args, session),
         Verb::Diff(args) => diff::run(args, session),
         Verb::Cache(args) => cache::run(args, session),

@@ -3,31 +3,33 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lacre_deliver::{Cache, Moved, Overwrite};
+use lacre_deliver::{Arriving, Cache, Envelope, FilePattern, Moved, Offer, Overwrite, Selection};
 use lacre_manifest::escape;
 use lacre_registry_client::{Descriptor, Reference};
 use lacre_verify::{Report, Signer};
 use serde_json::json;
 
 use super::demands::Demands;
+use super::encryption;
 use super::verify::{report_json, report_lines};
 use crate::error::CliError;
 use crate::keys::KeyRing;
 use crate::printer::{Done, Line};
 use crate::registry::RegistryArgs;
 use crate::session::Session;
-use crate::{place, text, user_cache};
+use crate::{place, shell, text, user_cache};
 
 /// Pull a model: the signature is proven first, then every byte
 ///
-/// DIR appears once all is proven, and not at all otherwise. The signature comes along as DIR/model.sig.
+/// DIR appears once all is proven, and not at all otherwise. The signature comes along as DIR/model.sig. An encrypted model
+/// (--decrypt-with) must be signed as a whole, too, by somebody trusted: before that is proven, nothing is decrypted.
 #[derive(Debug, Args)]
 #[command(override_usage = "lacre pull [OPTIONS] <--key|--trust|--ca|--issuer ...> <REF> <DIR>")]
 #[command(after_help = "\
 Examples:
   lacre pull oci:store:v1 DIR --key release.pub
   lacre pull registry.example.com/org/mini-lm:v1 DIR --key release.pub
-  lacre pull oci:store:v1 DIR --key release.pub --expect-name org/mini-lm
+  lacre pull oci:store:v1 DIR --key release.pub --files '**/*.safetensors'
   lacre pull oci:store@sha256:… DIR --key release.pub --force --json")]
 pub(crate) struct PullArgs {
     /// From where: oci:DIR or HOST/REPO, with :TAG or @sha256:DIGEST
@@ -36,12 +38,21 @@ pub(crate) struct PullArgs {
     /// Folder to make; an existing one is replaced only with --force
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Keep this version ready in the cache DIR, and take from there what is there already
+    /// Only these files: *, **, ?, [a-z] (repeatable)
+    ///
+    /// A pattern is about a whole signed name: * and ? stay within a part of it, ** stands for any number of parts. One that
+    /// means no file is an error. What arrives is a part of the model, and never passes for it.
+    #[arg(long, value_name = "GLOB")]
+    files: Vec<String>,
+    /// Keep this version ready in the cache DIR (not a part of one), and take from there what is there already
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     cache: Option<PathBuf>,
     /// Folder of an older version: what is the same is taken from there, and proven like the rest; repeatable
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     reuse: Vec<PathBuf>,
+    /// Open an encrypted model with the age identities in this file (- is stdin)
+    #[arg(long, value_name = "FILE", hide_short_help = true, conflicts_with_all = ["cache", "reuse"])]
+    decrypt_with: Option<PathBuf>,
     #[command(flatten)]
     demands: Demands,
     #[command(flatten)]
@@ -50,58 +61,145 @@ pub(crate) struct PullArgs {
 
 pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> {
     let (requirements, ring) = args.demands.read(session)?;
+    let selection = args.selection()?;
     let reference = Reference::parse(&args.reference)?;
     let store = args.registry.open(&reference, session)?;
     let overwrite = if session.globals.force { Overwrite::Replace } else { Overwrite::Refuse };
     lacre_deliver::may_write(&args.folder, overwrite)?;
-    let mut offer =
-        lacre_deliver::examine(store.as_ref(), reference.target(), &requirements, &session.limits())?;
-    let manifest = Manifest { found: offer.manifest().clone(), signers: offer.manifest_signers().to_vec() };
-    if session.globals.dry_run {
-        let report = offer.claim().report();
-        return Ok(told(args, "would pull", report, &manifest, &ring, session));
-    }
-    let cache = args.cache.as_deref().map(Cache::open).transpose();
-    let cache = cache.unwrap_or_else(|error| {
-        session.warn(format!("the cache is not used: {error}"));
-        None
-    });
-    if let Some(cache) = &cache {
-        offer = offer.cache(cache, &place::repository(&reference));
-    }
-    if overwrite == Overwrite::Replace {
-        offer = offer.reuse(args.folder.clone());
-    }
-    for older in &args.reuse {
-        offer = offer.reuse(older.clone());
-    }
-    if let Some(lists) = user_cache::chunk_lists() {
-        offer = offer.chunk_lists(lists);
-    }
-    let pulled = {
-        let meter = session.meter("pulling");
-        offer.pull(&args.folder, overwrite, &meter)?
+    let envelope = match &args.decrypt_with {
+        Some(path) => {
+            let identities = encryption::identities(path, session)?;
+            let (store, target) = (store.as_ref(), reference.target());
+            Some(lacre_deliver::reveal(store, target, identities, &requirements, &session.limits())?)
+        }
+        None => None,
     };
-    user_cache::keep_chunk_lists(pulled.model.chunk_lists());
-    let mut done = told(args, "pulled", pulled.model.report(), &manifest, &ring, session);
-    if let Some(error) = &pulled.not_kept {
-        session.warn(format!("this version could not be kept in the cache: {error}"));
+    let (source, target) = match &envelope {
+        Some(envelope) => (envelope.store(), envelope.target()),
+        None => (store.as_ref(), reference.target()),
+    };
+    let offer = lacre_deliver::examine(source, target, &requirements, &session.limits())?;
+    let envelope = envelope.as_ref();
+    let pulling = Pulling { args, reference: &reference, overwrite, envelope, ring: &ring, session };
+    match selection {
+        None => pulling.run(offer),
+        Some(selection) => pulling.run(offer.part(selection)?),
     }
-    let Moved { fetched, cached, resumed, reused } = pulled.moved;
-    done.result["moved"] =
-        json!({ "cached": cached, "fetched": fetched, "resumed": resumed, "reused": reused });
-    if cached + resumed + reused > 0 {
-        let from = [
-            (fetched, "fetched"),
-            (cached, "from the cache"),
-            (resumed, "from an earlier attempt"),
-            (reused, "from older versions"),
-        ];
-        let from = from.iter().filter(|(bytes, _)| *bytes > 0);
-        let from: Vec<_> = from.map(|(bytes, from)| format!("{} {from}", text::size(*bytes))).collect();
-        done.lines.push(Line::row("moved", from.join(", ")));
+}
+
+impl PullArgs {
+    /// The files that are wanted, if not all of them are.
+    fn selection(&self) -> Result<Option<Selection>, CliError> {
+        if self.files.is_empty() {
+            return Ok(None);
+        }
+        let patterns = self.files.iter().map(|text| text.parse::<FilePattern>());
+        Ok(Some(Selection::new(patterns.collect::<Result<_, _>>()?)?))
     }
-    Ok(done)
+}
+
+/// What a pull is told, whether all of the model is wanted or a part.
+struct Pulling<'a> {
+    args: &'a PullArgs,
+    reference: &'a Reference,
+    overwrite: Overwrite,
+    /// What the model comes in, if it is encrypted.
+    envelope: Option<&'a Envelope<'a>>,
+    ring: &'a KeyRing,
+    session: &'a Session,
+}
+
+impl Pulling<'_> {
+    fn run<T: Arriving>(&self, offer: Offer<'_, T>) -> Result<Done, CliError> {
+        let (args, session) = (self.args, self.session);
+        let is_part = offer.selection().is_some();
+        let files = offer.files().count();
+        let manifest = Manifest::of(&offer, self.envelope);
+        if session.globals.dry_run {
+            let done = if is_part { "would pull a part of" } else { "would pull" };
+            return Ok(self.told(done, offer.claim().report(), &manifest, files));
+        }
+        let cache = self.cache();
+        if is_part && cache.is_some() {
+            session.warn("a part is not kept in the cache, which holds whole versions");
+        }
+        let offer = self.equipped(offer, cache.as_ref());
+        let pulled = {
+            let meter = session.meter("pulling");
+            offer.pull(&args.folder, self.overwrite, &meter)?
+        };
+        if self.is_public() {
+            user_cache::keep_chunk_lists(pulled.model.chunk_lists());
+        }
+        let done = if is_part { "pulled a part of" } else { "pulled" };
+        let mut done = self.told(done, pulled.model.report(), &manifest, files);
+        if let Some(error) = &pulled.not_kept {
+            session.warn(format!("this version could not be kept in the cache: {error}"));
+        }
+        tell_moved(&mut done, pulled.moved);
+        Ok(done)
+    }
+
+    /// What is fetched of an encrypted model says nothing about what is here already, and nothing of it is kept elsewhere.
+    fn is_public(&self) -> bool {
+        self.envelope.is_none()
+    }
+
+    fn cache(&self) -> Option<Cache> {
+        let cache = self.args.cache.as_deref().map(Cache::open).transpose();
+        cache.unwrap_or_else(|error| {
+            self.session.warn(format!("the cache is not used: {error}"));
+            None
+        })
+    }
+
+    /// The offer with all that is at hand on this machine.
+    fn equipped<'o, T: Arriving>(&self, offer: Offer<'o, T>, cache: Option<&'o Cache>) -> Offer<'o, T> {
+        let mut offer = match cache {
+            Some(cache) => offer.cache(cache, &place::repository(self.reference)),
+            None => offer,
+        };
+        if self.overwrite == Overwrite::Replace && self.is_public() {
+            offer = offer.reuse(self.args.folder.clone());
+        }
+        for older in &self.args.reuse {
+            offer = offer.reuse(older.clone());
+        }
+        match user_cache::chunk_lists().filter(|_| self.is_public()) {
+            Some(lists) => offer.chunk_lists(lists),
+            None => offer,
+        }
+    }
+
+    fn told(&self, done: &str, report: &Report, manifest: &Manifest, files: usize) -> Done {
+        let Self { args, ring, session, .. } = self;
+        let digest = format!("sha256:{}", manifest.found.digest);
+        let folder = text::path(&args.folder);
+        let mut result = report_json(report, ring, session);
+        result["dry_run"] = json!(session.globals.dry_run);
+        let inside = manifest.inside.as_ref().map(|inside| format!("sha256:{}", inside.digest));
+        result["encrypted"] = json!(inside.as_ref().map(|inside| json!({ "manifest": inside })));
+        result["folder"] = json!(folder);
+        result["manifest"] = json!(digest);
+        result["manifest_signed_by"] = json!(manifest.signers);
+        result["reference"] = json!(args.reference);
+        let mut lines = report_lines(done, report, ring, session);
+        if !args.files.is_empty() {
+            let of = report.model.as_ref().map(|model| model.files);
+            let bytes = report.part.map(|part| part.bytes);
+            result["part"] = json!({ "bytes": bytes, "files": files, "of": of, "patterns": args.files });
+            let patterns: Vec<_> = args.files.iter().map(|pattern| shell::quoted(pattern)).collect();
+            let of = of.map(|of| format!(" of {of}")).unwrap_or_default();
+            let size = bytes.map(|bytes| format!(", {}", text::size(bytes))).unwrap_or_default();
+            lines.push(Line::row("part", format!("{files}{of} files{size}: {}", patterns.join(" "))));
+        }
+        lines.push(Line::row("from", format!("{}, manifest {digest}", escape(&args.reference))));
+        let also = if inside.is_some() { "sealed by" } else { "also of" };
+        lines.extend(manifest.signers.iter().map(|signer| Line::row(also, signer_words(signer))));
+        lines.extend(inside.map(|inside| Line::row("decrypted", format!("manifest {inside}"))));
+        lines.push(Line::row("into", folder));
+        Done::new(result, lines)
+    }
 }
 
 /// What the reference led to, and who stands for it as a whole: for the annotations and the configuration that no signature
@@ -109,29 +207,40 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
 struct Manifest {
     found: Descriptor,
     signers: Vec<Signer>,
+    /// The manifest in it, if it is encrypted.
+    inside: Option<Descriptor>,
 }
 
-fn told(
-    args: &PullArgs,
-    done: &str,
-    report: &Report,
-    manifest: &Manifest,
-    ring: &KeyRing,
-    session: &Session,
-) -> Done {
-    let digest = format!("sha256:{}", manifest.found.digest);
-    let folder = text::path(&args.folder);
-    let mut result = report_json(report, ring, session);
-    result["dry_run"] = json!(session.globals.dry_run);
-    result["folder"] = json!(folder);
-    result["manifest"] = json!(digest);
-    result["manifest_signed_by"] = json!(manifest.signers);
-    result["reference"] = json!(args.reference);
-    let mut lines = report_lines(done, report, ring, session);
-    lines.push(Line::row("from", format!("{}, manifest {digest}", escape(&args.reference))));
-    lines.extend(manifest.signers.iter().map(|signer| Line::row("also of", signer_words(signer))));
-    lines.push(Line::row("into", folder));
-    Done::new(result, lines)
+impl Manifest {
+    fn of<T: Arriving>(offer: &Offer<'_, T>, envelope: Option<&Envelope<'_>>) -> Self {
+        let (found, signers) = (offer.manifest().clone(), offer.manifest_signers().to_vec());
+        match envelope {
+            None => Self { found, signers, inside: None },
+            Some(envelope) => Self {
+                found: envelope.manifest().clone(),
+                signers: envelope.signers().to_vec(),
+                inside: Some(found),
+            },
+        }
+    }
+}
+
+/// Tells where the bytes came from, if not all of them from the store.
+fn tell_moved(done: &mut Done, Moved { fetched, cached, resumed, reused }: Moved) {
+    done.result["moved"] =
+        json!({ "cached": cached, "fetched": fetched, "resumed": resumed, "reused": reused });
+    if cached + resumed + reused == 0 {
+        return;
+    }
+    let from = [
+        (fetched, "fetched"),
+        (cached, "from the cache"),
+        (resumed, "from an earlier attempt"),
+        (reused, "from older versions"),
+    ];
+    let from = from.iter().filter(|(bytes, _)| *bytes > 0);
+    let from: Vec<_> = from.map(|(bytes, from)| format!("{} {from}", text::size(*bytes))).collect();
+    done.lines.push(Line::row("moved", from.join(", ")));
 }
 
 /// Who signed the manifest, in few words.

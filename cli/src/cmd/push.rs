@@ -1,14 +1,20 @@
 //! `lacre push`: a signed model into a store.
 
+mod encrypted;
+
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use lacre_attest::{COSIGN_SIGN_PREDICATE_TYPE, Limits, ManifestClaim};
+use lacre_hash::Sha256Digest;
 use lacre_manifest::{Beside, Root};
 use lacre_publish::{Prepared, Pushed, Signed};
-use lacre_registry_client::{Descriptor, Reference, RegistryError, Repository, Store, Tag, Target};
+use lacre_registry_client::{
+    Descriptor, Reference, RegistryError, Repository, Store, Tag, Target, WrittenFormat,
+};
 use serde_json::json;
 
+use super::encryption::EncryptArgs;
 use super::signing::{Attachment, Hand, Made, SigningArgs, Who};
 use crate::args::LinkMode;
 use crate::error::CliError;
@@ -28,6 +34,8 @@ Examples:
   lacre push MODEL oci:store:mini-lm-v1
   lacre push MODEL registry.example.com/org/mini-lm:v1
   lacre push MODEL registry.example.com/org/m:v1 --key k.key  # for cosign, too
+  lacre push MODEL registry.example.com/org/m:v1 --key k.key --encrypt age1…
+  lacre push MODEL registry.example.com/org/m:image --format image
   lacre push model.gguf oci:/srv/models:gguf --signature elsewhere.sig")]
 pub(crate) struct PushArgs {
     /// Signed folder or file
@@ -47,13 +55,40 @@ pub(crate) struct PushArgs {
         hide_possible_values = true
     )]
     links: LinkMode,
+    /// What to make: modelpack (default), or image: a container image with the files in /models
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "modelpack",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    format: Format,
     /// Take files from this repository of the same registry, where it has them (repeatable)
     #[arg(long, value_name = "REPO", hide_short_help = true)]
     mount_from: Vec<Repository>,
+    #[command(flatten)]
+    encryption: EncryptArgs,
     #[command(flatten, next_help_heading = "Sign the manifest, as cosign does")]
     signing: SigningArgs,
     #[command(flatten, next_help_heading = None)]
     registry: RegistryArgs,
+}
+
+/// What a push makes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Modelpack,
+    Image,
+}
+
+impl From<Format> for WrittenFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Modelpack => Self::ModelPack,
+            Format::Image => Self::Image,
+        }
+    }
 }
 
 pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> {
@@ -64,6 +99,15 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
         _ => true,
     };
     let limits = session.limits();
+    let recipients = args.encryption.read()?;
+    if recipients.is_some() && !args.signing.is_given() {
+        return Err(CliError::usage(
+            "--encrypt wants --key or --keyless: anybody can encrypt for a recipient, so what is encrypted is signed",
+        ));
+    }
+    if recipients.is_some() && !args.mount_from.is_empty() {
+        return Err(CliError::usage("--encrypt gives new bytes each time: there is nothing to --mount-from"));
+    }
     let root = Root::open(&args.model, args.links.into())?;
     let bundle = place::read_signature(&args.model, args.signature.as_deref(), &limits)?;
     let at = args.signature.clone().unwrap_or_else(|| place::default_signature(&args.model));
@@ -72,11 +116,19 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
     let hand = args.signing.is_given().then(|| args.signing.open(session)).transpose()?;
     let prepared = {
         let meter = session.meter("pushing");
-        lacre_publish::prepare(&model, &limits, user_cache::remembered().as_ref(), &meter)?
+        let remembered = user_cache::remembered();
+        lacre_publish::prepare_as(args.format.into(), &model, &limits, remembered.as_ref(), &meter)?
     };
     if let (Some(tag), true) = (tag, exists) {
         let store = args.registry.open(&reference, session)?;
-        refuse_to_move(tag, store.as_ref(), &prepared.manifest(), session)?;
+        // Encrypted, it is another manifest each time.
+        let same = recipients.is_none().then(|| prepared.manifest().digest);
+        refuse_to_move(tag, store.as_ref(), same, session)?;
+    }
+    if let (Some(recipients), Some(hand)) = (&recipients, &hand) {
+        let job = encrypted::Job { args, reference: &reference, tag, prepared: &prepared, recipients, hand };
+        let meter = session.meter("pushing");
+        return job.run(&meter, session);
     }
     if session.globals.dry_run {
         let signed = hand.map(|hand| Ok((Attachment::Wanted, hand.who()?))).transpose();
@@ -134,14 +186,19 @@ fn destination(reference: &Reference) -> Result<Option<&Tag>, CliError> {
     }
 }
 
-/// A tag that leads to another model stays where it is unless `--force` moves it.
-fn refuse_to_move(tag: &Tag, store: &dyn Store, new: &Descriptor, session: &Session) -> Result<(), CliError> {
+/// A tag that leads to another model than the `same` one stays where it is unless `--force` moves it.
+fn refuse_to_move(
+    tag: &Tag,
+    store: &dyn Store,
+    same: Option<Sha256Digest>,
+    session: &Session,
+) -> Result<(), CliError> {
     let old = match store.resolve(&Target::Tag(tag.clone())) {
         Ok(old) => old,
         Err(RegistryError::TagNotFound { .. } | RegistryError::NotInRepository { .. }) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    if session.globals.force || old.digest == new.digest {
+    if session.globals.force || Some(old.digest) == same {
         return Ok(());
     }
     Err(CliError::Exists {
@@ -163,7 +220,9 @@ fn told(
         "bytes_reused": pushed.map(|it| it.reused),
         "bytes_written": pushed.map(|it| it.written),
         "dry_run": pushed.is_none(),
+        "encrypted": null,
         "files": claim.manifest().len(),
+        "format": prepared.format().name(),
         "identity": identity,
         "key": signed.map(|(_, who)| &who.key),
         "manifest": digest(&prepared.manifest()),

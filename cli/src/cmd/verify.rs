@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use lacre_manifest::EntryPath;
 use lacre_registry_client::{Reference, Target};
-use lacre_verify::{Hold, Model, Outcome, Paced, Prove, Report, SignedAt, Unverified, Verified};
+use lacre_verify::{Hold, Model, Outcome, Paced, Prove, Report, SignedAt, Signer, Unverified, Verified};
 use serde_json::{Value, json};
 
 use super::demands::Demands;
@@ -153,25 +153,10 @@ pub(super) fn report_lines(done: &str, report: &Report, ring: &KeyRing, session:
         lines.push(Line::new(Tone::Good, done).then(Tone::Strong, format!(" {name}{version}")));
     }
     for signer in &report.signers {
-        let file = ring.file_of(signer.key()).map(|path| format!(" ({})", text::path(path)));
-        let (algorithm, key) = (signer.algorithm().as_str(), signer.key());
-        let key = format!("{algorithm} sha256:{key}{}", file.unwrap_or_default());
-        let words = match (signer.identity(), signer.issuer()) {
-            (Some(identity), Some(issuer)) => format!("{identity}, as {issuer} knows them ({algorithm})"),
-            (Some(identity), None) => format!("{identity} ({key})"),
-            (None, _) => key,
-        };
-        lines.push(Line::row("signed by", words));
+        lines.push(Line::row("signed by", signer_words(signer, ring)));
     }
     lines.extend(ring.sigstore().map(|known| Line::row("sigstore", known.words())));
-    lines.push(Line::row(
-        "signed at",
-        match &report.signed_at {
-            SignedAt::Unproven => "time unproven".to_owned(),
-            SignedAt::Proven(time) => format!("{time}, or before"),
-            _ => "a time that this version cannot show".to_owned(),
-        },
-    ));
+    lines.push(Line::row("signed at", time_words(&report.signed_at)));
     if let Some(model) = &report.model {
         let size = model.bytes.map(|bytes| format!(", {}", text::size(bytes))).unwrap_or_default();
         lines.push(Line::row("files", format!("{}{size}", model.files)));
@@ -189,6 +174,27 @@ pub(super) fn report_lines(done: &str, report: &Report, ring: &KeyRing, session:
         lines.extend(check_words(report).map(Line::plain));
     }
     lines
+}
+
+/// Who signed, with the file of the key.
+pub(super) fn signer_words(signer: &Signer, ring: &KeyRing) -> String {
+    let file = ring.file_of(signer.key()).map(|path| format!(" ({})", text::path(path)));
+    let (algorithm, key) = (signer.algorithm().as_str(), signer.key());
+    let key = format!("{algorithm} sha256:{key}{}", file.unwrap_or_default());
+    match (signer.identity(), signer.issuer()) {
+        (Some(identity), Some(issuer)) => format!("{identity}, as {issuer} knows them ({algorithm})"),
+        (Some(identity), None) => format!("{identity} ({key})"),
+        (None, _) => key,
+    }
+}
+
+/// When it was signed, as far as that is proven.
+pub(super) fn time_words(signed_at: &SignedAt) -> String {
+    match signed_at {
+        SignedAt::Unproven => "time unproven".to_owned(),
+        SignedAt::Proven(time) => format!("{time}, or before"),
+        _ => "a time that this version cannot show".to_owned(),
+    }
 }
 
 /// The checks of a report, a line each.

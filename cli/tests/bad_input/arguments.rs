@@ -127,6 +127,7 @@ fn every_verb_fails_alike_with_json_before_and_behind_it() {
         ("inspect", "nowhere", "E-NOT-FOUND"),
         ("push", "nowhere oci:store:v1", "E-NOT-FOUND"),
         ("pull", "oci:nowhere:v1 out --key release.pub", "E-NOT-FOUND"),
+        ("tree", "oci:nowhere:v1", "E-NOT-FOUND"),
         ("diff", "nowhere model", "E-NOT-FOUND"),
     ] {
         let front = place.run(&format!("--json {verb} {rest}"));

@@ -201,6 +201,9 @@ fn a_disk_that_fills_up_while_pulling() {
         let (said, left) = on_a_small_disk(&place, pull).unwrap();
         said.refuses_in_words(10, "E-OUTPUT");
         assert!(said.stderr.contains("No space left"), "{said:?}");
+        let hint =
+            "hint: the disk is full, and what was begun there is removed: free some space, then run it again";
+        assert!(said.stderr.lines().any(|line| line == hint), "{said:?}");
         assert_eq!(left, "");
     }
 }

@@ -180,7 +180,7 @@ impl Said {
         assert_eq!(value["result"], Value::Null);
         let error = value["error"].as_object().unwrap();
         let keys: Vec<_> = error.keys().map(String::as_str).collect();
-        assert_eq!(keys, ["causes", "code", "exit", "hint", "message", "report"]);
+        assert_eq!(keys, ["causes", "code", "exit", "hint", "message", "position", "report"]);
         assert_eq!(error["code"], code, "{value}");
         assert_eq!(error["exit"], exit, "{value}");
         assert!(!error["message"].as_str().unwrap().is_empty() && error["hint"].is_string(), "{value}");

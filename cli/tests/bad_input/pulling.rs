@@ -91,7 +91,10 @@ fn interrupted(place: &Place, signal: Signal, shared: &str) -> Said {
 fn an_interrupted_pull_leaves_nothing_visible() {
     let place = Place::of(Sealed::sample());
     endless(&place);
-    interrupted(&place, Signal::INT, "").refuses_in_words(130, "E-INTERRUPTED");
+    let said = interrupted(&place, Signal::INT, "");
+    said.refuses_in_words(130, "E-INTERRUPTED");
+    let hint = "hint: run the same command again: it goes on where it stopped";
+    assert!(said.stderr.lines().any(|line| line == hint), "{said:?}");
     interrupted(&place, Signal::INT, "--json").refuses_in_json(130, "E-INTERRUPTED");
     interrupted(&place, Signal::TERM, "").refuses_in_words(130, "E-INTERRUPTED");
 }

@@ -327,7 +327,7 @@ fn artifacts_of_another_kind() {
         |manifest| drop(manifest.as_object_mut().unwrap().remove("artifactType")),
         |manifest| manifest["mediaType"] = "application/vnd.docker.distribution.manifest.v2+json".into(),
         |manifest| manifest["config"]["mediaType"] = "application/x".into(),
-        |manifest| layers(manifest)[0]["mediaType"] = "application/vnd.cncf.model.weight.v1.tar".into(),
+        |manifest| layers(manifest)[0]["mediaType"] = "application/vnd.cncf.model.weight.v1.zip".into(),
         |manifest| layers(manifest)[0]["urls"] = json!(["https://example.com/"]),
         |manifest| layers(manifest)[0]["data"] = "AAAA".into(),
         |manifest| drop(layers(manifest)[0].as_object_mut().unwrap().remove("annotations")),
@@ -339,6 +339,14 @@ fn artifacts_of_another_kind() {
         let said = stored.is_refused(13, "E-ARTIFACT");
         assert!(!said.is_empty(), "{number}");
     }
+    // A file that is said to be an archive.
+    let stored = Stored::sample();
+    let tar = "application/vnd.cncf.model.weight.v1.tar";
+    stored.republished(|manifest| layers(manifest)[0]["mediaType"] = tar.into());
+    stored.is_refused(13, "E-ARCHIVE");
+    let zstd = "application/vnd.cncf.model.weight.v1.tar+zstd";
+    stored.republished(|manifest| layers(manifest)[0]["mediaType"] = zstd.into());
+    stored.is_refused(13, "E-UNSUPPORTED");
     let stored = Stored::sample();
     let twice = stored.manifest.to_string().replacen("\"layers\":", "\"layers\":[],\"layers\":", 1);
     stored.publish(twice.as_bytes());

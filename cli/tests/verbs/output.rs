@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::bench::{Bench, Said};
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "key",
     "key new",
     "key import",
@@ -16,6 +16,7 @@ const VERBS: [&str; 14] = [
     "inspect",
     "push",
     "pull",
+    "tree",
     "diff",
     "trust",
     "trust update",
@@ -80,7 +81,7 @@ fn success_and_failure_have_the_same_keys() {
     assert_eq!(bench.good("--json verify MODEL --key k.pub").json()["ok"], true);
     let failed = bench.run("verify NOWHERE --key k.pub --json").json();
     let keys: Vec<_> = failed["error"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(keys, ["causes", "code", "exit", "hint", "message", "report"]);
+    assert_eq!(keys, ["causes", "code", "exit", "hint", "message", "position", "report"]);
 }
 
 #[test]

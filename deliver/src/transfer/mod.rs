@@ -1,11 +1,12 @@
 //! The bytes of a model on their way: several files, and several parts of one file, at once.
 //!
 //! ```text
-//! groups that are missing ─► spans ─► workers ─► Store::blob_range ─► Incoming::put ─► journal
+//! groups that are missing ─► spans ─► workers ─► a range of a blob ─► Incoming::put ─► journal
 //!                                        ▲            │ cut off: from where it was cut off
 //!                                        └────────────┴ refused: that group alone, a few times
 //! ```
 
+mod archives;
 mod spans;
 
 use std::io;
@@ -17,9 +18,10 @@ use std::thread;
 
 use lacre_hash::Progress;
 use lacre_manifest::escape;
-use lacre_registry_client::{Descriptor, RegistryError, Store};
+use lacre_registry_client::{Descriptor, RegistryError};
 use lacre_verify::{Arrival, Incoming};
 
+pub(crate) use self::archives::{Archives, learn_sizes, packed};
 use self::spans::{Span, Spans};
 use crate::DeliverError;
 use crate::journal::{Journal, Place};
@@ -29,8 +31,9 @@ const MORE_ATTEMPTS: u32 = 4;
 
 /// Fetches what is missing of some files.
 pub(crate) struct Transfer<'a> {
-    pub(crate) store: &'a dyn Store,
-    /// The files, and the layer of each.
+    /// Where the bytes are.
+    pub(crate) archives: &'a Archives<'a>,
+    /// The files, and the layer of each, or what a layer would be that held it alone.
     pub(crate) files: &'a [(&'a Incoming, &'a Descriptor)],
     pub(crate) journal: &'a Journal<'a>,
     pub(crate) at_once: NonZeroUsize,
@@ -58,14 +61,14 @@ impl From<RegistryError> for Stopped {
 
 impl<'a> Transfer<'a> {
     pub(crate) fn new(
-        store: &'a dyn Store,
+        archives: &'a Archives<'a>,
         files: &'a [(&'a Incoming, &'a Descriptor)],
         journal: &'a Journal<'a>,
         at_once: NonZeroUsize,
         progress: &'a dyn Progress,
         fetched: &'a AtomicU64,
     ) -> Self {
-        Self { store, files, journal, at_once, progress, fetched, stop: AtomicBool::new(false) }
+        Self { archives, files, journal, at_once, progress, fetched, stop: AtomicBool::new(false) }
     }
 
     /// Proves again what an earlier attempt wrote, as far as its journal names it; gives the bytes that stand.
@@ -128,7 +131,7 @@ impl<'a> Transfer<'a> {
         while next < span.groups.end {
             self.go_on()?;
             let bytes = file.place(next).start..file.place(span.groups.end - 1).end;
-            let outcome = self.store.blob_range(layer, bytes).map_err(Taken::from).and_then(|mut source| {
+            let outcome = self.archives.range(layer, bytes).map_err(Taken::from).and_then(|mut source| {
                 while next < span.groups.end {
                     self.go_on().map_err(Taken::Stopped)?;
                     self.take(file, next, &mut source, &mut buffer)?;

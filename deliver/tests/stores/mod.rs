@@ -64,7 +64,7 @@ pub(crate) fn files(sealed: &Sealed) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Attaches a bundle as a model signature, at a time that makes the referrer another one.
-pub(crate) fn attach(store: &Layout, subject: &Descriptor, bundle: &[u8]) -> Descriptor {
+pub(crate) fn attach(store: &dyn Store, subject: &Descriptor, bundle: &[u8]) -> Descriptor {
     let predicate = "https://model_signing/signature/v1.0";
     attach_signature(store, subject, bundle, predicate, "2026-11-23T03:01:18Z").unwrap().0
 }

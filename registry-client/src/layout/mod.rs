@@ -22,11 +22,13 @@ pub use self::collect::Freed;
 use self::folder::{Folder, Found, TEMPORARY};
 use self::index::{Index, Tagged};
 use crate::descriptor::{Descriptor, IMAGE_MANIFEST, MAX_MANIFEST};
+use crate::encrypted::ENCRYPTED_ARTIFACT_TYPE;
+use crate::formats::ArtifactFormat;
 use crate::image::ImageManifest;
 use crate::modelpack::MODEL_ARTIFACT_TYPE;
 use crate::reference::{Tag, Target};
 use crate::store::{BlobContent, BlobReader, Presence, Put, Store};
-use crate::{ArtifactFault, RegistryError};
+use crate::{ArtifactFault, BUNDLE_ARTIFACT_TYPE, CHUNKS_ARTIFACT_TYPE, RegistryError};
 
 const MARKER: &str = "oci-layout";
 const INDEX: &str = "index.json";
@@ -167,15 +169,28 @@ impl Layout {
         let index = self.index()?;
         let mut candidates = index.manifests();
         candidates.retain(|(candidate, _)| {
-            candidate.artifact_type.as_deref().is_none_or(|listed| listed == MODEL_ARTIFACT_TYPE)
+            let listed = candidate.artifact_type.as_deref();
+            !matches!(listed, Some(BUNDLE_ARTIFACT_TYPE | CHUNKS_ARTIFACT_TYPE))
         });
         affordable(&candidates)?;
-        let (mut tagged, mut untagged) = (Vec::new(), Vec::new());
+        let mut found = Vec::new();
         for (descriptor, tag) in candidates {
             let manifest = ImageManifest::parse(&self.manifest(&descriptor)?, &descriptor.digest)?;
-            if manifest.stated_artifact_type() != Some(MODEL_ARTIFACT_TYPE) || manifest.subject.is_some() {
-                continue;
+            let says_so = if manifest.stated_artifact_type() == Some(ENCRYPTED_ARTIFACT_TYPE) {
+                Some(true)
+            } else {
+                ArtifactFormat::of(&manifest).ok().map(|format| format == ArtifactFormat::ModelPack)
+            };
+            if let (Some(says_so), true) = (says_so, manifest.subject.is_none()) {
+                found.push((descriptor, tag, says_so));
             }
+        }
+        // What says that it is a model, before what may be anything.
+        if found.iter().any(|(.., says_so)| *says_so) {
+            found.retain(|(.., says_so)| *says_so);
+        }
+        let (mut tagged, mut untagged) = (Vec::new(), Vec::new());
+        for (descriptor, tag, _) in found {
             match tag {
                 Tagged::Yes => tagged.push(descriptor),
                 Tagged::No => untagged.push(descriptor),
@@ -203,6 +218,9 @@ impl Layout {
         RegistryError::NotALayout { path: self.path().to_owned(), detail }
     }
 }
+
+/// Artifact types of models.
+const MODELS: [&str; 2] = [MODEL_ARTIFACT_TYPE, ENCRYPTED_ARTIFACT_TYPE];
 
 const BLOBS_NAME: &[u8] = blobs::BLOBS.as_bytes();
 
@@ -291,10 +309,10 @@ impl Store for Layout {
         subject: &Sha256Digest,
         artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, RegistryError> {
-        let other_models = artifact_type.is_some_and(|wanted| wanted != MODEL_ARTIFACT_TYPE);
+        let other_models = artifact_type.is_some_and(|wanted| !MODELS.contains(&wanted));
         let mut candidates = self.index()?.manifests();
         candidates.retain(|(candidate, _)| {
-            let is_model = candidate.artifact_type.as_deref() == Some(MODEL_ARTIFACT_TYPE);
+            let is_model = candidate.artifact_type.as_deref().is_some_and(|listed| MODELS.contains(&listed));
             candidate.digest != *subject && !(other_models && is_model)
         });
         affordable(&candidates)?;

@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use lacre_hash::Sha256Digest;
 use lacre_manifest::{Entry, Manifest};
 
 use super::{
-    FILEPATH, LayerKind, MODEL_ARTIFACT_TYPE, MODEL_CONFIG_TYPE, ModelArtifact, ModelLayer, TITLE,
-    is_signature_place,
+    LayerKind, MODEL_ARTIFACT_TYPE, MODEL_CONFIG_TYPE, ModelArtifact, ModelLayer, is_signature_place,
 };
 use crate::descriptor::{Descriptor, IMAGE_MANIFEST, MAX_MANIFEST};
+use crate::formats::{ArtifactFormat, FILEPATH, IMAGE_CONFIG_TYPE, PackedLayer, TITLE, raw};
 use crate::image::WrittenManifest;
 use crate::{ArtifactFault, RegistryError};
 
 /// A model artifact, ready to be stored: first the blobs of its layers and its configuration, then its manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuiltArtifact {
-    /// What the manifest lists: one layer for each file, in the order of the paths.
+    /// What the manifest lists: the files in the order of the paths, then the archives.
     pub artifact: ModelArtifact,
     /// The bytes of the configuration, whose descriptor is the artifact's `config`.
     pub config: Vec<u8>,
@@ -27,7 +28,11 @@ impl BuiltArtifact {
     /// Describes the manifest.
     pub fn descriptor(&self) -> Descriptor {
         let mut descriptor = Descriptor::of(IMAGE_MANIFEST, &self.manifest);
-        descriptor.artifact_type = Some(MODEL_ARTIFACT_TYPE.to_owned());
+        let artifact_type = match self.artifact.format {
+            ArtifactFormat::Image => IMAGE_CONFIG_TYPE,
+            _ => MODEL_ARTIFACT_TYPE,
+        };
+        descriptor.artifact_type = Some(artifact_type.to_owned());
         descriptor
     }
 }
@@ -39,14 +44,28 @@ impl BuiltArtifact {
 /// `E-LIMIT` when the manifest would be above 4 MiB, saying how many of the files fit; `E-ARTIFACT` when a size is
 /// not known, or when a file stands in the place of the model's signature, which travels as a referrer.
 pub fn build(manifest: &Manifest, name: &str, version: Option<&str>) -> Result<BuiltArtifact, RegistryError> {
-    let layers = manifest.entries().iter().map(layer).collect::<Result<Vec<_>, _>>()?;
-    let config_bytes = config(&layers, name, version);
-    let config = Descriptor::of(MODEL_CONFIG_TYPE, &config_bytes);
-    let descriptors: Vec<Descriptor> = layers.iter().map(|layer| layer.descriptor.clone()).collect();
+    raw(manifest)?.build(&[], name, version)
+}
+
+/// Writes the manifest of these layers: first the files, then the archives.
+pub(crate) fn assemble(
+    format: ArtifactFormat,
+    layers: Vec<ModelLayer>,
+    packs: Vec<PackedLayer>,
+    config_bytes: Vec<u8>,
+) -> Result<BuiltArtifact, RegistryError> {
+    let (artifact_type, config_type) = match format {
+        ArtifactFormat::Image => ("", IMAGE_CONFIG_TYPE),
+        _ => (MODEL_ARTIFACT_TYPE, MODEL_CONFIG_TYPE),
+    };
+    let config = Descriptor::of(config_type, &config_bytes);
+    let files = layers.iter().map(|layer| &layer.descriptor);
+    let descriptors: Vec<Descriptor> =
+        files.chain(packs.iter().map(|pack| &pack.descriptor)).cloned().collect();
     let bytes = lacre_json::to_vec(&WrittenManifest {
         schema_version: 2,
         media_type: IMAGE_MANIFEST,
-        artifact_type: MODEL_ARTIFACT_TYPE,
+        artifact_type,
         config: &config,
         layers: &descriptors,
         subject: None,
@@ -57,10 +76,12 @@ pub fn build(manifest: &Manifest, name: &str, version: Option<&str>) -> Result<B
         let fit = how_many_fit(&descriptors, size);
         return Err(RegistryError::TooManyFiles { files: descriptors.len(), fit, size, limit: MAX_MANIFEST });
     }
-    Ok(BuiltArtifact { artifact: ModelArtifact { config, layers }, config: config_bytes, manifest: bytes })
+    let artifact = ModelArtifact { format, config, layers, packs };
+    Ok(BuiltArtifact { artifact, config: config_bytes, manifest: bytes })
 }
 
-fn layer(entry: &Entry) -> Result<ModelLayer, RegistryError> {
+/// The raw layer of a file.
+pub(crate) fn layer(entry: &Entry) -> Result<ModelLayer, RegistryError> {
     let path = &entry.path;
     if is_signature_place(path) {
         return Err(ArtifactFault::SignatureAsFile.into());
@@ -74,17 +95,16 @@ fn layer(entry: &Entry) -> Result<ModelLayer, RegistryError> {
     Ok(ModelLayer { path: path.clone(), descriptor })
 }
 
-/// The configuration (`ModelPack` `docs/config.md`): only what is known for sure of every model.
-fn config(layers: &[ModelLayer], name: &str, version: Option<&str>) -> Vec<u8> {
+/// The configuration (`ModelPack` `docs/config.md`): only what is known for sure of every model. No layer is compressed,
+/// so each is its own uncompressed content.
+pub(crate) fn config(diff_ids: &[Sha256Digest], name: &str, version: Option<&str>) -> Vec<u8> {
     // ModelPack's schema wants a name to have a character.
     let descriptor: BTreeMap<&str, &str> =
         [("name", Some(name).filter(|name| !name.is_empty())), ("version", version)]
             .into_iter()
             .filter_map(|(key, value)| Some((key, value?)))
             .collect();
-    // A raw layer is its own uncompressed content.
-    let diff_ids: Vec<String> =
-        layers.iter().map(|layer| format!("sha256:{}", layer.descriptor.digest)).collect();
+    let diff_ids: Vec<String> = diff_ids.iter().map(|digest| format!("sha256:{digest}")).collect();
     lacre_json::to_vec(&serde_json::json!({
         "descriptor": descriptor,
         "config": {},
@@ -107,7 +127,6 @@ fn how_many_fit(layers: &[Descriptor], size: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use lacre_hash::Sha256Digest;
     use lacre_manifest::{Digests, EntryPath};
 
     use super::*;

@@ -17,12 +17,25 @@ pub enum LayerKind {
     WeightConfig,
 }
 
-const KINDS: [(LayerKind, &str); 5] = [
-    (LayerKind::Code, "application/vnd.cncf.model.code.v1.raw"),
-    (LayerKind::Dataset, "application/vnd.cncf.model.dataset.v1.raw"),
-    (LayerKind::Doc, "application/vnd.cncf.model.doc.v1.raw"),
-    (LayerKind::Weight, "application/vnd.cncf.model.weight.v1.raw"),
-    (LayerKind::WeightConfig, "application/vnd.cncf.model.weight.config.v1.raw"),
+/// The media types of a raw layer and of an archive.
+const KINDS: [(LayerKind, &str, &str); 5] = [
+    (LayerKind::Code, "application/vnd.cncf.model.code.v1.raw", "application/vnd.cncf.model.code.v1.tar"),
+    (
+        LayerKind::Dataset,
+        "application/vnd.cncf.model.dataset.v1.raw",
+        "application/vnd.cncf.model.dataset.v1.tar",
+    ),
+    (LayerKind::Doc, "application/vnd.cncf.model.doc.v1.raw", "application/vnd.cncf.model.doc.v1.tar"),
+    (
+        LayerKind::Weight,
+        "application/vnd.cncf.model.weight.v1.raw",
+        "application/vnd.cncf.model.weight.v1.tar",
+    ),
+    (
+        LayerKind::WeightConfig,
+        "application/vnd.cncf.model.weight.config.v1.raw",
+        "application/vnd.cncf.model.weight.config.v1.tar",
+    ),
 ];
 
 const WEIGHTS: [&str; 38] = [
@@ -109,12 +122,22 @@ impl LayerKind {
 
     /// The media type of a raw layer of this kind.
     pub fn media_type(self) -> &'static str {
-        KINDS.iter().find(|(kind, _)| *kind == self).map_or("", |(_, media_type)| media_type)
+        KINDS.iter().find(|(kind, ..)| *kind == self).map_or("", |(_, raw, _)| raw)
+    }
+
+    /// The media type of an archive of files of this kind, not compressed.
+    pub fn archive_type(self) -> &'static str {
+        KINDS.iter().find(|(kind, ..)| *kind == self).map_or("", |(_, _, archive)| archive)
     }
 
     /// The kind of a raw layer of this media type; none for any other type.
     pub fn from_media_type(text: &str) -> Option<Self> {
-        KINDS.iter().find(|(_, media_type)| *media_type == text).map(|(kind, _)| *kind)
+        KINDS.iter().find(|(_, raw, _)| *raw == text).map(|(kind, ..)| *kind)
+    }
+
+    /// What follows the media type of an archive in `text`, which says how it is compressed; none for any other type.
+    pub(super) fn archive_suffix(text: &str) -> Option<&str> {
+        KINDS.iter().find_map(|(_, _, archive)| text.strip_prefix(archive))
     }
 }
 
@@ -148,9 +171,10 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_own_media_type() {
-        for (kind, media_type) in KINDS {
-            assert_eq!(kind.media_type(), media_type);
-            assert_eq!(LayerKind::from_media_type(media_type), Some(kind));
+        for (kind, raw, archive) in KINDS {
+            assert_eq!((kind.media_type(), kind.archive_type()), (raw, archive));
+            assert_eq!(LayerKind::from_media_type(raw), Some(kind));
+            assert_eq!(LayerKind::archive_suffix(&format!("{archive}+gzip")), Some("+gzip"));
         }
         for foreign in
             ["", "application/vnd.cncf.model.weight.v1.tar", "application/vnd.cncf.model.weight.v1.raw "]

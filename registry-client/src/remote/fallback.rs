@@ -52,14 +52,18 @@ pub(super) fn is_ours(tag: &str) -> bool {
     digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The referrers that the index lists, and those that have tags of their own.
-pub(super) fn read(remote: &Remote, subject: &Sha256Digest) -> Result<Vec<WireDescriptor>, RegistryError> {
+/// The referrers that the index lists, and those that have tags of their own; nothing where there is neither.
+pub(super) fn read(
+    remote: &Remote,
+    subject: &Sha256Digest,
+) -> Result<Option<Vec<WireDescriptor>>, RegistryError> {
     let index = fetch_index(remote, subject)?;
+    let is_kept = index.is_some();
     let mut listed = index.map(|index| index.listed).unwrap_or_default();
     for found in tagged(remote, subject, &listed)? {
         listed.push(WireDescriptor::from(&found));
     }
-    Ok(listed)
+    Ok((is_kept || !listed.is_empty()).then_some(listed))
 }
 
 /// Adds `referrer`, whose manifest is `bytes`.

@@ -26,7 +26,7 @@ use crate::RegistryError;
 use crate::auth::Scope;
 use crate::descriptor::Descriptor;
 use crate::reference::{RegistryName, Repository, Tag, Target};
-use crate::store::{BlobContent, BlobReader, Presence, Put, Store};
+use crate::store::{BlobContent, BlobReader, Discovered, Presence, Put, Store};
 use crate::transport::{RegistryOptions, Transport};
 
 /// A repository of a registry.
@@ -180,6 +180,10 @@ impl Store for Remote {
         subject: &Sha256Digest,
         artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, RegistryError> {
-        referrers::list(self, subject, artifact_type)
+        Ok(referrers::list(self, subject, artifact_type)?.referrers)
+    }
+
+    fn discover(&self, subject: &Sha256Digest) -> Result<Discovered, RegistryError> {
+        referrers::list(self, subject, None)
     }
 }

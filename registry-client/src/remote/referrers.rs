@@ -11,6 +11,7 @@ use crate::RegistryError;
 use crate::descriptor::{Descriptor, EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, JSON_LIMITS, WireDescriptor};
 use crate::image::ImageManifest;
 use crate::layout::MAX_CANDIDATE_BYTES;
+use crate::store::{Discovered, Discovery};
 
 /// Referrers that are looked at. Whoever can write to the repository can attach any number.
 const MOST: u64 = 1000;
@@ -58,10 +59,13 @@ pub(super) fn list(
     remote: &Remote,
     subject: &Sha256Digest,
     artifact_type: Option<&str>,
-) -> Result<Vec<Descriptor>, RegistryError> {
-    let listed = match ask(remote, subject, artifact_type)? {
-        Listing::Kept(listed) => listed,
-        Listing::Unsupported => fallback::read(remote, subject)?,
+) -> Result<Discovered, RegistryError> {
+    let (listed, by) = match ask(remote, subject, artifact_type)? {
+        Listing::Kept(listed) => (listed, Discovery::Api),
+        Listing::Unsupported => match fallback::read(remote, subject)? {
+            Some(listed) => (listed, Discovery::FallbackTag),
+            None => (Vec::new(), Discovery::Unsupported),
+        },
     };
     let mut candidates: BTreeMap<Sha256Digest, Descriptor> = BTreeMap::new();
     for wire in listed {
@@ -87,7 +91,7 @@ pub(super) fn list(
             referrers.push(manifest.listing(digest, descriptor.size));
         }
     }
-    Ok(referrers)
+    Ok(Discovered { referrers, by })
 }
 
 /// Asks the referrers API, for all of its pages. The filter is a wish: nothing is concluded from its being granted.

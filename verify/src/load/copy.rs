@@ -9,7 +9,7 @@ use lacre_manifest::FileSource;
 use crate::VerifyError;
 use crate::content::{self, Place, SignedFile};
 use crate::mismatch;
-use crate::proof::{Model, Verified};
+use crate::proof::{Extent, Verified};
 
 /// The bytes of a signed file: a private copy that was found to have the signed digest. Cheap to clone.
 #[derive(Clone)]
@@ -41,15 +41,15 @@ impl std::fmt::Debug for ProvenBytes {
     }
 }
 
-impl Verified<Model> {
+impl<T: Extent> Verified<T> {
     /// The bytes of the signed file `name`: those held since verification, or a private copy that is read and proven
     /// now, against the signed digests that proved it before.
     ///
     /// # Errors
-    /// `E-NOT-FOUND` when no such file was signed; `E-FILE-SIZE` or `E-FILE-CHANGED` when the file is no longer what was
+    /// `E-NOT-FOUND` when no such file was signed, or it is not in the part; `E-FILE-SIZE` or `E-FILE-CHANGED` when the file is no longer what was
     /// signed; a code of the disk when it cannot be read.
     pub fn read(&self, name: &str) -> Result<ProvenBytes, VerifyError> {
-        let model = &self.proven;
+        let model = self.model();
         let Some(entry) = model.manifest.get(name) else {
             return Err(VerifyError::NotSigned { what: "the file", name: name.to_owned() });
         };

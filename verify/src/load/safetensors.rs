@@ -5,7 +5,7 @@ use safetensors::tensor::{Metadata, SafeTensors, TensorView};
 
 use super::ProvenBytes;
 use crate::VerifyError;
-use crate::proof::{Model, Verified};
+use crate::proof::{Extent, Verified};
 
 /// Longest header in bytes, as in the reference implementation.
 const MAX_HEADER: usize = 100_000_000;
@@ -21,7 +21,7 @@ pub struct ProvenTensors {
     file: String,
 }
 
-impl Verified<Model> {
+impl<T: Extent> Verified<T> {
     /// The tensors of the signed file `name`.
     ///
     /// # Errors

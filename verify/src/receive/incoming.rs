@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lacre_hash::{DigestSet, FileDigests, GROUP, Gatherer};
 use lacre_manifest::{Entry, escape_os};
-use rustix::fs::{FallocateFlags, OFlags, fallocate};
+use rustix::fs::{FallocateFlags, OFlags, fallocate, ioctl_ficlone};
 use rustix::io::Errno;
 
 use super::Leftovers;
@@ -39,6 +39,15 @@ pub enum Arrival {
     Kept,
     /// It is not what was signed, and was not written.
     Refused,
+}
+
+/// Whether two files share their bytes on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// They do not: the file is as it was.
+    Not,
+    /// The file begins with all bytes of the other one. None of them counts before it is proven.
+    Shared,
 }
 
 impl Incoming {
@@ -133,6 +142,29 @@ impl Incoming {
         read.map_err(|source| self.store(source))
     }
 
+    /// Makes the file a clone of `source` (a reflink: both share their bytes on disk until one of them is written to), where
+    /// the file system can do that, leftovers are reused, and no group is here yet. What came this way is proven as what
+    /// an earlier attempt left, by [`recover`](Self::recover): in this file, where nobody changes it by changing `source`.
+    ///
+    /// # Errors
+    /// `E-OUTPUT` when the file cannot be made.
+    pub fn share(&self, source: &File) -> Result<Sharing, VerifyError> {
+        let (size, groups) = (self.place(u64::MAX).end, self.groups());
+        let fits = source.metadata().is_ok_and(|found| found.is_file() && (1..=size).contains(&found.len()));
+        let is_empty = self.missing().iter().map(|range| range.end - range.start).sum::<u64>() == groups;
+        if self.leftovers == Leftovers::Refuse || !fits || !is_empty {
+            return Ok(Sharing::Not);
+        }
+        let shared = (|| {
+            let file = self.create()?;
+            // Its last block may be a part of one, which can only be shared at the end of a file.
+            file.set_len(0)?;
+            // Whatever the reason is, there is another way.
+            Ok(if ioctl_ficlone(&file, source).is_ok() { Sharing::Shared } else { Sharing::Not })
+        })();
+        shared.map_err(|source| self.store(source))
+    }
+
     /// Whether a file that is whole is the signed one; nothing while groups are missing.
     pub fn verdict(&self) -> Option<Arrival> {
         let found = self.gatherer.digests()?;
@@ -170,26 +202,10 @@ impl Incoming {
         }
     }
 
-    /// Opens the file, of its full size, and never through a link. There must be nothing of its name yet, unless leftovers
-    /// are reused.
+    /// Opens the file, of its full size.
     fn open(&self) -> io::Result<File> {
         let size = self.place(u64::MAX).end;
-        let mut options = OpenOptions::new();
-        // Read again only where digests need the groups in order, and for leftovers.
-        options.read(true).write(true).mode(0o644).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
-        let file = match options.clone().create_new(true).open(&self.path) {
-            Err(error)
-                if error.kind() == io::ErrorKind::AlreadyExists && self.leftovers == Leftovers::Reuse =>
-            {
-                let file = options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
-                let file = file.open(&self.path)?;
-                if !file.metadata()?.is_file() {
-                    return Err(io::ErrorKind::AlreadyExists.into());
-                }
-                file
-            }
-            other => other?,
-        };
+        let file = self.create()?;
         if size > GROUP && file.metadata()?.len() != size {
             // A disk that is too small says so now, not after gigabytes.
             match fallocate(&file, FallocateFlags::empty(), 0, size) {
@@ -201,6 +217,26 @@ impl Incoming {
             file.set_len(size)?;
         }
         Ok(file)
+    }
+
+    /// Makes or opens the file, never through a link. There must be nothing of its name yet, unless leftovers are reused.
+    fn create(&self) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        // Read again only where digests need the groups in order, and for leftovers.
+        options.read(true).write(true).mode(0o644).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+        match options.clone().create_new(true).open(&self.path) {
+            Err(error)
+                if error.kind() == io::ErrorKind::AlreadyExists && self.leftovers == Leftovers::Reuse =>
+            {
+                let file = options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+                let file = file.open(&self.path)?;
+                if !file.metadata()?.is_file() {
+                    return Err(io::ErrorKind::AlreadyExists.into());
+                }
+                Ok(file)
+            }
+            other => other,
+        }
     }
 
     /// Lets go of a file that is whole.

@@ -4,6 +4,7 @@
 //! Verified<Claim> ─► Receiving: one Incoming for each signed file
 //!                      groups of 1 MiB, in any order, from any thread ─► judged ─► written ─► counted
 //! Verified<Model> ◄─ finish: every group of every file, and every digest that was to prove it
+//! Verified<Part>  ◄─ the same, where only some of the files were wanted
 //! ```
 //!
 //! Nothing here fetches anything: whoever does hands the bytes over, and learns what to fetch again. A chunk list, if
@@ -12,16 +13,17 @@
 mod incoming;
 
 use std::fs;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use lacre_attest::ModelClaim;
 use lacre_hash::FileDigests;
-use lacre_manifest::{Entry, Links, Root, escape_os};
+use lacre_manifest::{Entry, EntryPath, Links, Manifest, Root, Shape, escape_os};
 
-pub use self::incoming::{Arrival, Incoming};
+pub use self::incoming::{Arrival, Incoming, Sharing};
 use crate::content;
 use crate::mismatch::ContentMismatch;
-use crate::proof::{Claim, Model, Verified};
+use crate::proof::{Claim, Extent, Model, Part, Verified};
 use crate::prove::Prove;
 use crate::report::{Report, Step};
 use crate::requirements::Strictness;
@@ -41,7 +43,7 @@ pub enum Leftovers {
 ///
 /// Nothing in the folder may be used before [`finish`](Self::finish) succeeds.
 #[derive(Debug)]
-pub struct Receiving {
+pub struct Receiving<T: Extent = Model> {
     signed: ModelClaim,
     signers: Vec<Signer>,
     report: Report,
@@ -50,6 +52,7 @@ pub struct Receiving {
     into: PathBuf,
     prove: Prove,
     files: Vec<Incoming>,
+    becomes: PhantomData<T>,
 }
 
 impl Verified<Claim> {
@@ -66,10 +69,37 @@ impl Verified<Claim> {
         leftovers: Leftovers,
         size_of: impl Fn(&Entry) -> Option<u64>,
     ) -> Result<Receiving, Box<Failure>> {
+        self.receive_these(into, prove, leftovers, size_of, |_| true)
+    }
+
+    /// The same for the signed files that are `wanted`, and no others. What they become is no [`Model`].
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub fn receive_part(
+        self,
+        into: &Path,
+        prove: Prove,
+        leftovers: Leftovers,
+        size_of: impl Fn(&Entry) -> Option<u64>,
+        wanted: impl Fn(&Entry) -> bool,
+    ) -> Result<Receiving<Part>, Box<Failure>> {
+        self.receive_these(into, prove, leftovers, size_of, wanted)
+    }
+
+    fn receive_these<T: Extent>(
+        self,
+        into: &Path,
+        prove: Prove,
+        leftovers: Leftovers,
+        size_of: impl Fn(&Entry) -> Option<u64>,
+        wanted: impl Fn(&Entry) -> bool,
+    ) -> Result<Receiving<T>, Box<Failure>> {
         let Claim { signed, signers, report, strictness } = self.proven;
-        let prepared = Root::open(into, Links::Refuse)
-            .map_err(VerifyError::from)
-            .and_then(|root| Ok((root, prepare(&signed, into, prove, leftovers, size_of)?)));
+        let prepared = Root::open(into, Links::Refuse).map_err(VerifyError::from).and_then(|root| {
+            let entries = signed.manifest().entries().iter().filter(|entry| wanted(entry));
+            Ok((root, prepare(entries, into, prove, leftovers, size_of)?))
+        });
         match prepared {
             Ok((root, files)) => Ok(Receiving {
                 signed,
@@ -80,14 +110,15 @@ impl Verified<Claim> {
                 into: into.to_path_buf(),
                 prove,
                 files,
+                becomes: PhantomData,
             }),
             Err(error) => Err(report.fail(Step::Content, error)),
         }
     }
 }
 
-impl Receiving {
-    /// The signed files, in the order of their names.
+impl<T: Extent> Receiving<T> {
+    /// The signed files that are wanted, in the order of their names.
     pub fn files(&self) -> &[Incoming] {
         &self.files
     }
@@ -97,12 +128,14 @@ impl Receiving {
         self.report.fail(Step::Content, error)
     }
 
-    /// The model, when every file is there and as signed. Then come empty folders and executable bits, if they are signed.
+    /// The model, or the part of it, when every wanted file is there and as signed. Then come executable bits, and empty
+    /// folders of a whole model, if they are signed.
     ///
     /// # Errors
     /// `E-FILE-MISSING` when groups are missing; `E-FILE-CHANGED` when a file is another than the signed one.
-    pub fn finish(self) -> Result<Verified<Model>, Box<Failure>> {
-        let Self { signed, signers, mut report, strictness, root, into, prove, files } = self;
+    pub fn finish(self) -> Result<Verified<T>, Box<Failure>> {
+        let Self { signed, signers, mut report, strictness, root, into, prove, files, becomes: _ } = self;
+        let is_whole = T::IS_WHOLE;
         let proven_by = files.first().map(Incoming::digests);
         let finished = (|| {
             let mut digests = Vec::with_capacity(files.len());
@@ -116,20 +149,29 @@ impl Receiving {
             if !mismatch.is_empty() {
                 return Err(VerifyError::Content(Box::new(mismatch)));
             }
-            let manifest = content::compare(signed.manifest().entries().iter().zip(&digests))?;
+            let manifest = content::compare(files.iter().map(Incoming::entry).zip(&digests))?;
             let chunks = digests.iter_mut().filter_map(FileDigests::take_tree).collect();
             if let Some(shape) = signed.shape() {
-                let differs = shape::recreate(&signed, shape, &root, &into)?;
+                let differs = if is_whole {
+                    shape::recreate(&signed, shape, &root, &into)?
+                } else {
+                    shape::recreate(&signed, &of_part(shape, &files)?, &root, &into)?
+                };
                 report.tell_shape(differs, strictness)?;
             }
             Ok((manifest, chunks))
         })();
         match finished {
             Ok((manifest, chunks)) => {
-                report.prove(&manifest, proven_by, ", proven while written");
+                let how = ", proven while written";
+                if is_whole {
+                    report.prove(&manifest, proven_by, how);
+                } else {
+                    report.prove_part(&manifest, signed.manifest().len(), proven_by, how);
+                }
                 let held = std::collections::BTreeMap::new();
                 Ok(Verified {
-                    proven: Model { signed, signers, report, root, manifest, prove, held, chunks },
+                    proven: T::of(Model { signed, signers, report, root, manifest, prove, held, chunks }),
                 })
             }
             Err(error) => Err(report.fail(Step::Content, error)),
@@ -137,15 +179,23 @@ impl Receiving {
     }
 }
 
-fn prepare(
-    signed: &ModelClaim,
+/// What concerns these files of a signed shape. A folder without files is in no part: nobody can ask for it.
+fn of_part(shape: &Shape, files: &[Incoming]) -> Result<Shape, VerifyError> {
+    // Both are in the order of their names.
+    let wanted = |path: &&EntryPath| files.binary_search_by(|file| file.entry().path.cmp(path)).is_ok();
+    let executable = shape.executable().iter().filter(wanted).cloned().collect();
+    let entries = files.iter().map(|file| file.entry().clone()).collect();
+    Ok(Shape::new(&Manifest::new(entries)?, executable, Vec::new())?)
+}
+
+fn prepare<'a>(
+    entries: impl Iterator<Item = &'a Entry>,
     into: &Path,
     prove: Prove,
     leftovers: Leftovers,
     size_of: impl Fn(&Entry) -> Option<u64>,
 ) -> Result<Vec<Incoming>, VerifyError> {
-    let entries = signed.manifest().entries();
-    let mut files = Vec::with_capacity(entries.len());
+    let mut files = Vec::new();
     let mut made = "";
     for entry in entries {
         if let Some((folder, _)) = entry.path.as_str().rsplit_once('/')

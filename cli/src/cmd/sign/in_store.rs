@@ -7,7 +7,7 @@ use lacre_publish::Listed;
 use lacre_registry_client::{Reference, Store, Target};
 use serde_json::json;
 
-use super::{SignArgs, Summary, summarize};
+use super::{SignArgs, Summary, envelope, summarize};
 use crate::cmd::signing::{Attachment, Hand, pinned};
 use crate::error::CliError;
 use crate::printer::{Done, Line};
@@ -16,6 +16,9 @@ use crate::{interrupt, save, text};
 
 pub(super) fn run(args: &SignArgs, reference: &Reference, session: &Session) -> Result<Done, CliError> {
     let Some(name) = &args.name else {
+        if let Some(done) = envelope::run(args, reference, session)? {
+            return Ok(done);
+        }
         return Err(CliError::usage(format!(
             "{reference} is no path here, so a reference; that wants --name, as it does not say what the model is"
         )));

@@ -1,6 +1,7 @@
 //! `lacre sign`: a model becomes a signed bundle.
 
 mod append;
+mod envelope;
 mod in_store;
 mod reuse;
 
