@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use lacre_manifest::EntryPath;
+use lacre_registry_client::{Reference, Target};
 use lacre_verify::{Hold, Model, Outcome, Paced, Prove, Report, SignedAt, Signer, Unverified, Verified};
 use serde_json::{Value, json};
 
@@ -110,7 +111,10 @@ impl VerifyArgs {
 }
 
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Done, CliError> {
-    if let Some(reference) = Place::reference(args.model.as_os_str())? {
+    if let Some(reference) = Place::reference(args.model.as_os_str())?
+        // Without a tag it may as well be a path that somebody mistyped.
+        && (matches!(reference, Reference::Layout { .. }) || *reference.target() != Target::Only)
+    {
         return Err(CliError::Usage {
             message: format!("{reference} is in a store, and verify proves what lies on a disk"),
             tip: Some(format!(

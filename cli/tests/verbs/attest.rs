@@ -167,4 +167,6 @@ fn what_is_attached_instead_of_a_model_signature_is_named() {
     );
     let said = bench.bad("verify oci:store:v1 --key k.pub", "E-USAGE", 2);
     said.says("hint: lacre pull oci:store:v1 DIR");
+    bench.bad("verify registry.test/org/m:v1 --key k.pub", "E-USAGE", 2);
+    bench.bad("verify models.v2/typo --key k.pub", "E-NOT-FOUND", 10);
 }

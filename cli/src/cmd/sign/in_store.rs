@@ -19,7 +19,9 @@ pub(super) fn run(args: &SignArgs, reference: &Reference, session: &Session) -> 
         if let Some(done) = envelope::run(args, reference, session)? {
             return Ok(done);
         }
-        return Err(CliError::usage("a reference wants --name: it does not say what the model is"));
+        return Err(CliError::usage(format!(
+            "{reference} is no path here, so a reference; that wants --name, as it does not say what the model is"
+        )));
     };
     let to_stdout = args.signature.as_deref() == Some(Path::new("-"));
     if to_stdout && session.globals.json {
