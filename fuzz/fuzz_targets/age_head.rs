@@ -23,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| match Head::parse(bytes) {
                 let mut content = Vec::new();
                 match opened.read_to_end(&mut content) {
                     Ok(read) => {
-                        assert_eq!(file_size(head.len() as u64, read as u64), Some(bytes.len() as u64))
+                        assert_eq!(file_size(head.len() as u64, read as u64), Some(bytes.len() as u64));
                     }
                     Err(error) => assert!(is_forged(&error), "{error}"),
                 }

@@ -32,11 +32,9 @@ use crate::{interrupt, place, text, user_cache};
 #[command(after_help = "\
 Examples:
   lacre push MODEL oci:store:mini-lm-v1
-  lacre push MODEL registry.example.com/org/mini-lm:v1
   lacre push MODEL registry.example.com/org/m:v1 --key k.key  # for cosign, too
   lacre push MODEL registry.example.com/org/m:v1 --key k.key --encrypt age1…
-  lacre push MODEL registry.example.com/org/m:image --format image
-  lacre push model.gguf oci:/srv/models:gguf --signature elsewhere.sig")]
+  lacre push MODEL registry.example.com/org/m:image --format image")]
 pub(crate) struct PushArgs {
     /// Signed folder or file
     pub(crate) model: PathBuf,
@@ -55,7 +53,9 @@ pub(crate) struct PushArgs {
         hide_possible_values = true
     )]
     links: LinkMode,
-    /// What to make: modelpack (default), or image: a container image with the files in /models
+    /// What to make: modelpack (default) or image
+    ///
+    /// An image is a container image with the files in /models, for what mounts images.
     #[arg(
         long,
         value_name = "FORMAT",
