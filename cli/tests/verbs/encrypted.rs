@@ -207,3 +207,19 @@ fn cosign_verifies_the_envelope() {
     let words = ["verify", "--key", "k.pub", "--insecure-ignore-tlog", "--allow-http-registry", &reference];
     programs::run(&bench, cosign, &words, "");
 }
+
+#[test]
+fn a_container_image_and_a_part_of_it() {
+    let bench = bench();
+    let line = format!("push MODEL oci:store:v1 --key k.key --format image --encrypt {RECIPIENT} --json");
+    let pushed = bench.good(&line).json();
+    let plain = bench.good("push MODEL oci:plain:v1 --format image --json").json();
+    assert_eq!(pushed["result"]["encrypted"]["manifest"], plain["result"]["manifest"]);
+    bench.good("pull oci:store:v1 OUT --key k.pub --decrypt-with id");
+    bench.good("verify OUT --key k.pub");
+    let part = bench.good("pull oci:store:v1 PART --key k.pub --decrypt-with id --files config.json --json");
+    assert_eq!(part.json()["result"]["part"]["files"], 1);
+    assert_eq!(bench.names("PART"), ["config.json", "model.sig"]);
+    assert_eq!(bench.read("PART/config.json"), bench.read("MODEL/config.json"));
+    bench.bad("verify PART --key k.pub", "E-FILE-MISSING", 1);
+}

@@ -62,7 +62,14 @@ impl Pkcs11Uri {
     }
 }
 
+const PIN_IN_SIGHT: &str = "pin-value: refused: everybody who lists processes would see the PIN; \
+                            give pin-source=FILE, or the PIN as you would give a passphrase";
+
 fn read(text: &str) -> Result<Parts, String> {
+    // Behind a wrong separator it would become a part of another value, and be shown with it.
+    if text.split(['?', '&', ';', ':']).any(|part| part.starts_with("pin-value=")) {
+        return Err(PIN_IN_SIGHT.to_owned());
+    }
     let (path, query) = text.split_once('?').unwrap_or((text, ""));
     let mut parts = Parts::default();
     let mut seen = Vec::new();
@@ -117,11 +124,6 @@ fn take(parts: &mut Parts, name: &str, value: &str) -> Result<(), String> {
         }
         "type" if value == "private" => {}
         "type" => return Err("only a private key signs: type=private, or no type".to_owned()),
-        "pin-value" => {
-            return Err("refused: everybody who lists processes would see the PIN; \
-                        give pin-source=FILE, or the PIN as you would give a passphrase"
-                .to_owned());
-        }
         "pin-source" => parts.pin_source = Some(pin_source(&text()?)?),
         "module-path" | "module-name" if parts.module != Module::Missing => {
             return Err("module-path and module-name cannot both be given".to_owned());
@@ -216,7 +218,12 @@ mod tests {
 
     #[test]
     fn a_pin_in_the_uri_is_refused_and_not_repeated() {
-        for uri in ["token=a?module-name=m&pin-value=13579", "token=a;pin-value=13579?module-name=m"] {
+        for uri in [
+            "token=a?module-name=m&pin-value=13579",
+            "token=a;pin-value=13579?module-name=m",
+            "pin-value=13579",
+            "token=a?module-name=m&pin-source=/run/pin?pin-value=13579",
+        ] {
             let error = Pkcs11Uri::parse(uri).unwrap_err();
             assert_eq!(error.code(), "E-USAGE");
             let text = error.to_string();
