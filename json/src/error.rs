@@ -30,7 +30,7 @@ pub enum JsonError {
         line: usize,
         /// Column, from 1.
         column: usize,
-        /// What is wrong, without position.
+        /// What is wrong, without position; safe for a terminal, at most 301 characters and escapes.
         message: String,
     },
     /// The text is not JSON.
@@ -40,7 +40,7 @@ pub enum JsonError {
         line: usize,
         /// Column, from 1.
         column: usize,
-        /// What is wrong, without position.
+        /// What is wrong, without position; safe for a terminal, at most 301 characters and escapes.
         message: String,
     },
     /// Arrays and objects are nested deeper than the limit.

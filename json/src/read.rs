@@ -61,14 +61,34 @@ pub fn from_slice<'a, T: Deserialize<'a>>(text: &'a [u8], limits: Limits) -> Res
 fn from_serde(error: &serde_json::Error, depth: usize) -> JsonError {
     let (line, column) = (error.line(), error.column());
     let full = error.to_string();
-    let message = full.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&full).to_owned();
+    let message = full.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&full);
     if message == "recursion limit exceeded" {
         return JsonError::TooDeep { limit: depth };
     }
+    let message = presentable(message);
     match error.classify() {
         serde_json::error::Category::Data => JsonError::Shape { line, column, message },
         _ => JsonError::Syntax { line, column, message },
     }
+}
+
+/// Most characters of a message.
+const LONGEST_MESSAGE: usize = 300;
+
+/// A message that may quote the text: no longer than a person reads, and without what would move a terminal's cursor.
+fn presentable(message: &str) -> String {
+    let mut safe = String::new();
+    for character in message.chars().take(LONGEST_MESSAGE) {
+        if character.is_control() {
+            safe.extend(character.escape_default());
+        } else {
+            safe.push(character);
+        }
+    }
+    if message.chars().nth(LONGEST_MESSAGE).is_some() {
+        safe.push('…');
+    }
+    safe
 }
 
 /// Most members of one object.
@@ -197,6 +217,21 @@ mod tests {
             matches!(error, JsonError::DuplicateKey { ref key, line: 3, .. } if key == "sig"),
             "{error:?}"
         );
+    }
+
+    #[test]
+    fn what_is_quoted_is_safe_for_a_terminal_and_short() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+        let refused = |name: &str| {
+            let text = format!("{{\"{name}\":1}}");
+            from_slice::<Nothing>(text.as_bytes(), LIMITS).unwrap_err().to_string()
+        };
+        let hostile = refused("a\u{7f}\\u001b[2Jb");
+        assert!(hostile.contains("a\\u{7f}\\u{1b}[2Jb"), "{hostile}");
+        let long = refused(&"x".repeat(2000));
+        assert!(long.chars().count() < 350 && long.contains('…'), "{long}");
     }
 
     #[test]
