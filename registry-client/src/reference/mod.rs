@@ -138,6 +138,13 @@ fn remote(text: &str) -> Result<Reference, Fault> {
     if host != "localhost" && !host.contains(['.', ':']) || host.starts_with('.') {
         return Err((0, WANTED));
     }
+    // Host names are shown in lower case, where this one would be read as a layout.
+    if text.get(..LAYOUT.len()).is_some_and(|start| start.eq_ignore_ascii_case(LAYOUT)) {
+        return Err((
+            0,
+            "\"oci:\" in lower case for an image layout, or a registry that is not called \"oci\"",
+        ));
+    }
     let registry = RegistryName::read(host)?;
     let (named, pin) = match text.find('@') {
         Some(at) => (&text[..at], Some(digest(&text[at + 1..], at + 1)?)),
@@ -309,6 +316,8 @@ mod tests {
         let cases = [
             ("org/m:v1", 0),
             ("Localhost/m", 0),
+            ("OCI:5000/m", 0),
+            ("Oci:store/m:v1", 0),
             ("https://ghcr.io/m", 0),
             ("ghcr.io/", 8),
             ("ghcr.io/Org/m", 8),
