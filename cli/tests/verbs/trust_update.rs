@@ -168,6 +168,37 @@ fn pysec_2020_145_an_update_that_is_killed_leaves_the_old_one() {
     assert_eq!(bench.names(""), ["root.json", "trust.json"]);
 }
 
+#[test]
+fn two_updates_at_once_take_turns() {
+    let mut now = draft();
+    now.versions = [1, 3, 3, 3];
+    let repository = TufRepository::start(&now);
+    let bench = bench(&repository);
+    bench.good(&update(&repository));
+    let newer = bench.read("trust.json");
+    fs::remove_file(bench.path("trust.json")).unwrap();
+    repository.publish(&draft());
+
+    let other = fs::File::open(bench.path("")).unwrap();
+    other.lock().unwrap();
+    let mut command = bench.command();
+    command.args(update(&repository).split(' ')).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let waits = |line: &str| line.contains("-> FLOCK") && line.contains(&format!(" {} ", child.id()));
+    let end = Instant::now() + Duration::from_mins(1);
+    while !fs::read_to_string("/proc/locks").unwrap().lines().any(waits) {
+        assert!(Instant::now() < end, "it does not wait");
+        thread::yield_now();
+    }
+    // What the other one leaves is what this one begins with.
+    bench.write("trust.json", &newer);
+    drop(other);
+    let said = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&said.stderr);
+    assert!(stderr.contains("error[E-ROLLBACK]"), "{stderr}");
+    assert_eq!(bench.read("trust.json"), newer);
+}
+
 const ISSUER: &str = "https://sigstore.verify.ibm.com/oauth2";
 const SIGNER: &str = "stefanb@us.ibm.com";
 

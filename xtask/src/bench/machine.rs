@@ -42,11 +42,21 @@ pub(crate) fn cores() -> usize {
 
 /// Bytes of memory that programs and the page cache can still take.
 pub(crate) fn available_memory() -> Outcome<u64> {
-    available_in(&read("/proc/meminfo")).ok_or_else(|| Failure::new("the kernel tells no available memory"))
+    memory("MemAvailable:")
 }
 
-fn available_in(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+/// Bytes of memory that nobody uses for anything.
+pub(crate) fn free_memory() -> Outcome<u64> {
+    memory("MemFree:")
+}
+
+fn memory(kind: &str) -> Outcome<u64> {
+    memory_in(&read("/proc/meminfo"), kind)
+        .ok_or_else(|| Failure::new(format!("the kernel tells nothing of {kind}")))
+}
+
+fn memory_in(meminfo: &str, kind: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix(kind))?;
     let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kib * 1024)
 }
@@ -74,11 +84,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn available_memory_is_in_kibibytes() {
+    fn memory_is_in_kibibytes() {
         let meminfo =
             "MemTotal:       24000000 kB\nMemFree:         1000000 kB\nMemAvailable:   20000000 kB\n";
-        assert_eq!(available_in(meminfo), Some(20_480_000_000));
-        assert_eq!(available_in("MemTotal:       24000000 kB\n"), None);
+        assert_eq!(memory_in(meminfo, "MemAvailable:"), Some(20_480_000_000));
+        assert_eq!(memory_in(meminfo, "MemFree:"), Some(1_024_000_000));
+        assert_eq!(memory_in("MemTotal:       24000000 kB\n", "MemFree:"), None);
     }
 
     #[test]

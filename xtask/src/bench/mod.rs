@@ -8,6 +8,7 @@ mod contest;
 mod document;
 pub(crate) mod hashing;
 pub(crate) mod keyless;
+mod level;
 mod machine;
 pub(crate) mod main_job;
 mod measure;

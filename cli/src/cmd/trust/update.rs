@@ -51,15 +51,15 @@ pub(super) fn run(args: &UpdateArgs, session: &Session) -> Result<Done, CliError
         return Err(CliError::usage("an update needs the network, and --offline opens no socket"));
     }
     let repository = repository(args)?.patience(args.timeout);
-    let (place, kept) = if let Some(path) = &args.to {
-        (path.clone(), sigstore_trust::read_named(path))
-    } else {
-        let nowhere = || CliError::usage("there is no home to keep it in: give --to FILE");
-        let path = sigstore_trust::place().ok_or_else(nowhere)?;
-        let kept = sigstore_trust::read_own(&path);
-        (path, kept)
-    };
-    let kept = existing(kept, session)?;
+    let dry_run = session.globals.dry_run;
+    let nowhere = || CliError::usage("there is no home to keep it in: give --to FILE");
+    let place = args.to.clone().or_else(sigstore_trust::place).ok_or_else(nowhere)?;
+    if args.to.is_none() && !dry_run {
+        make_folder(&place)?;
+    }
+    let _turn = if dry_run { None } else { turn(&place) };
+    let read = if args.to.is_some() { sigstore_trust::read_named } else { sigstore_trust::read_own };
+    let kept = existing(read(&place), session)?;
     // Two repositories have nothing to do with each other: what is known of one says nothing of the other's versions.
     let other = kept.as_ref().filter(|kept| kept.repository() != Some(repository.url()));
     if other.is_some() && !session.globals.force {
@@ -71,11 +71,7 @@ pub(super) fn run(args: &UpdateArgs, session: &Session) -> Result<Done, CliError
     let kept = if other.is_some() { None } else { kept };
     let trust = repository.update(kept.as_ref(), SystemTime::now())?;
     interrupt::check()?;
-    let dry_run = session.globals.dry_run;
     if let Some(bytes) = trust.to_json().filter(|_| !dry_run) {
-        if args.to.is_none() {
-            make_folder(&place)?;
-        }
         save::write_own(&place, &bytes)?;
     }
     Ok(told(&Known { trust, file: Some(place) }, kept.as_ref(), session))
@@ -117,6 +113,15 @@ fn read_root(path: &Path) -> Result<Vec<u8>, CliError> {
 fn make_folder(place: &Path) -> Result<(), CliError> {
     let Some(folder) = place.parent() else { return Ok(()) };
     fs::create_dir_all(folder).map_err(|source| CliError::Output { path: text::path(folder), source })
+}
+
+/// Waits until no other update works on `place`: of two at once, the one that began with older metadata must not write
+/// last. Where a folder cannot be locked (some network file systems), they do not wait for each other.
+fn turn(place: &Path) -> Option<File> {
+    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = File::open(folder).ok()?;
+    folder.lock().ok()?;
+    Some(folder)
 }
 
 fn told(known: &Known, kept: Option<&SigstoreTrust>, session: &Session) -> Done {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::contest::{self, Costs, Entry, Task};
 use super::document::{self, Part};
 use super::workload::{self, Shape};
-use super::{Extent, build, measure, rivals};
+use super::{Extent, build, level, measure, rivals};
 use crate::cache::{self, Cache};
 use crate::failure::{Context, Failure, Outcome};
 use crate::process::Program;
@@ -92,6 +92,7 @@ impl Stand<'_> {
                 if entry.task != Task::Push {
                     cache::empty(&cache)?;
                 }
+                level::before_writing(shape.files * shape.size)?;
                 measure::cost_beside(self.scratch, &cache, &entry.words)
             },
             || Ok(()),
@@ -105,6 +106,7 @@ impl Stand<'_> {
         let pulls = self.pulls();
         let run = |entry: &Entry| {
             cache::empty(&self.arrived())?;
+            level::before_writing(shape.files * shape.size)?;
             measure::cost(self.scratch, &entry.words)
         };
         costs.extend(contest::rounds(&format!("pulling {}", shape.title), runs, &pulls, run, || Ok(()))?);

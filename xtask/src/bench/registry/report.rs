@@ -141,6 +141,7 @@ fn method(figures: &Figures<'_>) -> Outcome<Vec<String>> {
             figures.plan.runs
         ),
         "- The programs take turns. Wall time is the clock's around the whole client, and holds what the registry does meanwhile; CPU (user and system) and peak RSS are the client's alone.".to_owned(),
+        "- Before each run the disk has taken all that was written, and as much memory as the run needs has just been in use: a virtual machine's memory that was not costs its first user the host's work, whoever that is.".to_owned(),
         "- The registry holds nothing before each push. Lacre, oras and crane push the files of the model; skopeo pushes a folder of its own kind, with the same blobs. All pull the artifact that Lacre pushed. crane packs each layer with gzip as it goes.".to_owned(),
         "- `lacre push` runs where the model was signed, and knows from the times of the files that they were not touched; \"signed elsewhere\" knows nothing and hashes all files first.".to_owned(),
         "- `lacre pull` checks signature and signer, and proves every byte under the signed BLAKE3 before it is written; the others compare SHA-256 digests that the registry gave.".to_owned(),
