@@ -39,6 +39,7 @@ mod selection;
 mod staging;
 mod transfer;
 mod tree;
+mod written;
 
 pub use arriving::{Arriving, Moved, Pulled};
 pub use cache::{Cache, CachedVersion, Pruned};

@@ -22,6 +22,7 @@ use crate::journal::{Journal, Place};
 use crate::selection::Selection;
 use crate::staging::{Found, Overwrite, Staging};
 use crate::transfer::{Archives, Stopped, Transfer, learn_sizes, packed};
+use crate::written::Written;
 use crate::{lists, reuse};
 
 /// The name of the signature in a pulled folder.
@@ -281,9 +282,11 @@ impl<'a, T: Arriving> Offer<'a, T> {
             progress.begin(files.len() as u64, files.iter().map(|(_, layer)| layer.size).sum());
             let cache = cache.as_ref().map(|(cache, _)| *cache);
             let archives = &Archives::new(store, &artifact.packs);
-            let (raw, others, files, journal) = (&raw, &others[..], &files[..], &journal);
-            let work = Work { archives, raw, others, files, journal, cache, at_once, progress };
-            work.complete(&noted, &older)
+            let (raw, others, files) = (&raw, &others[..], &files[..]);
+            Written::during(staging.path(), &journal, |written| {
+                let work = Work { archives, raw, others, files, written, cache, at_once, progress };
+                work.complete(&noted, &older)
+            })
         };
         match moved {
             Ok((moved, cached)) => {
@@ -320,7 +323,7 @@ struct Work<'a> {
     /// The files that are signed and not wanted, with their sizes: archives hold them all the same.
     others: &'a [(&'a str, u64)],
     files: &'a [(&'a Incoming, &'a Descriptor)],
-    journal: &'a Journal<'a>,
+    written: &'a Written<'a>,
     cache: Option<&'a Cache>,
     at_once: NonZeroUsize,
     progress: &'a dyn Progress,
@@ -336,20 +339,20 @@ impl Work<'_> {
     ) -> Result<(Moved, HashSet<Sha256Digest>), Stopped> {
         let fetched = AtomicU64::new(0);
         let transfer =
-            || Transfer::new(self.archives, self.files, self.journal, self.at_once, self.progress, &fetched);
+            || Transfer::new(self.archives, self.files, self.written, self.at_once, self.progress, &fetched);
         let noted: Vec<Place> = noted.iter().copied().collect();
         let mut moved = Moved { resumed: transfer().recover(&noted)?, ..Moved::default() };
         let mut cached = HashSet::new();
         for (index, (file, layer)) in self.files.iter().enumerate() {
             let Some(source) = self.cache.and_then(|cache| cache.file(layer)) else { continue };
-            let taken = reuse::copy(&source, index, file, self.journal, self.progress)?;
+            let taken = reuse::copy(&source, index, file, self.written, self.progress)?;
             moved.cached += taken;
             if taken == layer.size && layer.size > 0 {
                 cached.insert(layer.digest);
             }
         }
         for older in older {
-            moved.reused += reuse::take(older, self.files, self.journal, self.progress)?;
+            moved.reused += reuse::take(older, self.files, self.written, self.progress)?;
         }
         let mut anew = HashSet::new();
         loop {

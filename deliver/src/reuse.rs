@@ -16,15 +16,15 @@ use lacre_manifest::{EntryPath, Links, Root};
 use lacre_registry_client::{Descriptor, RegistryError};
 use lacre_verify::{Arrival, Incoming, Sharing};
 
-use crate::journal::Journal;
 use crate::transfer::Stopped;
+use crate::written::Written;
 
 /// Takes what is missing of `files` out of the folder `older`, as far as it is there; gives the bytes that were taken. A
 /// folder that cannot be read is no failure: the bytes come from the store then.
 pub(crate) fn take(
     older: &Path,
     files: &[(&Incoming, &Descriptor)],
-    journal: &Journal<'_>,
+    written: &Written<'_>,
     progress: &dyn Progress,
 ) -> Result<u64, Stopped> {
     let Ok(root) = Root::open(older, Links::Refuse) else { return Ok(0) };
@@ -35,7 +35,7 @@ pub(crate) fn take(
         let candidates = [file.judges_groups().then_some(&file.entry().path), same];
         for path in candidates.into_iter().flatten() {
             let Ok(source) = root.open_file(path) else { continue };
-            taken += copy(&source, index, file, journal, progress)?;
+            taken += copy(&source, index, file, written, progress)?;
         }
     }
     Ok(taken)
@@ -47,7 +47,7 @@ pub(crate) fn copy(
     source: &File,
     index: usize,
     file: &Incoming,
-    journal: &Journal<'_>,
+    written: &Written<'_>,
     progress: &dyn Progress,
 ) -> Result<u64, Stopped> {
     let mut taken = 0;
@@ -73,7 +73,7 @@ pub(crate) fn copy(
             }
         };
         if arrival.map_err(Stopped::Unwritten)? == Arrival::Kept {
-            journal.note(index, group);
+            written.note(index, group);
             progress.advance(place.end - place.start);
             taken += place.end - place.start;
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! archive ─► head of a file ─► signed, of that size, not there yet?
-//!                                 ├─ small, or compressed ─► its groups, as they come by ─► Incoming::put ─► journal
+//!                                 ├─ small, or compressed ─► its groups, as they come by ─► Incoming::put ─► Written
 //!                                 └─ large, and as it is  ─► its place in the blob, for the spans of the transfer
 //! ```
 //!
@@ -229,7 +229,7 @@ impl Transfer<'_> {
             if file.put(group, &buffer).map_err(Stopped::Unwritten)? == Arrival::Refused {
                 return Ok(Arrival::Refused);
             }
-            self.journal.note(index, group);
+            self.written.note(index, group);
             self.progress.advance(end - start);
         }
         Ok(file.verdict().unwrap_or(Arrival::Kept))

@@ -1,7 +1,7 @@
 //! The bytes of a model on their way: several files, and several parts of one file, at once.
 //!
 //! ```text
-//! groups that are missing ─► spans ─► workers ─► a range of a blob ─► Incoming::put ─► journal
+//! groups that are missing ─► spans ─► workers ─► a range of a blob ─► Incoming::put ─► Written
 //!                                        ▲            │ cut off: from where it was cut off
 //!                                        └────────────┴ refused: that group alone, a few times
 //! ```
@@ -24,7 +24,8 @@ use lacre_verify::{Arrival, Incoming};
 pub(crate) use self::archives::{Archives, learn_sizes, packed};
 use self::spans::{Span, Spans};
 use crate::DeliverError;
-use crate::journal::{Journal, Place};
+use crate::journal::Place;
+use crate::written::Written;
 
 /// How often the same bytes are asked for again: after an answer that was cut off, and after one that was refused.
 const MORE_ATTEMPTS: u32 = 4;
@@ -35,7 +36,7 @@ pub(crate) struct Transfer<'a> {
     pub(crate) archives: &'a Archives<'a>,
     /// The files, and the layer of each, or what a layer would be that held it alone.
     pub(crate) files: &'a [(&'a Incoming, &'a Descriptor)],
-    pub(crate) journal: &'a Journal<'a>,
+    pub(crate) written: &'a Written<'a>,
     pub(crate) at_once: NonZeroUsize,
     pub(crate) progress: &'a dyn Progress,
     /// Counts the bytes that come from the store.
@@ -63,12 +64,12 @@ impl<'a> Transfer<'a> {
     pub(crate) fn new(
         archives: &'a Archives<'a>,
         files: &'a [(&'a Incoming, &'a Descriptor)],
-        journal: &'a Journal<'a>,
+        written: &'a Written<'a>,
         at_once: NonZeroUsize,
         progress: &'a dyn Progress,
         fetched: &'a AtomicU64,
     ) -> Self {
-        Self { archives, files, journal, at_once, progress, fetched, stop: AtomicBool::new(false) }
+        Self { archives, files, written, at_once, progress, fetched, stop: AtomicBool::new(false) }
     }
 
     /// Proves again what an earlier attempt wrote, as far as its journal names it; gives the bytes that stand.
@@ -135,7 +136,7 @@ impl<'a> Transfer<'a> {
                 while next < span.groups.end {
                     self.go_on().map_err(Taken::Stopped)?;
                     self.take(file, next, &mut source, &mut buffer)?;
-                    self.journal.note(span.file, next);
+                    self.written.note(span.file, next);
                     next += 1;
                     (cut_off, refused) = (0, 0);
                 }

@@ -30,6 +30,8 @@ pub struct Incoming {
     gatherer: Gatherer,
     /// Open from the first group to the last, and no longer: a model may have more files than descriptors.
     file: Mutex<Option<Arc<File>>>,
+    /// One thread writes at a time, as the kernel would have it too; but there the others would spin for their turn.
+    turn: Mutex<()>,
 }
 
 /// What became of a group.
@@ -60,7 +62,7 @@ impl Incoming {
     ) -> Self {
         let gatherer = Gatherer::new(size, digests, entry.blake3().copied());
         let path = into.join(entry.path.as_str());
-        Self { entry, digests, path, leftovers, gatherer, file: Mutex::new(None) }
+        Self { entry, digests, path, leftovers, gatherer, file: Mutex::new(None), turn: Mutex::new(()) }
     }
 
     /// What was signed.
@@ -111,9 +113,11 @@ impl Incoming {
         let kept = (|| {
             let file = self.opened()?;
             let place = self.place(index).start;
+            let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
             for (part, offset) in bytes.chunks(PART).zip((place..).step_by(PART)) {
                 file.write_all_at(part, offset)?;
             }
+            drop(turn);
             self.gatherer.take(judged, bytes, |offset, buffer| file.read_exact_at(buffer, offset))
         })();
         kept.map_err(|source| self.store(source))?;
