@@ -214,6 +214,27 @@ fn crane_checks_reads_and_copies_what_we_pushed() {
 }
 
 #[test]
+fn crane_checks_and_unpacks_the_image_form() {
+    let Some(crane) = Peer::Crane.find() else { return };
+    for (name, place) in places() {
+        let bench = Bench::with_signed_model();
+        let reference = format!("{}/org/m:image", place.host());
+        bench.good(&format!("push MODEL {reference} --format image"));
+        run(&bench, &crane, &format!("validate --insecure --fast --remote {reference}"));
+        // Without --fast it takes every layer for gzip. It reads layers as they are when it unpacks them.
+        let said = fails(&bench, &crane, &format!("validate --insecure --remote {reference}"));
+        assert!(said.contains("gzip: invalid header"), "{name}: {said}");
+        run(&bench, &crane, &format!("export --insecure {reference} files.tar"));
+        let unpacked = bench.path("unpacked");
+        fs::create_dir(&unpacked).unwrap();
+        let tar =
+            Command::new("tar").arg("-xf").arg(bench.path("files.tar")).arg("-C").arg(&unpacked).status();
+        assert!(tar.unwrap().success(), "{name}");
+        same_files(&bench, "unpacked/models", name);
+    }
+}
+
+#[test]
 fn skopeo_copies_the_artifact_as_it_is() {
     let Some(skopeo) = program("skopeo") else { return };
     for (name, place) in places() {
