@@ -39,6 +39,7 @@ mod selection;
 mod staging;
 mod transfer;
 mod tree;
+mod work;
 mod written;
 
 pub use arriving::{Arriving, Moved, Pulled};

@@ -1,12 +1,11 @@
 //! Pulling a signed model.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
 
 use lacre_attest::Limits;
 use lacre_hash::{ChunkStore, Progress, Sha256Digest};
@@ -16,14 +15,15 @@ use lacre_verify::{Claim, Extent, Incoming, Model, Part, Prove, Receiving, Requi
 
 use crate::DeliverError;
 use crate::accept::{Accepted, Attached, accept};
-use crate::arriving::{Arriving, Moved, Pulled};
+use crate::arriving::{Arriving, Pulled};
 use crate::cache::Cache;
-use crate::journal::{Journal, Place};
+use crate::journal::Journal;
+use crate::lists;
 use crate::selection::Selection;
 use crate::staging::{Found, Overwrite, Staging};
-use crate::transfer::{Archives, Stopped, Transfer, learn_sizes, packed};
+use crate::transfer::{Archives, Stopped, learn_sizes, packed};
+use crate::work::Work;
 use crate::written::Written;
-use crate::{lists, reuse};
 
 /// The name of the signature in a pulled folder.
 const SIGNATURE: &str = "model.sig";
@@ -311,65 +311,6 @@ impl<'a, T: Arriving> Offer<'a, T> {
                 Ok((Pulled { manifest, model, moved, not_kept }, bundles))
             }
             Err(stopped) => Err(refusal(receiving, stopped)),
-        }
-    }
-}
-
-/// What is needed to bring the files.
-struct Work<'a> {
-    archives: &'a Archives<'a>,
-    /// The files that are layers of their own.
-    raw: &'a HashSet<&'a str>,
-    /// The files that are signed and not wanted, with their sizes: archives hold them all the same.
-    others: &'a [(&'a str, u64)],
-    files: &'a [(&'a Incoming, &'a Descriptor)],
-    written: &'a Written<'a>,
-    cache: Option<&'a Cache>,
-    at_once: NonZeroUsize,
-    progress: &'a dyn Progress,
-}
-
-impl Work<'_> {
-    /// Brings everything: what an earlier attempt wrote, what the cache and older versions hold, and the rest from the store.
-    /// Gives the layers that came whole from the cache, too.
-    fn complete(
-        &self,
-        noted: &BTreeSet<Place>,
-        older: &[PathBuf],
-    ) -> Result<(Moved, HashSet<Sha256Digest>), Stopped> {
-        let fetched = AtomicU64::new(0);
-        let transfer =
-            || Transfer::new(self.archives, self.files, self.written, self.at_once, self.progress, &fetched);
-        let noted: Vec<Place> = noted.iter().copied().collect();
-        let mut moved = Moved { resumed: transfer().recover(&noted)?, ..Moved::default() };
-        let mut cached = HashSet::new();
-        for (index, (file, layer)) in self.files.iter().enumerate() {
-            let Some(source) = self.cache.and_then(|cache| cache.file(layer)) else { continue };
-            let taken = reuse::copy(&source, index, file, self.written, self.progress)?;
-            moved.cached += taken;
-            if taken == layer.size && layer.size > 0 {
-                cached.insert(layer.digest);
-            }
-        }
-        for older in older {
-            moved.reused += reuse::take(older, self.files, self.written, self.progress)?;
-        }
-        let mut anew = HashSet::new();
-        loop {
-            match transfer().unpack(self.raw, self.others).and_then(|()| transfer().run()) {
-                Ok(()) => return Ok((Moved { fetched: fetched.into_inner(), ..moved }, cached)),
-                // What stood already was perhaps not what it was taken for: once more, all of it from the store.
-                Err(Stopped::Changed(index))
-                    if moved.cached + moved.resumed + moved.reused > 0 && anew.insert(index) =>
-                {
-                    let Some((file, layer)) = self.files.get(index) else {
-                        return Err(Stopped::Changed(index));
-                    };
-                    file.forget();
-                    cached.remove(&layer.digest);
-                }
-                Err(stopped) => return Err(stopped),
-            }
         }
     }
 }
