@@ -44,7 +44,7 @@ impl Session {
     }
 
     fn run(self, verb: &Verb) -> u8 {
-        interrupt::listen();
+        interrupt::listen(self.printer.is_quiet());
         let outcome = bug::caught(|| cmd::run(verb, &self));
         self.finish(verb, outcome)
     }

@@ -1,6 +1,7 @@
 //! `lacre trust update` and `lacre trust show`, and which Sigstore `verify` then believes in.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use lacre_sign::SigstoreTrust;
 use lacre_testkit::places::vectors;
 use lacre_testkit::{HttpAnswer, HttpServer, TufDraft, TufRepository};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::bench::{Bench, Said};
@@ -166,6 +168,29 @@ fn pysec_2020_145_an_update_that_is_killed_leaves_the_old_one() {
     child.wait().unwrap();
     assert_eq!(bench.read("trust.json"), kept);
     assert_eq!(bench.names(""), ["root.json", "trust.json"]);
+}
+
+#[test]
+fn a_service_that_does_not_answer_holds_up_one_interruption_and_not_two() {
+    let repository = TufRepository::start(&draft());
+    let bench = bench(&repository);
+    repository.answer("/timestamp.json", HttpAnswer::Silence);
+    let mut command = bench.command();
+    command.args(update(&repository).replace("5s", "5m").split(' '));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let end = Instant::now() + Duration::from_mins(1);
+    while !repository.seen().iter().any(|request| request.target == "/timestamp.json") {
+        assert!(Instant::now() < end, "{:?}", repository.seen());
+        thread::yield_now();
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let mut said = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    stderr.read_line(&mut said).unwrap();
+    assert_eq!(said, "stopping: interrupt again to end at once\n");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(bench.names(""), ["root.json"]);
 }
 
 #[test]
