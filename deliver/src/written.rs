@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Incoming::put ─► Written::note ─► journal
-//!                       └─ every 8 groups ─► one thread ─► syncfs
+//!                       └─ every 4 groups ─► one thread ─► syncfs
 //! ```
 //!
 //! A folder is exposed when it is durable. Were the disk first told then, it would begin when the network is done, and
@@ -22,7 +22,7 @@ use crate::journal::Journal;
 use crate::transfer::Stopped;
 
 /// Groups of 1 MiB after which the disk hears of them: few, so that it is never without work.
-const EVERY: u64 = 8;
+const EVERY: u64 = 4;
 
 /// Takes notes of groups that are written.
 #[derive(Debug)]
