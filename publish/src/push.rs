@@ -5,7 +5,7 @@ use std::io;
 
 use lacre_attest::{Bundle, COSIGN_SIGN_PREDICATE_TYPE, Limits, MODEL_PREDICATE_TYPE, ModelClaim, Statement};
 use lacre_hash::{Blake3Digest, ChunkList, Progress, Sha256Digest};
-use lacre_manifest::{Entry, EntryPath, Root, escape};
+use lacre_manifest::{Entry, EntryPath, Manifest, Root, escape};
 use lacre_registry_client::{
     ArtifactFormat, BlobContent, BuiltArtifact, Content, Descriptor, IMAGE_MANIFEST, Pack, Put,
     RegistryError, Store, Tag, WrittenFormat, attach_chunks, attach_signature, plan,
@@ -57,8 +57,12 @@ pub struct Prepared<'a> {
     packs: Vec<Pack>,
     /// The chunk lists, as they travel; empty when no file has one.
     lists: Vec<u8>,
+    /// The manifest of the same model in the other format.
+    sibling: Option<Descriptor>,
     /// A bundle over the manifest's digest.
     manifest_signature: Option<Vec<u8>>,
+    /// What that bundle is about, too.
+    also: Option<Descriptor>,
 }
 
 /// Reads every file of a signed model and compares it, under both digests, with what was signed. Writes nothing but what
@@ -108,7 +112,15 @@ pub fn prepare_as<'a>(
     let digests = packs::digests(model.root, &packs, &files, progress)?;
     let built = plan.build(&digests, claim.name(), claim.version())?;
     let lists = lists(&claim, &chunks);
-    Ok(Prepared { model, claim, built, packs, lists, manifest_signature: None })
+    let sibling = if format == WrittenFormat::Image { modelpack(&files, &claim) } else { None };
+    Ok(Prepared { model, claim, built, packs, lists, sibling, manifest_signature: None, also: None })
+}
+
+/// The manifest of the model as a `ModelPack` artifact, where it follows from the signed digests alone: above 5000 files
+/// archives would have to be read for it.
+fn modelpack(files: &Manifest, claim: &ModelClaim) -> Option<Descriptor> {
+    let plan = plan(WrittenFormat::ModelPack, files, claim.shape()).ok()?;
+    Some(plan.build(&[], claim.name(), claim.version()).ok()?.descriptor())
 }
 
 impl Prepared<'_> {
@@ -127,11 +139,24 @@ impl Prepared<'_> {
         self.built.artifact.format
     }
 
+    /// The manifest that the same model has, or would have, as a `ModelPack` artifact, if this is an image of at most 5000
+    /// files.
+    pub fn sibling(&self) -> Option<&Descriptor> {
+        self.sibling.as_ref()
+    }
+
     /// Attaches this bundle too, a signature of the [manifest](Self::manifest) as cosign makes it. It is made before anything
     /// is sent: so nothing is sent in vain, and no token grows old meanwhile.
     #[must_use]
     pub fn with_manifest_signature(self, bundle: Vec<u8>) -> Self {
         Self { manifest_signature: Some(bundle), ..self }
+    }
+
+    /// The signature of the manifest is about this one as well, which the store holds: it is attached there first, so that
+    /// whoever finds it beside this model need not look there.
+    #[must_use]
+    pub fn and_of(self, also: Descriptor) -> Self {
+        Self { also: Some(also), ..self }
     }
 
     /// Puts the model and its signatures into `store`, then moves `tag` to it.
@@ -153,6 +178,9 @@ impl Prepared<'_> {
             attach_signature(store, &manifest, bundle, MODEL_PREDICATE_TYPE, &now())?;
         }
         let manifest_signature = self.manifest_signature.as_deref();
+        if let (Some(bundle), Some(also)) = (manifest_signature, &self.also) {
+            attach(store, also, bundle, COSIGN_SIGN_PREDICATE_TYPE)?;
+        }
         let manifest_signature = manifest_signature
             .map(|bundle| attach(store, &manifest, bundle, COSIGN_SIGN_PREDICATE_TYPE))
             .transpose()?;

@@ -134,8 +134,16 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
         return signed.map(|signed| told(&reference, &prepared, None, signed.as_ref()));
     }
     let store = args.registry.create(&reference, &args.mount_from, session)?;
-    let made =
-        hand.as_ref().map(|hand| sign(hand, store.as_ref(), &prepared.manifest(), &limits)).transpose()?;
+    let sibling = match (&hand, prepared.sibling()) {
+        (Some(_), Some(sibling)) => held(store.as_ref(), sibling)?,
+        _ => None,
+    };
+    let manifests = (&prepared.manifest(), sibling.as_ref());
+    let made = hand.as_ref().map(|hand| sign(hand, store.as_ref(), manifests, &limits)).transpose()?;
+    let prepared = match &sibling {
+        Some(sibling) => prepared.and_of(sibling.clone()),
+        None => prepared,
+    };
     let (prepared, before) = match made {
         Some(Made::Now(bundle)) => (prepared.with_manifest_signature(bundle), None),
         Some(Made::Before(attached)) => (prepared, Some(attached)),
@@ -147,17 +155,35 @@ pub(crate) fn run(args: &PushArgs, session: &Session) -> Result<Done, CliError> 
     };
     let signed = pushed.manifest_signature.clone().or(before).map(Attachment::There);
     let who = hand.map(|hand| hand.who()).transpose()?;
-    Ok(told(&reference, &prepared, Some(&pushed), signed.zip(who).as_ref()))
+    let signed = signed.zip(who);
+    let mut done = told(&reference, &prepared, Some(&pushed), signed.as_ref());
+    if let Some(sibling) = sibling {
+        let digest = format!("sha256:{}", sibling.digest);
+        done.lines
+            .push(Line::row("and of", format!("the ModelPack manifest {digest}, by the same statement")));
+        done.result["also_signed"] = json!(digest);
+    }
+    Ok(done)
 }
 
-/// Signs the manifest that will be pushed, unless the key did so before.
+/// The manifest, if the store holds it.
+fn held(store: &dyn Store, manifest: &Descriptor) -> Result<Option<Descriptor>, CliError> {
+    match lacre_publish::pin(store, &Target::Digest(manifest.digest)) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if ["E-REFERENCE-NOT-FOUND", "E-BLOB-MISSING"].contains(&error.code()) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Signs the manifest that will be pushed, and the other one by the same statement, unless the key did so before.
 fn sign(
     hand: &Hand<'_>,
     store: &dyn Store,
-    manifest: &Descriptor,
+    (manifest, also): (&Descriptor, Option<&Descriptor>),
     limits: &Limits,
 ) -> Result<Made, CliError> {
-    let claim = ManifestClaim::signature(vec![manifest.digest])?;
+    let digests = std::iter::once(manifest).chain(also).map(|manifest| manifest.digest);
+    let claim = ManifestClaim::signature(digests.collect())?;
     let payload = claim.to_statement(limits)?;
     let seal = || hand.seal_manifests(&claim, limits);
     let made = hand.once(store, manifest, (&payload, COSIGN_SIGN_PREDICATE_TYPE), &seal)?;
@@ -216,6 +242,7 @@ fn told(
     let digest = |descriptor: &Descriptor| format!("sha256:{}", descriptor.digest);
     let identity = claim.identity().map(ToString::to_string);
     let result = json!({
+        "also_signed": null,
         "bytes_reused": pushed.map(|it| it.reused),
         "bytes_written": pushed.map(|it| it.written),
         "dry_run": pushed.is_none(),

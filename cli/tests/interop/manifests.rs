@@ -104,6 +104,23 @@ fn what_push_signs_cosign_accepts() {
 }
 
 #[test]
+fn one_statement_about_both_forms_of_a_model_cosign_accepts_of_either() {
+    let Some(peer) = cosign() else { return };
+    for registry in registries() {
+        let (bench, host) = (bench(&peer), registry.host());
+        let (model, image) = (format!("{host}/org/m:v1"), format!("{host}/org/m:image"));
+        let pushed = bench.lacre(&format!("push model {model}"));
+        let signed = bench.lacre(&format!("push model {image} --format image --key k.key"));
+        assert_eq!(signed["also_signed"], pushed["manifest"]);
+        for reference in [&model, &image] {
+            let said = bench.peer(&peer, &format!("verify --key k.pub {OFFLINE} {reference}"));
+            assert!(said.stdout.contains(COSIGN_SIGN_PREDICATE_TYPE), "{said:?}");
+            bench.peer_refuses(&peer, &format!("verify --key other.pub {OFFLINE} {reference}"), WRONG_KEY);
+        }
+    }
+}
+
+#[test]
 fn what_is_signed_and_attested_where_it_lies_cosign_accepts() {
     let Some(peer) = cosign() else { return };
     for registry in registries() {

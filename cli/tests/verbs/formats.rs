@@ -1,6 +1,7 @@
 //! `lacre push --format image`, and what other tools packed.
 
 use lacre_testkit::{Archive, Foreign};
+use serde_json::Value;
 
 use crate::bench::Bench;
 
@@ -53,6 +54,45 @@ fn both_formats_are_one_model_under_one_signature() {
         bench.good("inspect oci:store:raw --json").json()["result"]["manifest"]["digest"]
     );
     bench.bad("push MODEL oci:store:raw --format image", "E-EXISTS", 10);
+}
+
+#[test]
+fn an_image_beside_the_same_model_is_signed_by_one_statement_about_both() {
+    let bench = Bench::with_signed_model();
+    let push = |tag: &str, more: &str| {
+        bench.good(&format!("push MODEL oci:store:{tag} --key k.key --json {more}")).json()["result"].clone()
+    };
+    let alone = push("image", "--format image");
+    assert_eq!(alone["also_signed"], Value::Null);
+    let model = bench.good("push MODEL oci:store:v1 --json").json()["result"].clone();
+    assert_eq!(model["also_signed"], Value::Null);
+    let both = push("image", "--format image");
+    assert_eq!(
+        (&both["also_signed"], &both["manifest_signature"]["existed"]),
+        (&model["manifest"], &false.into())
+    );
+    let by = |tag: &str, folder: &str| {
+        let pulled = bench.good(&format!("pull oci:store:{tag} {folder} --key k.pub --json")).json();
+        pulled["result"]["manifest_signed_by"].as_array().unwrap().len()
+    };
+    assert_eq!((by("v1", "ONE"), by("image", "TWO")), (1, 1));
+    // Again: it is there, beside both.
+    let referrers = |tag: &str| {
+        let seen = bench.good(&format!("inspect oci:store:{tag} --json")).json();
+        seen["result"]["referrers"].as_array().unwrap().len()
+    };
+    let before = (referrers("v1"), referrers("image"));
+    let again = push("image", "--format image");
+    assert_eq!(
+        (&again["also_signed"], &again["manifest_signature"]["existed"]),
+        (&model["manifest"], &true.into())
+    );
+    assert_eq!((referrers("v1"), referrers("image")), before);
+    // Another version is another model: nothing of it is beside this one.
+    bench.write("MODEL/config.json", b"{}");
+    bench.good("sign MODEL --key k.key --name org/mini-lm --force");
+    let next = push("next", "--format image");
+    assert_eq!(next["also_signed"], Value::Null);
 }
 
 #[test]
