@@ -16,6 +16,9 @@ use zeroize::Zeroizing;
 pub(super) const ANSWER_LIMIT: usize = 64 * 1024;
 /// How much of standard error is kept, in bytes. The rest is read and dropped, so that the program goes on.
 const SAID_LIMIT: usize = 1024;
+/// How long a program that ended is listened to: its last words may not have been read yet. Longer only if somebody outside
+/// of its group holds its standard error open, and who that is says nothing for it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a program that ended has said.
 pub(super) struct Spoken {
@@ -59,6 +62,7 @@ pub(super) fn run(program: &Path, input: &str, patience: Duration) -> Result<Spo
             Ok(Event::Answered(Err(_))) | Err(RecvTimeoutError::Disconnected) => return Err(Fault::Pipes),
         }
     }
+    running.hear_out(LAST_WORDS.min(patience.saturating_sub(start.elapsed())));
     let said = running.said();
     Ok(Spoken { succeeded: running.end()?, answer: answer.unwrap_or_default(), said })
 }
@@ -69,6 +73,8 @@ struct Running {
     group: Pid,
     reaped: bool,
     said: Arc<Mutex<Vec<u8>>>,
+    /// Never tells anything: it is cut off when all of standard error was read.
+    listening: Receiver<()>,
 }
 
 impl Running {
@@ -79,7 +85,8 @@ impl Running {
         let mut child = command.spawn().map_err(Fault::Start)?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let group = Pid::from_child(&child);
-        let running = Self { child, group, reaped: false, said: Arc::default() };
+        let (listens, listening) = mpsc::channel();
+        let running = Self { child, group, reaped: false, said: Arc::default(), listening };
         let (Some(mut stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(Fault::Pipes);
         };
@@ -95,9 +102,17 @@ impl Running {
             let _ = answers.send(Event::Answered(read.map(|_| answer)));
         });
         let said = Arc::clone(&running.said);
-        thread::spawn(move || listen(stderr, &said));
+        thread::spawn(move || {
+            listen(stderr, &said);
+            drop::<Sender<()>>(listens);
+        });
         thread::spawn(move || await_end(group, &events));
         Ok((running, received))
+    }
+
+    /// Waits until all that it said was read, or for so long.
+    fn hear_out(&self, patience: Duration) {
+        let _ = self.listening.recv_timeout(patience);
     }
 
     fn said(&self) -> String {
