@@ -14,7 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
-/// Starts listening; unless it is to be `quiet`, says of a stop that takes its time how to hurry it. Without a handler (a second call, no threads left) the signals end the process at once.
+/// Starts listening; unless it is to be `quiet`, says of a stop that takes its time how to hurry it. Without a handler (a
+/// second call, no threads left) the signals end the process at once.
 pub(crate) fn listen(quiet: bool) {
     let listening = ctrlc::set_handler(move || {
         if REQUESTED.swap(true, Ordering::SeqCst) {
