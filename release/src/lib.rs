@@ -1,0 +1,12 @@
+//! Which version may run.
+//!
+//! This crate is given bytes and a clock: it fetches nothing and holds no keys.
+
+mod channel;
+mod error;
+
+pub use channel::{
+    AttestationRef, ChannelDocument, ChannelId, ChannelName, Contents, Floor, ManifestRef, ModelName, Reason,
+    ReasonCode, Release, RollbackTarget, Rollout, Status, Version,
+};
+pub use error::{CODES, ReleaseError};
