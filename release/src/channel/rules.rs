@@ -1,6 +1,6 @@
 //! What every channel document keeps, whoever wrote it.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 
@@ -125,20 +125,20 @@ impl ChannelDocument {
             return Err(DocumentFault::Lifetime);
         }
         let listed = self.check_releases()?;
-        let named = |version: &Version, member| match listed.get(version) {
-            Some(_) => Ok(()),
-            None => Err(DocumentFault::NotListed { member, version: version.clone() }),
+        let named = |version: &Version, member| {
+            let found = listed.get(version).map(|_| ());
+            found.ok_or_else(|| DocumentFault::NotListed { member, version: version.clone() })
         };
         if let Some(current) = &self.current {
             named(current, "current")?;
         }
         at_most(self.rollback_targets.len(), MOST_TARGETS, "rollbackTargets")?;
-        let mut targets = HashMap::with_capacity(self.rollback_targets.len());
+        let mut targets = HashSet::with_capacity(self.rollback_targets.len());
         for target in &self.rollback_targets {
             named(&target.version, "rollbackTargets")?;
             whole(target.until, "until")?;
             plain(&target.reason, "reason")?;
-            once(targets.insert(&target.version, ()), &target.version, "rollbackTargets")?;
+            once(&mut targets, &target.version, "rollbackTargets")?;
         }
         if let Some(rollout) = &self.rollout {
             named(&rollout.version, "rollout")?;
@@ -152,13 +152,13 @@ impl ChannelDocument {
         Ok(())
     }
 
-    fn check_releases(&self) -> Result<HashMap<&Version, ()>, DocumentFault> {
+    fn check_releases(&self) -> Result<HashSet<&Version>, DocumentFault> {
         at_most(self.releases.len(), MOST_RELEASES, "releases")?;
-        let mut listed = HashMap::with_capacity(self.releases.len());
+        let mut listed = HashSet::with_capacity(self.releases.len());
         let mut highest = 0;
         for release in &self.releases {
             check_release(release)?;
-            once(listed.insert(&release.version, ()), &release.version, "releases")?;
+            once(&mut listed, &release.version, "releases")?;
             if release.counter < highest {
                 return Err(DocumentFault::Unordered { version: release.version.clone() });
             }
@@ -198,10 +198,15 @@ fn at_most(found: usize, limit: usize, member: &'static str) -> Result<(), Docum
     if found > limit { Err(DocumentFault::TooMany { member, found, limit }) } else { Ok(()) }
 }
 
-fn once(before: Option<()>, version: &Version, member: &'static str) -> Result<(), DocumentFault> {
-    match before {
-        None => Ok(()),
-        Some(()) => Err(DocumentFault::Twice { member, version: version.clone() }),
+fn once<'d>(
+    before: &mut HashSet<&'d Version>,
+    version: &'d Version,
+    member: &'static str,
+) -> Result<(), DocumentFault> {
+    if before.insert(version) {
+        Ok(())
+    } else {
+        Err(DocumentFault::Twice { member, version: version.clone() })
     }
 }
 

@@ -15,3 +15,24 @@ pub(super) fn draws(rollout: &Rollout, instance: &str) -> bool {
     let drawn = digest.as_bytes().iter().take(8).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
     drawn % 100 < u64::from(rollout.percent)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::draws;
+    use crate::Rollout;
+
+    fn rollout(percent: u8, seed: &str) -> Rollout {
+        Rollout { percent, seed: seed.to_owned(), version: "1".parse().unwrap() }
+    }
+
+    // Made with `hashlib` of Python 3 from the definition.
+    #[test]
+    fn the_share_is_the_one_that_others_compute() {
+        for (seed, instance, drawn) in
+            [("a", "pod-0", 13), ("a", "pod-1", 60), ("2026", "node/7", 55), ("Zz9", "é", 50)]
+        {
+            assert!(!draws(&rollout(drawn, seed), instance), "{seed} {instance}");
+            assert!(draws(&rollout(drawn + 1, seed), instance), "{seed} {instance}");
+        }
+    }
+}

@@ -219,6 +219,3 @@ impl Status {
         matches!(self, Self::Quarantined | Self::Revoked)
     }
 }
-
-#[cfg(test)]
-mod tests;

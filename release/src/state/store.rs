@@ -145,6 +145,11 @@ impl<D: Disk> Store<D> {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn into_disk(self) -> D {
+        self.disk
+    }
+
     fn unwritten(&self, action: &'static str, error: io::Error) -> StateError {
         StateError::written(&self.folder, action, error)
     }
