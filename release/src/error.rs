@@ -3,7 +3,7 @@
 use lacre_json::JsonError;
 
 /// Every code that [`ReleaseError::code`] can return of its own; those of [`JsonError`] pass through.
-pub const CODES: &[&str] = &["E-CHANNEL-DOCUMENT", "E-CHANNEL-NAME"];
+pub const CODES: &[&str] = &["E-CHANNEL-DOCUMENT", "E-CHANNEL-NAME", "E-TUF-METADATA"];
 
 /// Why a channel was not believed, or a release may not run.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,14 @@ pub enum ReleaseError {
         /// The schema it names.
         found: u32,
     },
+    /// A file of TUF metadata is not of its shape.
+    #[error("{file}: {reason}")]
+    TufMetadata {
+        /// Which file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl ReleaseError {
@@ -35,6 +43,7 @@ impl ReleaseError {
             Self::Document(error) => error.code(),
             Self::Name { .. } => "E-CHANNEL-NAME",
             Self::Schema { .. } => "E-CHANNEL-DOCUMENT",
+            Self::TufMetadata { .. } => "E-TUF-METADATA",
         }
     }
 }
