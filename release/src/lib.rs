@@ -11,4 +11,4 @@ pub use channel::{
     ReasonCode, Release, RollbackTarget, Rollout, Status, Version,
 };
 pub use error::{CODES, ReleaseError};
-pub use tuf::canonical_json;
+pub use tuf::{Kept, ProvenTarget, Refresh, RoleStatus, TufTarget, Wanted, WantedKind, canonical_json};

@@ -1,5 +1,20 @@
 //! The Update Framework: who may say what is current, until when, and never less than before.
+//!
+//! [`Refresh`] is the client's workflow. Everything that is read passes [`precheck`] before the library sees it, and
+//! [`adapter`] is the one place that asks the library.
 
+mod adapter;
 mod canonical;
+mod key;
+mod name;
+mod precheck;
+mod refresh;
+mod refusal;
+mod status;
+mod target;
+mod walk;
 
 pub use canonical::canonical_json;
+pub use refresh::{Kept, Refresh, Wanted, WantedKind};
+pub use status::RoleStatus;
+pub use target::{ProvenTarget, TufTarget};
