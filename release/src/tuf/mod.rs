@@ -5,6 +5,7 @@
 
 mod adapter;
 mod canonical;
+mod kept;
 mod key;
 mod name;
 mod precheck;
@@ -15,6 +16,7 @@ mod target;
 mod walk;
 
 pub use canonical::canonical_json;
-pub use refresh::{Kept, Refresh, Wanted, WantedKind};
+pub use kept::Kept;
+pub use refresh::{Refresh, Wanted, WantedKind};
 pub use status::RoleStatus;
 pub use target::{ProvenTarget, TufTarget};

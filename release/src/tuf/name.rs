@@ -28,6 +28,18 @@ pub(super) fn quote(name: &str) -> String {
     quoted
 }
 
+/// Reads what [`quote`] wrote.
+pub(super) fn unquote(quoted: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(quoted.len());
+    let mut parts = quoted.split('%');
+    bytes.extend(parts.next()?.bytes());
+    for part in parts {
+        bytes.push(u8::from_str_radix(part.get(..2)?, 16).ok()?);
+        bytes.extend(part.get(2..)?.bytes());
+    }
+    String::from_utf8(bytes).ok().filter(|name| quote(name) == quoted)
+}
+
 /// The name of the file of a role, with its version if `version` is given.
 pub(super) fn file_of(role: &str, version: Option<u64>) -> String {
     let role = quote(role);
@@ -80,7 +92,7 @@ pub(super) fn plain(text: &str) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a broken check must fail its test")]
 mod tests {
-    use super::{file_of, is_delegated_name, plain, quote, target_path};
+    use super::{file_of, is_delegated_name, plain, quote, target_path, unquote};
 
     #[test]
     fn names_are_quoted_as_python_does() {
@@ -93,6 +105,10 @@ mod tests {
             ("a b", "a%20b"),
         ] {
             assert_eq!(quote(name), quoted);
+            assert_eq!(unquote(quoted).as_deref(), Some(name));
+        }
+        for other in ["%2f", "%", "%2", "%zz", "a b", "%C3", "%41", "%+1"] {
+            assert_eq!(unquote(other), None, "{other}");
         }
         assert_eq!(file_of("/x", Some(3)), "3.%2Fx.json");
         assert_eq!(file_of("..", None), "...json");

@@ -1,7 +1,5 @@
 //! The client's workflow (section 5 of the TUF specification) without a network: it says which file it needs next.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use lacre_hash::Sha256Digest;
 use serde_json::Value;
@@ -10,6 +8,7 @@ use sigstore_tuf::{MetaFile, Root, Snapshot, Targets};
 use crate::ReleaseError;
 
 use super::adapter::{Expiry, Taken, Trusted, check_kept};
+use super::kept::Kept;
 use super::name::{file_of, plain, quote, target_path};
 use super::precheck::Payload;
 use super::target::{self, ProvenTarget, TufTarget, sha256_of};
@@ -17,26 +16,6 @@ use super::walk::{Chain, Walk};
 
 /// Most roots that one refresh takes.
 const ROOTS: u32 = 1024;
-
-/// Files as they were accepted, byte for byte: what a client stores between refreshes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// The root: the anchor, or the newest that was reached from it.
-    pub root: Vec<u8>,
-    /// The timestamp.
-    pub timestamp: Option<Vec<u8>>,
-    /// The snapshot.
-    pub snapshot: Option<Vec<u8>>,
-    /// The roles that name targets, by their names: `targets`, and those that it delegates to.
-    pub roles: BTreeMap<String, Vec<u8>>,
-}
-
-impl Kept {
-    /// Nothing but an anchor.
-    pub fn anchor(root: Vec<u8>) -> Self {
-        Self { root, timestamp: None, snapshot: None, roles: BTreeMap::new() }
-    }
-}
 
 /// What kind of file is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
