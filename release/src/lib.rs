@@ -11,6 +11,7 @@ mod decide;
 mod error;
 mod ordering;
 mod state;
+mod tuf;
 
 pub use channel::{
     AttestationRef, ChannelDocument, ChannelId, ChannelName, Contents, DocumentFault, EditFault, Floor,
@@ -20,3 +21,6 @@ pub use decide::{FloorKind, Floors, Permit, Refusal, Request, Standing, Wanted, 
 pub use error::{CODES, ReleaseError};
 pub use ordering::{Advance, OrderFault, Position, Seen, compare_documents};
 pub use state::{Accepted, ExportedState, LocalFloor, Record, StateError, StateStore, Tear, WayOut};
+pub use tuf::{
+    Kept, ProvenTarget, Refresh, RoleStatus, TufTarget, Wanted as WantedFile, WantedKind, canonical_json,
+};
