@@ -8,6 +8,7 @@ pub mod oms;
 mod program;
 mod refusal;
 pub mod sigstore;
+pub mod tuf;
 
 pub use program::answer;
 pub use refusal::Refusal;

@@ -58,3 +58,9 @@ impl From<lacre_manifest::ManifestError> for Refusal {
         Self::new(error.code(), error.to_string())
     }
 }
+
+impl From<lacre_release::ReleaseError> for Refusal {
+    fn from(error: lacre_release::ReleaseError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}

@@ -1,9 +1,21 @@
 //! Why a channel was not believed, or a release may not run.
 
+use jiff::Timestamp;
 use lacre_json::JsonError;
 
 /// Every code that [`ReleaseError::code`] can return of its own; those of [`JsonError`] pass through.
-pub const CODES: &[&str] = &["E-CHANNEL-DOCUMENT", "E-CHANNEL-NAME"];
+pub const CODES: &[&str] = &[
+    "E-CHANNEL-DOCUMENT",
+    "E-CHANNEL-NAME",
+    "E-REPLAY",
+    "E-TUF-EXPIRED",
+    "E-TUF-KEYS",
+    "E-TUF-METADATA",
+    "E-TUF-MISMATCH",
+    "E-TUF-MISSING",
+    "E-TUF-ORDER",
+    "E-TUF-SIGNATURE",
+];
 
 /// Why a channel was not believed, or a release may not run.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +38,86 @@ pub enum ReleaseError {
         /// The schema it names.
         found: u32,
     },
+    /// TUF metadata has expired.
+    #[error("{role} expired at {expires}")]
+    TufExpired {
+        /// Whose.
+        role: String,
+        /// When.
+        expires: Timestamp,
+    },
+    /// TUF metadata is no strict JSON.
+    #[error("{file}: {source}")]
+    TufJson {
+        /// Which file.
+        file: String,
+        /// What is wrong with it.
+        source: JsonError,
+    },
+    /// What TUF metadata says of a role's keys, or who signed it, counts a key twice or nobody.
+    #[error("{role}: {reason}")]
+    TufKeys {
+        /// The role, or the file.
+        role: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// There is more of something than anybody needs.
+    #[error("{what}: more than {limit}")]
+    TufLimit {
+        /// Of what.
+        what: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// A file of TUF metadata is not of its shape.
+    #[error("{file}: {reason}")]
+    TufMetadata {
+        /// Which file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file is not the one that the signed metadata names: another length, digest or version.
+    #[error("{file} is not the one that is named: {reason}")]
+    TufMismatch {
+        /// Which file.
+        file: String,
+        /// How it differs.
+        reason: String,
+    },
+    /// A file that must be there is not, or no role names the target.
+    #[error("{file} is not there")]
+    TufMissing {
+        /// Which file.
+        file: String,
+    },
+    /// A refresh was asked for what it cannot give yet.
+    #[error("{what}")]
+    TufOrder {
+        /// What must come first.
+        what: &'static str,
+    },
+    /// An older version than is known already.
+    #[error("{file} is version {found}, but version {trusted} is known")]
+    TufReplay {
+        /// Which file.
+        file: String,
+        /// The version that is known.
+        trusted: u64,
+        /// The version that was offered.
+        found: u64,
+    },
+    /// Too few of a role's keys signed.
+    #[error("{role} is signed by {found} of the {threshold} keys that are needed")]
+    TufSignature {
+        /// The role, or the file.
+        role: String,
+        /// How many of its keys signed.
+        found: usize,
+        /// How many must.
+        threshold: usize,
+    },
 }
 
 impl ReleaseError {
@@ -35,6 +127,16 @@ impl ReleaseError {
             Self::Document(error) => error.code(),
             Self::Name { .. } => "E-CHANNEL-NAME",
             Self::Schema { .. } => "E-CHANNEL-DOCUMENT",
+            Self::TufExpired { .. } => "E-TUF-EXPIRED",
+            Self::TufJson { source, .. } => source.code(),
+            Self::TufKeys { .. } => "E-TUF-KEYS",
+            Self::TufLimit { .. } => "E-LIMIT",
+            Self::TufMetadata { .. } => "E-TUF-METADATA",
+            Self::TufMismatch { .. } => "E-TUF-MISMATCH",
+            Self::TufMissing { .. } => "E-TUF-MISSING",
+            Self::TufOrder { .. } => "E-TUF-ORDER",
+            Self::TufReplay { .. } => "E-REPLAY",
+            Self::TufSignature { .. } => "E-TUF-SIGNATURE",
         }
     }
 }

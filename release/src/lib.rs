@@ -4,9 +4,11 @@
 
 mod channel;
 mod error;
+mod tuf;
 
 pub use channel::{
     AttestationRef, ChannelDocument, ChannelId, ChannelName, Contents, Floor, ManifestRef, ModelName, Reason,
     ReasonCode, Release, RollbackTarget, Rollout, Status, Version,
 };
 pub use error::{CODES, ReleaseError};
+pub use tuf::{Kept, ProvenTarget, Refresh, RoleStatus, TufTarget, Wanted, WantedKind, canonical_json};
