@@ -21,6 +21,4 @@ pub use decide::{FloorKind, Floors, Permit, Refusal, Request, Standing, Wanted, 
 pub use error::{CODES, ReleaseError};
 pub use ordering::{Advance, OrderFault, Position, Seen, compare_documents};
 pub use state::{Accepted, ExportedState, LocalFloor, Record, StateError, StateStore, Tear, WayOut};
-pub use tuf::{
-    Kept, ProvenTarget, Refresh, RoleStatus, TufTarget, Wanted as WantedFile, WantedKind, canonical_json,
-};
+pub use tuf::{Kept, ProvenTarget, Refresh, RoleStatus, TufTarget, WantedFile, WantedKind, canonical_json};
