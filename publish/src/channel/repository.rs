@@ -69,8 +69,7 @@ impl FileName {
         }
         let role = format!(".{}.json", id.role());
         let known = [ROOT, TARGETS, SNAPSHOT, &role].into_iter().zip(0..);
-        let (digits, kind) =
-            known.filter_map(|(suffix, kind)| Some((text.strip_suffix(suffix)?, kind))).next()?;
+        let (digits, kind) = known.find_map(|(suffix, kind)| Some((text.strip_suffix(suffix)?, kind)))?;
         // One number has one name.
         let version: u64 = digits.parse().ok()?;
         let name = match kind {
