@@ -309,7 +309,7 @@ fn reads_and_cannot_write() {
     let Some(folder) = std::env::var_os(READ_ONLY) else { return };
     let store = StateStore::open(Path::new(&folder), &id()).unwrap();
     assert_eq!(store.read().unwrap(), record());
-    let refused = store.update(|_| panic!("it was to be refused before"));
+    let refused: Result<(), _> = store.update(|_| panic!("it was to be refused before"));
     let Err(ReleaseError::State(error @ StateError::ReadOnly { .. })) = refused else {
         panic!("{refused:?}")
     };
