@@ -3,7 +3,7 @@
 //! This crate is given bytes and a clock: it fetches nothing and holds no keys.
 //!
 //! The walk of the data: bytes become a [`ChannelDocument`] (`channel`), which is compared with what was seen of its
-//! channel before (`ordering`); [`decide`] asks its six rules of a [`Request`] (`decide`); what was seen, accepted and
+//! channel before (`ordering`); [`decide()`] asks its six rules of a [`Request`] (`decide`); what was seen, accepted and
 //! committed is remembered in a [`StateStore`] (`state`).
 
 mod channel;

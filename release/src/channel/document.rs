@@ -7,7 +7,7 @@ use lacre_hash::{Blake3Digest, Sha256Digest};
 use lacre_json::{JsonError, Limits};
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelId, ChannelName, DocumentFault, ModelName, Version};
+use super::{ChannelId, ChannelName, DocumentFault, ModelName, Version, hex};
 use crate::{Position, ReleaseError};
 
 /// The only schema there is.
@@ -75,6 +75,7 @@ pub struct ManifestRef {
     /// Its media type.
     pub media_type: String,
     /// SHA-256 of its bytes.
+    #[serde(serialize_with = "hex::serialize")]
     pub sha256: Sha256Digest,
     /// Its length in bytes.
     pub size: u64,
@@ -85,8 +86,10 @@ pub struct ManifestRef {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Contents {
     /// The model identity, which binds the names of the files: 64 hexadecimal digits.
+    #[serde(serialize_with = "hex::serialize")]
     pub lacre: Blake3Digest,
     /// The root digest of the OMS statement, which does not.
+    #[serde(serialize_with = "hex::serialize")]
     pub sha256: Sha256Digest,
 }
 
@@ -97,6 +100,7 @@ pub struct AttestationRef {
     /// The type of its predicate, a URI.
     pub predicate_type: String,
     /// SHA-256 of the bundle's bytes.
+    #[serde(serialize_with = "hex::serialize")]
     pub sha256: Sha256Digest,
 }
 

@@ -5,6 +5,7 @@
 
 mod document;
 mod follows;
+mod hex;
 mod name;
 mod rules;
 

@@ -108,7 +108,7 @@ pub enum DocumentFault {
 
 impl ChannelDocument {
     /// Whether it keeps its own rules. A current release that is revoked is allowed: a revocation must not wait for a
-    /// successor, and [`crate::decide`] refuses it.
+    /// successor, and [`crate::decide()`] refuses it.
     pub fn check(&self) -> Result<(), ReleaseError> {
         if self.schema_version != SCHEMA {
             return Err(ReleaseError::Schema { found: self.schema_version });
