@@ -68,7 +68,7 @@ impl FileName {
             return Sha256Digest::from_hex(rest.strip_suffix(&last(id))?).ok().map(Self::Document);
         }
         let role = format!(".{}.json", id.role());
-        let known = [ROOT, TARGETS, SNAPSHOT, &role].into_iter().zip(0..);
+        let mut known = [ROOT, TARGETS, SNAPSHOT, &role].into_iter().zip(0..);
         let (digits, kind) = known.find_map(|(suffix, kind)| Some((text.strip_suffix(suffix)?, kind)))?;
         // One number has one name.
         let version: u64 = digits.parse().ok()?;
