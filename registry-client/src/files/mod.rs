@@ -52,6 +52,20 @@ pub trait FileSet: Send + Sync {
     fn all(&self) -> Result<Files, RegistryError>;
 }
 
+impl<T: FileSet + ?Sized> FileSet for &T {
+    fn read(&self, name: &FileName, limit: u64) -> Result<Option<Vec<u8>>, RegistryError> {
+        (**self).read(name, limit)
+    }
+
+    fn fingerprint(&self) -> Option<Sha256Digest> {
+        (**self).fingerprint()
+    }
+
+    fn all(&self) -> Result<Files, RegistryError> {
+        (**self).all()
+    }
+}
+
 /// Counts what is read of a whole set.
 struct Budget {
     files: usize,

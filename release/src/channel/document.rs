@@ -118,6 +118,17 @@ pub enum Status {
     Revoked,
 }
 
+impl fmt::Display for Status {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Active => "active",
+            Self::Deprecated => "deprecated",
+            Self::Quarantined => "quarantined",
+            Self::Revoked => "revoked",
+        })
+    }
+}
+
 /// Why a release is not active.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
