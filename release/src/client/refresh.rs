@@ -191,9 +191,8 @@ impl ChannelRefresh {
         let lifetime = Lifetimes::deserialize(lifetimes).map_err(|_| unknown())?.timestamp;
         let expires = self.refresh.expirations().into_iter().find(|status| status.role == "timestamp");
         let expires = expires.ok_or_else(unknown)?.expires;
-        let signed = expires
-            .checked_sub(SignedDuration::from_secs(i64::from(lifetime)))
-            .map_err(|_| unknown())?;
+        let signed =
+            expires.checked_sub(SignedDuration::from_secs(i64::from(lifetime))).map_err(|_| unknown())?;
         if self.now.duration_since(signed) > freshness.max_age {
             return Err(ReleaseError::TooOld { signed, max_age: freshness.max_age });
         }
