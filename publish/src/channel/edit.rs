@@ -157,7 +157,7 @@ fn publish(next: &mut ChannelDocument, new: &Publication) -> Result<(), PublishE
         version: new.version.clone(),
         counter,
         manifest: new.manifest.clone(),
-        model_digests: new.model_digests.clone(),
+        model_digests: new.model_digests,
         attestations: new.attestations.clone(),
         status: Status::Active,
         reason: None,
