@@ -19,6 +19,8 @@ fn live(crew: &Crew) -> VerifiedRepository {
     crew.edit(&live, &revoke).unwrap()
 }
 
+type Forgery = fn(&mut ChannelDocument);
+
 /// The draft with its document changed by `change`, and everything that names the document made to fit.
 fn forge(draft: &Draft, change: impl FnOnce(&mut ChannelDocument)) -> Vec<u8> {
     let mut wire: Value = serde_json::from_slice(&draft.to_bytes().unwrap()).unwrap();
@@ -103,7 +105,7 @@ fn nobody_is_made_to_sign_what_no_edit_says() {
     let live = live(&crew);
     let live = crew.edit(&live, &Edit::Floor { counter: 2 }).unwrap();
     let draft = edit(&live, &publish("3.0", None, Launch::Hold), now()).unwrap();
-    let forgeries: [(&str, fn(&mut ChannelDocument)); 7] = [
+    let forgeries: [(&str, Forgery); 7] = [
         ("skips a sequence", |it| it.sequence += 1),
         ("goes back", |it| it.sequence -= 1),
         ("lowers the floor", |it| it.floor.counter = 1),

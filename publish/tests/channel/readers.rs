@@ -20,7 +20,7 @@ use crate::crew::{Crew, Holders, days, id, now, publish, roll_back};
 pub(crate) fn resigned(file: &Value, key: &FileKey) -> Vec<u8> {
     let mut file = file.clone();
     let signature = key.sign(&to_canonical_bytes(&file["signed"]).unwrap()).unwrap();
-    let digits: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = signature.iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"));
     file["signatures"][0]["sig"] = Value::from(digits);
     lacre_json::to_vec(&file)
 }
