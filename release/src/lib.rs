@@ -2,11 +2,13 @@
 //!
 //! This crate is given bytes and a clock: it fetches nothing and holds no keys.
 //!
-//! The walk of the data: bytes become a [`ChannelDocument`] (`channel`), which is compared with what was seen of its
-//! channel before (`ordering`); [`decide()`] asks its six rules of a [`Request`] (`decide`); what was seen, accepted and
-//! committed is remembered in a [`StateStore`] (`state`).
+//! The walk of the data: a [`Refresh`] (`tuf`) proves bytes, which become a [`ChannelDocument`] (`channel`) of the right
+//! channel and epoch (`client`), which is compared with what was seen of its channel before (`ordering`); [`decide()`] asks
+//! its six rules of a [`Request`] (`decide`); what was seen, accepted and committed is remembered in a [`StateStore`]
+//! (`state`).
 
 mod channel;
+mod client;
 mod decide;
 mod error;
 mod ordering;

@@ -61,23 +61,10 @@ impl VerifiedRepository {
         let read = Chain::verify(&repository, anchor)?;
         let facts = read.root.signed.facts()?;
         let channel_keys = read.targets.signed.channel_keys(&id)?;
-        let bytes = &read.document;
-        let document = ChannelDocument::parse(bytes)?;
-        let reason = if document.id() != id {
-            Some("belongs to another channel")
-        } else if document.to_bytes() != *bytes {
-            Some("is not written as this program writes it")
-        } else if document.epoch != facts.epoch {
-            Some("has another epoch than the root")
-        } else if Targets::vouching(read.channel.signed.version(), &document) != read.channel.signed {
-            Some("is not what the channel's role says of it")
-        } else {
-            None
-        };
-        if let Some(reason) = reason {
-            return Err(metadata(&id.target(), reason.to_owned()));
+        let Chain { root, targets, channel, snapshot, timestamp, document } = read;
+        if Targets::vouching(channel.signed.version(), &document) != channel.signed {
+            return Err(metadata(&id.target(), "is not what the channel's role says of it".to_owned()));
         }
-        let Chain { root, targets, channel, snapshot, timestamp, .. } = read;
         let anchor = anchor.to_vec();
         let verified = Self {
             repository,
@@ -172,7 +159,7 @@ struct Chain {
     channel: Envelope<Targets>,
     snapshot: Envelope<Snapshot>,
     timestamp: Envelope<Timestamp>,
-    document: Vec<u8>,
+    document: ChannelDocument,
 }
 
 impl Chain {
@@ -191,7 +178,7 @@ impl Chain {
         refresh.seek(&id.target())?;
         walk(&mut refresh)?;
         let missing = |role: &str| metadata(role, "is not there".to_owned());
-        let document = refresh.found().ok_or_else(|| missing(&id.target()))?.bytes.clone();
+        let document = refresh.document(id)?;
         let kept = refresh.kept();
         let role = |name: &str| kept.roles.get(name).ok_or_else(|| missing(name));
         let timestamp = kept.timestamp.as_ref().ok_or_else(|| missing("timestamp"))?;

@@ -1,13 +1,14 @@
 //! A thief used up every number. The root leads on.
 
 use lacre_publish::channel::{
-    Edit, FileName, Launch, Repository, Restart, Role, Rotation, VerifiedRepository, Warning, edit, rotate,
+    Edit, FileName, Launch, Restart, Role, Rotation, VerifiedRepository, Warning, edit, rotate,
 };
-use lacre_release::ChannelDocument;
-use serde_json::Value;
+use lacre_release::{ChannelDocument, Wanted};
 
+use crate::client::{Client, outcome};
 use crate::crew::{Crew, Holders, code, now, publish, version};
-use crate::readers::{PythonClient, comes_along, resigned, sigstore_reads};
+use crate::readers::{PythonClient, sigstore_reads};
+use crate::thief::{Step, publishes, served_again};
 
 /// What a thief of the channel's, the snapshot's and the timestamp's keys publishes: the highest sequence and floor, and
 /// the highest version of every file.
@@ -16,50 +17,8 @@ fn burn(crew: &Crew, live: &VerifiedRepository) -> VerifiedRepository {
     document.sequence = u64::MAX;
     document.floor.counter = u64::MAX;
     document.releases[0].counter = u64::MAX;
-    document.current = Some(version("1.0"));
-    let mut files = live.repository().clone();
-    let put = |files: &mut Repository, name: FileName, bytes: Vec<u8>| files.insert(name, bytes).unwrap();
-    let read =
-        |name: FileName| -> Value { serde_json::from_slice(live.repository().get(name).unwrap()).unwrap() };
-    let channel = channel_of(&document, &read(FileName::Channel(2)));
-    let channel = resigned(&channel, &crew.channel.keys[0]);
-    let snapshot_was = read(FileName::Snapshot(2));
-    let snapshot = pinning(&snapshot_was, "org~name~stable.json", &channel);
-    let snapshot = resigned(&snapshot, &crew.snapshot.keys[0]);
-    let timestamp = pinning(&read(FileName::Timestamp), "snapshot.json", &snapshot);
-    let timestamp = resigned(&timestamp, &crew.timestamp.keys[0]);
-    put(
-        &mut files,
-        FileName::Document(lacre_hash::Sha256Digest::of(&document.to_bytes())),
-        document.to_bytes(),
-    );
-    put(&mut files, FileName::Channel(u64::MAX), channel);
-    put(&mut files, FileName::Snapshot(u64::MAX), snapshot);
-    put(&mut files, FileName::Timestamp, timestamp);
+    let files = publishes(crew, live, &document, u64::MAX, Step::Burn);
     VerifiedRepository::open(files, &live.root_bytes(), Some(&live.last())).unwrap()
-}
-
-fn channel_of(document: &ChannelDocument, was: &Value) -> Value {
-    let mut file = was.clone();
-    let bytes = document.to_bytes();
-    file["signed"]["version"] = Value::from(u64::MAX);
-    let target = &mut file["signed"]["targets"]["channels/org/name/stable.json"];
-    target["length"] = Value::from(bytes.len());
-    target["hashes"]["sha256"] = Value::from(lacre_hash::Sha256Digest::of(&bytes).to_string());
-    target["custom"]["lacre"] = serde_json::json!({
-        "current": document.current, "epoch": document.epoch,
-        "floor": document.floor.counter, "sequence": document.sequence,
-    });
-    file
-}
-
-fn pinning(was: &Value, name: &str, bytes: &[u8]) -> Value {
-    let mut file = was.clone();
-    file["signed"]["version"] = Value::from(u64::MAX);
-    let hash = lacre_hash::Sha256Digest::of(bytes).to_string();
-    file["signed"]["meta"][name] =
-        serde_json::json!({"hashes": {"sha256": hash}, "length": bytes.len(), "version": u64::MAX});
-    file
 }
 
 /// New keys for everything that was stolen.
@@ -82,6 +41,11 @@ fn the_root_leads_out_of_numbers_that_a_thief_burned() {
     let burned = burn(&crew, &before);
     // Nothing goes on from there.
     assert_eq!(code(edit(&burned, &Edit::Renew, now())), "E-CHANNEL-SPENT");
+    // A client that saw it, let it run and committed to its floor.
+    let mut client = Client::new(&before, now());
+    client.read(burned.repository(), now()).unwrap();
+    let permit = client.asks(Wanted::Current, now()).unwrap();
+    assert_eq!(client.commits(&permit), u64::MAX);
 
     let mut rotation = relieve(&mut crew);
     // The operator takes the releases from what the thief did not write.
@@ -101,13 +65,17 @@ fn the_root_leads_out_of_numbers_that_a_thief_burned() {
     let back =
         VerifiedRepository::open(burned.repository().clone(), &before.root_bytes(), Some(&live.last()));
     assert_eq!(code(back), "E-REPLAY");
-    // Clients that hold the thief's state come along.
+    // That client comes along, runs what it may run now, and does not go back.
     sigstore_reads(&live);
-    comes_along(&burned, &live);
+    client.read(live.repository(), now()).unwrap();
+    assert_eq!(client.position(), Some(live.document().position()));
+    let permit = client.asks(Wanted::Current, now()).unwrap();
+    assert_eq!((permit.release().version.as_str(), client.commits(&permit)), ("1.1", 5));
+    assert_eq!(outcome(client.read(burned.repository(), now())), "E-TUF-SIGNATURE");
     if let Some(client) = PythonClient::new(&before) {
         client.accepts(&burned);
         client.accepts(&live);
-        client.refuses(&burned);
+        client.refuses(&burned, "UnsignedMetadataError");
     }
 }
 
@@ -121,7 +89,39 @@ fn an_epoch_can_begin_on_what_was_before_the_theft() {
     let live = crew.finish(rotate(&before, &rotation, now()).unwrap()).unwrap();
     assert_eq!((live.document().epoch, live.document().sequence), (2, 1));
     sigstore_reads(&live);
-    comes_along(&burned, &live);
+    // Whether or not it saw the thief's document.
+    for seen in [&burned, &before] {
+        let mut client = Client::new(&before, now());
+        client.read(seen.repository(), now()).unwrap();
+        client.read(live.repository(), now()).unwrap();
+        assert_eq!(client.position(), Some(live.document().position()));
+    }
+}
+
+#[test]
+fn a_document_of_another_epoch_or_channel_is_refused() {
+    let mut crew = Crew::single();
+    let before = crew.with(&[("1.0", 7)]);
+    let channel = Holders { keys: std::mem::take(&mut crew.channel.keys), threshold: 1 };
+    let mut rotation = relieve(&mut crew);
+    // The approvers stay.
+    crew.channel = channel;
+    rotation.keys.remove(&Role::Channel);
+    rotation.restart = Some(Restart::keeping(before.document(), 0));
+    let live = crew.finish(rotate(&before, &rotation, now()).unwrap()).unwrap();
+    let reads = |files| outcome(Client::new(&before, now()).read(&files, now()));
+    assert_eq!(reads(live.repository().clone()), "ok");
+    // The document of the epoch before is by a key that still counts.
+    assert_eq!(reads(served_again(&crew, &live, &before)), "E-CHANNEL-EPOCH");
+    let forged = |change: fn(&mut ChannelDocument)| {
+        let mut document = live.document().clone();
+        change(&mut document);
+        reads(publishes(&crew, &live, &document, 9, Step::Next))
+    };
+    assert_eq!(forged(|document| document.sequence = 9), "ok");
+    assert_eq!(forged(|document| document.epoch = 3), "E-CHANNEL-EPOCH");
+    assert_eq!(forged(|document| document.model = "org/other".parse().unwrap()), "E-CHANNEL-DOCUMENT");
+    assert_eq!(forged(|document| document.channel = "beta".parse().unwrap()), "E-CHANNEL-DOCUMENT");
 }
 
 #[test]

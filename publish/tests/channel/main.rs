@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken check must fail its test")]
 
+mod client;
 mod crew;
 mod drafts;
 mod editing;
@@ -12,3 +13,4 @@ mod random;
 mod readers;
 mod rotating;
 mod signing;
+mod thief;
