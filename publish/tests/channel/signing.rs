@@ -1,7 +1,7 @@
 //! Thresholds: in every order, by parts, with the wrong keys.
 
 use lacre_attest::KeyAlgorithm;
-use lacre_publish::channel::{Draft, Edit, Launch, Role, edit, init, refresh};
+use lacre_publish::channel::{Draft, Edit, Launch, Role, Rotation, edit, init, refresh, rotate};
 use lacre_sign::{FileKey, SignError, Signer};
 
 use crate::crew::{Crew, Holders, code, days, now, publish};
@@ -73,6 +73,33 @@ fn a_channel_can_begin_by_parts() {
     }
     draft.sign(&crew.online(), now()).unwrap();
     assert_eq!(draft.finish().unwrap().document().sequence, 1);
+}
+
+#[test]
+fn the_root_stays_offline_and_signs_what_is_carried_to_it() {
+    let crew = Crew::of_three();
+    let live = crew.with(&[("1.0", 1)]);
+    // Neither an edit nor a renewal asks for root or targets.
+    let work = edit(&live, &publish("1.1", None, Launch::Current), now()).unwrap();
+    let renewal = refresh(&live, days(5)).unwrap();
+    let roles = |draft: &Draft| needs(draft).iter().map(|lack| lack.0).collect::<Vec<_>>();
+    assert_eq!(roles(&work), [Role::Channel, Role::Snapshot, Role::Timestamp]);
+    assert_eq!(roles(&renewal), [Role::Snapshot, Role::Timestamp]);
+    // New keys of the online machine do: by two of three people, each with one key and a file.
+    let machine = Holders::new(1, 1);
+    let keys = [(Role::Snapshot, machine.role_keys(Role::Snapshot))];
+    let rotation = Rotation { keys: keys.into(), ..Rotation::default() };
+    let mut bytes = rotate(&live, &rotation, now()).unwrap().to_bytes().unwrap();
+    for person in [2, 0] {
+        let mut draft = Draft::parse(&bytes, Some(live.clone())).unwrap();
+        assert_eq!(draft.sign(&[&crew.root.keys[person]], now()).unwrap(), 1);
+        assert_eq!(code(draft.finish()), "E-DRAFT-PENDING");
+        bytes = draft.to_bytes().unwrap();
+    }
+    let mut draft = Draft::parse(&bytes, Some(live)).unwrap();
+    assert_eq!(needs(&draft), [(Role::Snapshot, 1, 1), (Role::Timestamp, 1, 1)]);
+    draft.sign(&[machine.signers(), crew.timestamp.signers()].concat(), now()).unwrap();
+    assert_eq!(draft.finish().unwrap().last().root, 2);
 }
 
 #[test]
