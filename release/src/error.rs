@@ -8,12 +8,13 @@ use crate::{DocumentFault, EditFault, OrderFault, Refusal, StateError};
 /// Every code that [`ReleaseError::code`] can return of its own; those of [`JsonError`] pass through.
 ///
 /// What they mean for a gate: 6 for `E-CHANNEL-EXPIRED`, `E-CHANNEL-STALE`, `E-CLOCK`, `E-QUARANTINED` and `E-REVOKED`; 7 for
-/// `E-EQUIVOCATION`, `E-FLOOR`, `E-FLOOR-LOWERED`, `E-REPLAY`, `E-ROLLBACK` and `E-STATE-BACKWARDS`; 8 for
+/// `E-CHANNEL-EPOCH`, `E-EQUIVOCATION`, `E-FLOOR`, `E-FLOOR-LOWERED`, `E-REPLAY`, `E-ROLLBACK` and `E-STATE-BACKWARDS`; 8 for
 /// `E-ATTESTATION-MISSING`; 13 for a document or a state that cannot be read.
 pub const CODES: &[&str] = &[
     "E-ATTESTATION-MISSING",
     "E-CHANNEL-DOCUMENT",
     "E-CHANNEL-EDIT",
+    "E-CHANNEL-EPOCH",
     "E-CHANNEL-EXPIRED",
     "E-CHANNEL-NAME",
     "E-CHANNEL-STALE",

@@ -11,10 +11,11 @@
 //! ```
 //!
 //! A document is believed when The Update Framework proves it (`refresh`), by exactly the chain from the role `targets` to
-//! the channel's own; when it says the name, the channel and the epoch that were asked for; and when it does not come
+//! the channel's own; when it says the name, the channel and the epoch that were asked for (`document`); and when it does not come
 //! after a newer one. What is believed is a [`Channel`] (`channel`), and only that is asked which release may run.
 
 mod channel;
+mod document;
 mod refresh;
 
 pub use channel::{Ask, Channel};

@@ -7,12 +7,11 @@ use lacre_hash::Sha256Digest;
 use serde::Deserialize;
 
 use super::Channel;
-use crate::{ChannelDocument, ChannelId, Kept, Record, Refresh, ReleaseError, Seen, WantedFile};
+use crate::{ChannelId, Kept, Record, Refresh, ReleaseError, Seen, WantedFile};
 
 /// The document among the files that are kept. No role's file has a `+` in its name.
 const DOCUMENT: &str = "+channel.json";
-/// Members of the root: the epoch, and how long what roles sign is believed, in seconds.
-const EPOCH: &str = "x-lacre-epoch";
+/// The member of the root that says how long what roles sign is believed, in seconds.
 const LIFETIMES: &str = "x-lacre-lifetimes";
 
 /// What a client without memory demands instead.
@@ -137,29 +136,13 @@ impl ChannelRefresh {
     /// The channel as it is now. Nothing is wanted any more.
     ///
     /// # Errors
-    /// `E-TUF-ORDER` while something is wanted; `E-TUF-METADATA` when somebody else vouches for the document, or it is
-    /// another channel's or another epoch's; `E-REPLAY`, `E-EQUIVOCATION` and `E-FLOOR-LOWERED` after what was seen;
+    /// `E-TUF-ORDER` while something is wanted; those of [`Refresh::document`]; `E-REPLAY`, `E-EQUIVOCATION` and `E-FLOOR-LOWERED` after what was seen;
     /// `E-CHANNEL-STALE` for who remembers nothing.
     pub fn finish(&self) -> Result<Channel, ReleaseError> {
         if let Some(role) = self.refresh.equivocated() {
             return Err(ReleaseError::TufEquivocation { role: role.to_owned() });
         }
-        let found =
-            self.refresh.found().ok_or(ReleaseError::TufOrder { what: "the document is not there yet" })?;
-        let refused = |reason: &str| {
-            Err(ReleaseError::TufMetadata { file: self.id.target(), reason: reason.to_owned() })
-        };
-        if found.target.roles != ["targets".to_owned(), self.id.role()] {
-            return refused("another role than the channel's own vouches for it");
-        }
-        let document = ChannelDocument::parse(&found.bytes)?;
-        if document.id() != self.id {
-            return refused("it is the document of another channel");
-        }
-        let epoch = self.refresh.root_member(EPOCH).and_then(serde_json::Value::as_u64);
-        if epoch != Some(document.epoch) {
-            return refused("it is of another epoch than the root");
-        }
+        let document = self.refresh.document(&self.id)?;
         let offered = Seen::of(&document);
         let local_floor = match &self.base {
             Base::Record { seen, floor, .. } => {
