@@ -12,8 +12,8 @@ use super::ChannelProblem;
 use super::key::{KeyId, TufKey};
 use crate::PublishError;
 
-/// Keys of one role. More than this are no approvers any more.
-const MOST_KEYS: usize = 64;
+/// Keys of one role: so many signatures fit into the 16 KiB that clients read of a timestamp.
+const MOST_KEYS: usize = 32;
 const MINUTE: u64 = 60;
 const DAY: u64 = 24 * 60 * MINUTE;
 
@@ -293,7 +293,7 @@ mod tests {
             "roots=1/1",
             "root=1/1,root=1/1",
             "root=-1/2",
-            "root=1/65",
+            "root=1/33",
             "root",
         ] {
             let error = bad.parse::<PerRole<Quorum>>().unwrap_err();

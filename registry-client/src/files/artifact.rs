@@ -188,6 +188,10 @@ impl FileSet for ArtifactFiles<'_> {
         self.store.small_blob(layer, limit).map(Some)
     }
 
+    fn digest(&self, name: &FileName) -> Option<Sha256Digest> {
+        self.layers.get(name).map(|layer| layer.digest)
+    }
+
     fn fingerprint(&self) -> Option<Sha256Digest> {
         Some(self.manifest)
     }

@@ -126,6 +126,10 @@ impl FileSet for FolderFiles {
         }
     }
 
+    fn digest(&self, _: &FileName) -> Option<Sha256Digest> {
+        None
+    }
+
     fn fingerprint(&self) -> Option<Sha256Digest> {
         None
     }

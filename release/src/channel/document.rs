@@ -74,6 +74,9 @@ pub struct Release {
 pub struct ManifestRef {
     /// Its media type.
     pub media_type: String,
+    /// The repository that it is in, `HOST/PATH`, when that is not where the channel is. It says where to look; what is
+    /// found there is proven by its digest.
+    pub repository: Option<String>,
     /// SHA-256 of its bytes.
     #[serde(serialize_with = "hex::serialize")]
     pub sha256: Sha256Digest,

@@ -1,0 +1,87 @@
+//! A client: the files that it keeps, what it remembers, and what it lets run.
+
+use jiff::Timestamp;
+use lacre_hash::Sha256Digest;
+use lacre_publish::channel::{FileName, Repository, VerifiedRepository};
+use lacre_release::{
+    ChannelDocument, Floors, Kept, Permit, Position, Record, Refresh, ReleaseError, Request, Seen, Wanted,
+    decide,
+};
+
+use crate::crew::id;
+
+/// A client of one channel.
+#[derive(Clone)]
+pub(crate) struct Client {
+    kept: Kept,
+    record: Record,
+    document: Option<ChannelDocument>,
+}
+
+impl Client {
+    /// One that trusts the first root of `live`, and has seen nothing.
+    pub(crate) fn new(live: &VerifiedRepository, now: Timestamp) -> Self {
+        let anchor = live.repository().get(FileName::Root(1)).unwrap().to_vec();
+        let record = Record::new(id(), Sha256Digest::of(&anchor), now);
+        Self { kept: Kept::anchor(anchor), record, document: None }
+    }
+
+    /// Reads what lies there. After a refusal it has what it had.
+    pub(crate) fn read(&mut self, files: &Repository, now: Timestamp) -> Result<(), ReleaseError> {
+        let now = self.record.clock(now)?;
+        let mut refresh = Refresh::start(self.kept.clone(), now)?;
+        let outcome = walk(&mut refresh, files);
+        // What was accepted before a failure counts.
+        self.kept = refresh.kept().clone();
+        outcome?;
+        let document = refresh.document(&id())?;
+        self.record.see(Seen::of(&document))?;
+        self.record.see_time(now)?;
+        self.document = Some(document);
+        Ok(())
+    }
+
+    /// Loses its files, and begins again with the first root of `live`. It still remembers what it saw.
+    pub(crate) fn forget_files(&mut self, live: &VerifiedRepository) {
+        self.kept = Kept::anchor(live.repository().get(FileName::Root(1)).unwrap().to_vec());
+    }
+
+    /// What it has seen.
+    pub(crate) fn position(&self) -> Option<Position> {
+        self.record.seen().map(|seen| seen.position)
+    }
+
+    /// Whether `wanted` may run here.
+    pub(crate) fn asks(&self, wanted: Wanted, now: Timestamp) -> Result<Permit, ReleaseError> {
+        let document = self.document.as_ref().unwrap();
+        let floors = Floors { local: self.record.local_floor(document.epoch), policy: None };
+        let now = self.record.clock(now)?;
+        decide(document, &Request { wanted, instance: None, now, floors, required: &[], presented: &[] })
+    }
+
+    /// The release runs well.
+    pub(crate) fn commits(&mut self, permit: &Permit) -> u64 {
+        self.record.accept(permit).unwrap();
+        self.record.commit().unwrap()
+    }
+}
+
+fn walk(refresh: &mut Refresh, files: &Repository) -> Result<(), ReleaseError> {
+    drive(refresh, files)?;
+    refresh.seek(&id().target())?;
+    drive(refresh, files)
+}
+
+fn drive(refresh: &mut Refresh, files: &Repository) -> Result<(), ReleaseError> {
+    while let Some(wanted) = refresh.wanted() {
+        let file = FileName::parse(&id(), &wanted.name).ok().and_then(|name| files.get(name));
+        assert!(file.is_none_or(|bytes| bytes.len() as u64 <= wanted.limit), "{wanted:?}");
+        refresh.give(file.map(<[u8]>::to_vec))?;
+    }
+    Ok(())
+}
+
+/// What became of it: `ok`, or the code of the refusal.
+pub(crate) fn outcome<T>(outcome: Result<T, ReleaseError>) -> &'static str {
+    outcome.map_or_else(|error| error.code(), |_| "ok")
+}
