@@ -135,6 +135,12 @@ pub enum DeliverError {
         /// How many are looked at.
         limit: usize,
     },
+    /// Nobody said whose channel is meant, and the root does not say it either.
+    #[error("the root is that of {}: say which channel is meant", which(found))]
+    WhichChannel {
+        /// The channels that it is the root of.
+        found: Vec<String>,
+    },
     /// More signatures than are looked at.
     #[error("{found} bundles are attached, more than the limit of {limit}")]
     TooManyBundles {
@@ -157,7 +163,10 @@ impl DeliverError {
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
             Self::OtherRelease { .. } => "E-RELEASE-MISMATCH",
             Self::Output { .. } => "E-OUTPUT",
-            Self::NoRepository { .. } | Self::NothingKept | Self::Pattern { .. } => "E-USAGE",
+            Self::NoRepository { .. }
+            | Self::NothingKept
+            | Self::Pattern { .. }
+            | Self::WhichChannel { .. } => "E-USAGE",
             Self::Refused(failure) => failure.code(),
             Self::Registry(error) => error.code(),
             Self::Release(error) => error.code(),
@@ -186,6 +195,10 @@ impl DeliverError {
                 | "E-UNREADABLE"
         )
     }
+}
+
+fn which(found: &[String]) -> String {
+    if found.is_empty() { "no channel".to_owned() } else { found.join(", ") }
 }
 
 /// What there is in the place of a model signature. Anybody can attach anything, so only the first are named.

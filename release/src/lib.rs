@@ -19,7 +19,7 @@ pub use channel::{
     AttestationRef, ChannelDocument, ChannelId, ChannelName, Contents, DocumentFault, EditFault, Floor,
     ManifestRef, ModelName, Reason, ReasonCode, Release, RollbackTarget, Rollout, Status, Version,
 };
-pub use client::{Ask, Channel, ChannelRefresh, Freshness};
+pub use client::{Ask, Channel, ChannelRefresh, Freshness, Refreshed};
 pub use decide::{FloorKind, Floors, Permit, Refusal, Request, Standing, Wanted, decide};
 pub use error::{CODES, ReleaseError};
 pub use ordering::{Advance, OrderFault, Position, Seen, compare_documents};

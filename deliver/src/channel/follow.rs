@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use lacre_registry_client::{FileKind, FileName, FileSet};
 use lacre_release::{
-    Channel, ChannelId, ChannelRefresh, Freshness, Permit, ReleaseError, StateStore, WantedFile, WantedKind,
+    Channel, ChannelId, ChannelRefresh, Freshness, Kept, Permit, Record, Refresh, ReleaseError, StateStore,
+    WantedFile, WantedKind,
 };
 
 use crate::DeliverError;
@@ -41,12 +42,12 @@ pub fn follow(files: &dyn FileSet, memory: &Memory<'_>, now: Timestamp) -> Resul
         Memory::None { id, anchor, freshness } => {
             let mut refresh = ChannelRefresh::stateless(id.clone(), anchor.clone(), *freshness, now)?;
             fetch(&mut refresh, files)?;
-            Ok(refresh.finish()?)
+            Ok(refresh.finish().channel()?)
         }
         Memory::ReadOnly(store) => {
             let mut refresh = ChannelRefresh::start(&store.read()?, now)?;
             fetch(&mut refresh, files)?;
-            Ok(refresh.finish()?)
+            Ok(refresh.finish().channel()?)
         }
         Memory::Kept(store) => follow_and_keep(files, store, now),
     }
@@ -56,14 +57,53 @@ fn follow_and_keep(files: &dyn FileSet, store: &StateStore, now: Timestamp) -> R
     for _ in 0..ATTEMPTS {
         let mut refresh = ChannelRefresh::start(&store.read()?, now)?;
         let fetched = fetch(&mut refresh, files);
-        let stored = store.update(|record| refresh.remember(record));
+        let refreshed = refresh.finish();
+        let stored = store.update(|record| refreshed.remember(record));
         // Why the refresh failed says more than that what there was of it could not be stored.
         fetched?;
         if stored? {
-            return Ok(refresh.finish()?);
+            return Ok(refreshed.channel()?);
         }
     }
     Err(DeliverError::StateContended)
+}
+
+/// A first use: the channel under the root `anchor`, and what is to be remembered of it ([`StateStore::create`]). `wanted` is
+/// whose channel it is; without it, the root must be that of one channel alone.
+///
+/// # Errors
+/// `E-USAGE` when it is the root of none, or of several; those of [`follow`].
+pub fn first(
+    files: &dyn FileSet,
+    anchor: Vec<u8>,
+    wanted: Option<ChannelId>,
+    now: Timestamp,
+) -> Result<(Channel, Record), DeliverError> {
+    let id = match wanted {
+        Some(id) => id,
+        None => only_channel(files, &anchor, now)?,
+    };
+    let mut record = Record::anchored(id, anchor, now)?;
+    let mut refresh = ChannelRefresh::start(&record, now)?;
+    fetch(&mut refresh, files)?;
+    let refreshed = refresh.finish();
+    refreshed.remember(&mut record)?;
+    Ok((refreshed.channel()?, record))
+}
+
+fn only_channel(files: &dyn FileSet, anchor: &[u8], now: Timestamp) -> Result<ChannelId, DeliverError> {
+    let mut refresh = Refresh::start(Kept::anchor(anchor.to_vec()), now)?;
+    while let Some(wanted) = refresh.wanted() {
+        refresh.give(files.read(&name_of(&wanted)?, wanted.limit)?)?;
+    }
+    let mut found = refresh.channels();
+    match (found.pop(), found.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (last, _) => {
+            found.extend(last);
+            Err(DeliverError::WhichChannel { found: found.iter().map(ToString::to_string).collect() })
+        }
+    }
 }
 
 /// The channel as it was kept, without a look at the carrier: it must not have expired.
@@ -101,16 +141,20 @@ fn read(
     wanted: &WantedFile,
     files: &dyn FileSet,
 ) -> Result<Option<Vec<u8>>, DeliverError> {
-    let kind = match wanted.what {
-        WantedKind::Metadata => FileKind::Metadata,
-        WantedKind::Target => FileKind::Target,
-        _ => return Err(ReleaseError::TufOrder { what: "a kind of file that no carrier knows" }.into()),
-    };
-    let name = FileName::parse(kind, &wanted.name)?;
+    let name = name_of(wanted)?;
     if let Some(digest) = files.digest(&name)
         && let Some(bytes) = refresh.kept(&digest)
     {
         return Ok(Some(bytes.to_vec()));
     }
     Ok(files.read(&name, wanted.limit)?)
+}
+
+fn name_of(wanted: &WantedFile) -> Result<FileName, DeliverError> {
+    let kind = match wanted.what {
+        WantedKind::Metadata => FileKind::Metadata,
+        WantedKind::Target => FileKind::Target,
+        _ => return Err(ReleaseError::TufOrder { what: "a kind of file that no carrier knows" }.into()),
+    };
+    Ok(FileName::parse(kind, &wanted.name)?)
 }

@@ -20,4 +20,4 @@ mod follow;
 
 pub use allowed::{check_release, contents, location};
 pub use aside::{Aside, set_aside};
-pub use follow::{Memory, accepted, follow, kept};
+pub use follow::{Memory, accepted, first, follow, kept};

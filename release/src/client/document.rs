@@ -29,4 +29,18 @@ impl Refresh {
         }
         Ok(document)
     }
+
+    /// The channels that the role `targets` gives to roles of their own, as [`ChannelId::role`] and [`ChannelId::target`]
+    /// name them: for who trusts a root and asks what it is the root of. The top level must be fresh.
+    pub fn channels(&self) -> Vec<ChannelId> {
+        let channel = |path: &String| {
+            let (model, channel) = path.strip_prefix("channels/")?.strip_suffix(".json")?.rsplit_once('/')?;
+            Some(ChannelId { model: model.parse().ok()?, channel: channel.parse().ok()? })
+        };
+        let of = |(role, paths): (&str, &[String])| {
+            let named: Vec<ChannelId> = paths.iter().filter_map(channel).collect();
+            named.into_iter().filter(|id| id.role() == role).collect::<Vec<_>>()
+        };
+        self.delegated().flat_map(of).collect()
+    }
 }

@@ -6,8 +6,8 @@
 //! Record (what was seen) ─► ChannelRefresh ─ wanted ─► whoever fetches
 //!                                 ▲ └────── give ◄─────┘
 //!                                 │ nothing is wanted any more
-//!                                 └─► finish ─► Channel ─► decide ─► Permit
-//!        Record ◄─ remember ◄─────┘ also after a failure
+//!                                 └─► finish ─► Refreshed ─► Channel ─► decide ─► Permit
+//!                                                   └─► remember ─► Record, also after a failure
 //! ```
 //!
 //! A document is believed when The Update Framework proves it (`refresh`), by exactly the chain from the role `targets` to
@@ -19,4 +19,4 @@ mod document;
 mod refresh;
 
 pub use channel::{Ask, Channel};
-pub use refresh::{ChannelRefresh, Freshness};
+pub use refresh::{ChannelRefresh, Freshness, Refreshed};

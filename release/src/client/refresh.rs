@@ -9,8 +9,12 @@ use serde::Deserialize;
 use super::Channel;
 use crate::{ChannelId, Kept, Record, Refresh, ReleaseError, Seen, WantedFile};
 
-/// The document among the files that are kept. No role's file has a `+` in its name.
+/// The document among the files that are kept.
 const DOCUMENT: &str = "+channel.json";
+/// Where the channel lies, in the words of its user.
+const PLACE: &str = "+place";
+/// Begins the names of what is kept beside the files of roles, none of which has one in its name.
+const BESIDE: char = '+';
 /// The member of the root that says how long what roles sign is believed, in seconds.
 const LIFETIMES: &str = "x-lacre-lifetimes";
 
@@ -22,8 +26,8 @@ pub struct Freshness {
 }
 
 /// A refresh of a channel, which fetches nothing itself: ask [`wanted`](Self::wanted), fetch that file,
-/// [`give`](Self::give) it, until nothing is wanted; then [`finish`](Self::finish). Let the record
-/// [`remember`](Self::remember) it whatever happened.
+/// [`give`](Self::give) it, until nothing is wanted or one is refused; then [`finish`](Self::finish), and let the record
+/// [`remember`](Refreshed::remember) what came of it, whatever that is.
 #[derive(Debug)]
 pub struct ChannelRefresh {
     id: ChannelId,
@@ -68,7 +72,7 @@ impl ChannelRefresh {
         let mut own = Self::new(record, refresh, known, now);
         own.go_on()?;
         match own.wanted() {
-            None => own.finish(),
+            None => own.judge(),
             Some(wanted) => Err(ReleaseError::TufMissing { file: wanted.name }),
         }
     }
@@ -93,7 +97,7 @@ impl ChannelRefresh {
             refresh,
             sought: false,
             known,
-            kept: files.values().map(|bytes| (Sha256Digest::of(bytes), bytes.clone())).collect(),
+            kept: kept_by_digest(record),
             base: Base::Record { files, seen: record.seen().copied(), floor: record.committed() },
             now,
         }
@@ -133,12 +137,13 @@ impl ChannelRefresh {
         Ok(())
     }
 
-    /// The channel as it is now. Nothing is wanted any more.
-    ///
-    /// # Errors
-    /// `E-TUF-ORDER` while something is wanted; those of [`Refresh::document`]; `E-REPLAY`, `E-EQUIVOCATION` and `E-FLOOR-LOWERED` after what was seen;
-    /// `E-CHANNEL-STALE` for who remembers nothing.
-    pub fn finish(&self) -> Result<Channel, ReleaseError> {
+    /// Ends the refresh, whether it came to its end or failed.
+    pub fn finish(self) -> Refreshed {
+        let channel = self.judge();
+        Refreshed { refresh: self, channel }
+    }
+
+    fn judge(&self) -> Result<Channel, ReleaseError> {
         if let Some(role) = self.refresh.equivocated() {
             return Err(ReleaseError::TufEquivocation { role: role.to_owned() });
         }
@@ -181,25 +186,41 @@ impl ChannelRefresh {
         }
         Ok(())
     }
+}
+
+/// What came of a refresh.
+#[derive(Debug)]
+pub struct Refreshed {
+    refresh: ChannelRefresh,
+    channel: Result<Channel, ReleaseError>,
+}
+
+impl Refreshed {
+    /// The channel as it is now.
+    ///
+    /// # Errors
+    /// `E-TUF-ORDER` when something was still wanted; those of [`Refresh::document`]; `E-REPLAY`, `E-EQUIVOCATION` and
+    /// `E-FLOOR-LOWERED` after what was seen; `E-CHANNEL-STALE` for who remembers nothing.
+    pub fn channel(self) -> Result<Channel, ReleaseError> {
+        self.channel
+    }
 
     /// Lets `record` remember what was accepted, also when the refresh failed before its end. The answer is no, and nothing
     /// is changed, if the record is not what the refresh began with any more: somebody else was quicker, and the refresh
     /// has to begin anew.
     pub fn remember(&self, record: &mut Record) -> Result<bool, ReleaseError> {
-        let Base::Record { files, seen, .. } = &self.base else {
+        let ChannelRefresh { id, refresh, base, now, .. } = &self.refresh;
+        let Base::Record { files, seen, .. } = base else {
             return Err(ReleaseError::TufOrder { what: "a client without state remembers nothing" });
         };
-        let same = record.id() == &self.id
+        let same = record.id() == id
             && record.seen() == seen.as_ref()
             && record.files().eq(files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
         if !same {
             return Ok(false);
         }
-        let channel = self.finish();
-        let kept = self.refresh.kept().files();
-        let gone: Vec<&String> =
-            files.keys().filter(|name| *name != DOCUMENT && !kept.contains_key(*name)).collect();
-        for name in gone {
+        let kept = refresh.kept().files();
+        for name in files.keys().filter(|name| !name.starts_with(BESIDE) && !kept.contains_key(*name)) {
             record.drop_file(name);
         }
         for (name, bytes) in kept {
@@ -207,10 +228,10 @@ impl ChannelRefresh {
                 record.keep_file(&name, bytes.to_vec())?;
             }
         }
-        if let Ok(channel) = channel {
+        if let (Ok(channel), Some(found)) = (&self.channel, refresh.found()) {
             record.see(channel.seen())?;
-            record.see_time(self.now)?;
-            if let Some(found) = self.refresh.found() {
+            record.see_time(*now)?;
+            if record.file(DOCUMENT) != Some(&found.bytes) {
                 record.keep_file(DOCUMENT, found.bytes.clone())?;
             }
         }
@@ -229,11 +250,27 @@ impl Record {
         record.keep_file("root.json", root)?;
         Ok(record)
     }
+
+    /// Remembers where the channel lies, in the words of who follows it.
+    pub fn keep_place(&mut self, place: &str) -> Result<(), ReleaseError> {
+        self.keep_file(PLACE, place.as_bytes().to_vec())
+    }
+
+    /// Where the channel lies, if that was said.
+    pub fn place(&self) -> Option<&str> {
+        std::str::from_utf8(self.file(PLACE)?).ok()
+    }
 }
 
-/// The files of TUF, and the document.
+/// The files of roles, by their digests. The document is not asked for by digest.
+fn kept_by_digest(record: &Record) -> BTreeMap<Sha256Digest, Vec<u8>> {
+    let of_roles = record.files().filter(|(name, _)| !name.starts_with(BESIDE));
+    of_roles.map(|(_, bytes)| (Sha256Digest::of(bytes), bytes.to_vec())).collect()
+}
+
+/// The files of roles, and the document.
 fn split(record: &Record) -> (BTreeMap<String, Vec<u8>>, Option<Vec<u8>>) {
-    let metadata = record.files().filter(|(name, _)| *name != DOCUMENT);
+    let metadata = record.files().filter(|(name, _)| !name.starts_with(BESIDE));
     let metadata = metadata.map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
     (metadata, record.file(DOCUMENT).map(<[u8]>::to_vec))
 }
