@@ -43,6 +43,9 @@ fn decision(code: &str) -> Option<&'static str> {
             "it is being examined: lacre channel status CH shows what may run meanwhile, and lacre channel enforce DIR puts it there"
         }
         "E-RELEASE-UNKNOWN" => "lacre channel status CH shows the releases that the channel lists",
+        "E-RELEASE-MISMATCH" => {
+            "what is stored there is not the release that the channel lists: do not use it, and ask who can write there"
+        }
         "E-REPLAY" => {
             "somebody offers an older state than was seen before: try another network, and ask who runs the place of the channel"
         }
@@ -76,6 +79,7 @@ fn state(code: &str) -> Option<&'static str> {
         "E-STATE-BACKWARDS" => {
             "nothing was changed: what was seen and committed is never taken back; import the newer state"
         }
+        "E-STATE-BUSY" => "others use the same state at this moment: run it again",
         "E-STATE-EXISTS" => {
             "it is trusted already, and nothing was changed; another --state DIR holds another trust"
         }

@@ -61,6 +61,10 @@ impl<T: FileSet + ?Sized> FileSet for &T {
         (**self).read(name, limit)
     }
 
+    fn digest(&self, name: &FileName) -> Option<Sha256Digest> {
+        (**self).digest(name)
+    }
+
     fn fingerprint(&self) -> Option<Sha256Digest> {
         (**self).fingerprint()
     }
