@@ -96,6 +96,7 @@ pub(crate) const TABLE: &[Row] = &[
             "E-CERTIFICATE-EXPIRED",
             "E-CERTIFICATE-REVOKED",
             "E-CHANNEL-EXPIRED",
+            "E-CHANNEL-STALE",
             "E-CLOCK",
             "E-DRAFT-STALE",
             "E-KEY-EXPIRED",
@@ -111,6 +112,7 @@ pub(crate) const TABLE: &[Row] = &[
         exit: 7,
         meaning: "rollback, or below the floor",
         codes: &[
+            "E-CHANNEL-EPOCH",
             "E-EQUIVOCATION",
             "E-FLOOR",
             "E-FLOOR-LOWERED",

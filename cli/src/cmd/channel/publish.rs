@@ -37,7 +37,9 @@ pub(crate) struct PublishArgs {
     /// Count only signatures of this public key (repeatable)
     #[arg(long, value_name = "PUB")]
     key: Vec<PathBuf>,
-    /// Security counter, raised when older releases get dangerous [default: as before]
+    /// Security counter [default: the highest so far]
+    ///
+    /// Raised when running an older release would be dangerous: then the floor can follow.
     #[arg(long, value_name = "N")]
     counter: Option<u64>,
     /// So many of 100 instances run it before it is promoted
