@@ -13,7 +13,7 @@ use crate::registry::RegistryArgs;
 use crate::session::Session;
 use crate::text;
 
-/// Begin a channel: make its roles' keys, and a first document without releases
+/// Begin a channel: make its roles' keys and a first document
 ///
 /// Keys that lie in DIR already (ROLE-N.pub with ROLE-N.key, or with ROLE-N.uri that holds pkcs11:…, ssh-agent:…, awskms:… or
 /// exec:…) are taken; what is missing is made, in the files ROLE-N.key and ROLE-N.pub. DIR/root.json is what clients trust.

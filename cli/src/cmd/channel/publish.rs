@@ -31,10 +31,10 @@ pub(crate) struct PublishArgs {
     pub(super) edit: EditArgs,
     /// Its version, as it was signed
     version: Version,
-    /// The signed model: oci:DIR or HOST/REPO, with :TAG or @sha256:DIGEST
+    /// The signed model: oci:DIR:TAG or HOST/REPO:TAG
     #[arg(long, value_name = "REF")]
     artifact: String,
-    /// Count only signatures of this public key (repeatable)
+    /// Count only signatures of this key (repeatable)
     #[arg(long, value_name = "PUB")]
     key: Vec<PathBuf>,
     /// Security counter [default: the highest so far]
@@ -42,7 +42,7 @@ pub(crate) struct PublishArgs {
     /// Raised when running an older release would be dangerous: then the floor can follow.
     #[arg(long, value_name = "N")]
     counter: Option<u64>,
-    /// So many of 100 instances run it before it is promoted
+    /// So many of 100 instances run it at first
     #[arg(long, value_name = "PERCENT", conflicts_with = "hold")]
     canary: Option<u8>,
     /// Nobody runs it before it is promoted

@@ -9,7 +9,7 @@ use crate::error::CliError;
 use crate::printer::Done;
 use crate::session::Session;
 
-/// Say that this is still the newest state: renew timestamp and snapshot
+/// Say that this is the newest state: renew the timestamp
 ///
 /// Takes the keys of timestamp and snapshot alone, and is meant to run twice a day. The snapshot is renewed when half of its
 /// life is over. With --document the document is said again for its whole lifetime, too, which takes the keys of channel.

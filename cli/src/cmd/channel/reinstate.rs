@@ -9,7 +9,7 @@ use crate::error::CliError;
 use crate::printer::Done;
 use crate::session::Session;
 
-/// End a quarantine: the release may run again, and is promoted separately
+/// End a quarantine: the release may run again
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

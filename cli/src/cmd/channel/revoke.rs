@@ -14,9 +14,9 @@ use crate::session::Session;
 ///
 /// A revocation is never taken back. If the release was current, none is: promote or roll back to another one.
 #[derive(Debug, Args)]
-#[command(
-    override_usage = "lacre channel revoke [OPTIONS] --code CODE --reason TEXT --keys DIR <CH> <VERSION>"
-)]
+#[command(override_usage = "\
+lacre channel revoke [OPTIONS] --code CODE --reason TEXT --keys DIR
+         <CH> <VERSION>")]
 #[command(after_help = "\
 Examples:
   lacre channel revoke oci:store:stable 1.1.0 --code backdoor \\
@@ -26,7 +26,7 @@ pub(crate) struct RevokeArgs {
     pub(super) edit: EditArgs,
     /// Which release
     version: Version,
-    /// backdoor, license, regression, key-compromise or cve
+    /// backdoor, license, regression, key-compromise, cve
     #[arg(long, value_name = "CODE", value_parser = code(), hide_possible_values = true)]
     code: ReasonCode,
     /// Why, in at most 500 bytes

@@ -17,9 +17,9 @@ use crate::session::Session;
 /// It becomes current, and may run until the date even when another one is current again. No floor moves: what is below the
 /// floor stays out of use.
 #[derive(Debug, Args)]
-#[command(
-    override_usage = "lacre channel rollback [OPTIONS] --until DATE --reason TEXT --keys DIR <CH> <VERSION>"
-)]
+#[command(override_usage = "\
+lacre channel rollback [OPTIONS] --until DATE --reason TEXT --keys DIR
+         <CH> <VERSION>")]
 #[command(after_help = "\
 Examples:
   lacre channel rollback oci:store:stable 1.1.0 --until 2027-01-31 \\
@@ -29,7 +29,9 @@ pub(crate) struct RollbackArgs {
     pub(super) edit: EditArgs,
     /// Which release
     version: Version,
-    /// Last day on which it may run (UTC), or a moment like 2027-01-31T12:00:00Z
+    /// Last day on which it may run (UTC)
+    ///
+    /// Or a moment, like 2027-01-31T12:00:00Z.
     #[arg(long, value_name = "DATE", value_parser = moment)]
     until: Timestamp,
     /// Why, in at most 500 bytes

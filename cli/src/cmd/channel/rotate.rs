@@ -32,7 +32,7 @@ Examples:
 pub(crate) struct RotateArgs {
     #[command(flatten)]
     pub(super) edit: EditArgs,
-    /// root, targets, channel, snapshot or timestamp (repeatable)
+    /// root, targets, channel, snapshot, timestamp
     #[arg(long, value_name = "R", value_parser = role(), hide_possible_values = true)]
     role: Vec<Role>,
     /// The role's keys from now on (repeatable)
@@ -41,7 +41,7 @@ pub(crate) struct RotateArgs {
     /// How many of them have to sign
     #[arg(long, value_name = "M")]
     threshold: Option<u32>,
-    /// Sign with the keys that it has, for a new lifetime
+    /// Sign with the same keys, for a new lifetime
     #[arg(long, conflicts_with_all = ["key", "threshold", "new_epoch"])]
     renew: bool,
     /// Begin a new epoch

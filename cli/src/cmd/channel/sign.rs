@@ -7,7 +7,7 @@ use crate::error::CliError;
 use crate::printer::Done;
 use crate::session::Session;
 
-/// Sign what waits beside a channel, and publish it when nobody is missing
+/// Sign what waits, and publish it when nobody is missing
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
