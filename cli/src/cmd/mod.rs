@@ -11,6 +11,7 @@ pub(crate) mod inspect;
 mod inspect_reference;
 pub(crate) mod key;
 pub(crate) mod pull;
+mod pull_allowed;
 pub(crate) mod push;
 pub(crate) mod sign;
 mod signing;

@@ -13,7 +13,7 @@ const HEADING: &str = "Channel options";
 /// Where what is remembered of channels is.
 #[derive(Debug, Default, Args)]
 pub(crate) struct FollowArgs {
-    /// Folder of what is remembered of channels [default: $XDG_STATE_HOME/lacre/channels]
+    /// Folder of what is remembered of channels [default: ~/.local/state/lacre/channels]
     #[arg(long, value_name = "DIR", hide_short_help = true, help_heading = HEADING)]
     pub(crate) state: Option<PathBuf>,
     /// Use what is remembered, and change nothing in it

@@ -42,23 +42,21 @@ impl<'a> Follower<'a> {
     ) -> Result<Self, CliError> {
         let place = ChannelPlace::parse(place)?;
         let id = id.or(follow.of.as_ref());
-        let held = match (demands.stateless, &demands.channel_root, demands.max_age) {
-            (true, Some(root), Some(max_age)) => {
-                let id = id.cloned().ok_or_else(|| CliError::Usage {
-                    message: "nothing is remembered, so that nobody knows whose channel it is".to_owned(),
-                    tip: Some("say so: --of NAME@CHANNEL".to_owned()),
-                })?;
-                let freshness = Freshness { max_age: signed(max_age) };
-                Held::Nothing { id, anchor: read_root(root)?, freshness }
-            }
-            _ => {
-                let states = States::at(follow.state.as_deref())?;
-                let id = match id {
-                    Some(id) => id.clone(),
-                    None => states.whose(&place)?,
-                };
-                Held::State { store: states.open(&id)?, read_only: follow.read_only_state }
-            }
+        let demanded = (demands.stateless, &demands.channel_root, demands.max_age);
+        let held = if let (true, Some(root), Some(max_age)) = demanded {
+            let id = id.cloned().ok_or_else(|| CliError::Usage {
+                message: "nothing is remembered, so that nobody knows whose channel it is".to_owned(),
+                tip: Some("say so: --of NAME@CHANNEL".to_owned()),
+            })?;
+            let freshness = Freshness { max_age: signed(max_age) };
+            Held::Nothing { id, anchor: read_root(root)?, freshness }
+        } else {
+            let states = States::at(follow.state.as_deref())?;
+            let id = match id {
+                Some(id) => id.clone(),
+                None => states.whose(&place)?,
+            };
+            Held::State { store: states.open(&id)?, read_only: follow.read_only_state }
         };
         Ok(Self { place, held, demands, registry, session })
     }
@@ -101,7 +99,11 @@ impl<'a> Follower<'a> {
         if permit.is_deprecated() {
             let release = permit.release();
             let why = release.reason.as_ref().map(|reason| format!(": {}", reason.text));
-            self.session.warn(format!("version {} is deprecated{}", release.version, why.unwrap_or_default()));
+            self.session.warn(format!(
+                "version {} is deprecated{}",
+                release.version,
+                why.unwrap_or_default()
+            ));
         }
         Ok(permit)
     }

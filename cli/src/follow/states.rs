@@ -76,7 +76,10 @@ impl States {
             }),
             (Some(id), _) => Ok(id),
             (None, Some(error)) => Err(error),
-            (None, None) => Err(lacre_release::ReleaseError::from(StateError::Missing { folder: self.folder.clone() }).into()),
+            (None, None) => {
+                Err(lacre_release::ReleaseError::from(StateError::Missing { folder: self.folder.clone() })
+                    .into())
+            }
         }
     }
 
@@ -88,7 +91,9 @@ impl States {
         let mut found = Vec::new();
         for entry in listed {
             let name = entry.map_err(|source| CliError::read(&self.folder, source))?.file_name();
-            let Some((model, channel)) = name.to_str().and_then(|name| name.rsplit_once('~')) else { continue };
+            let Some((model, channel)) = name.to_str().and_then(|name| name.rsplit_once('~')) else {
+                continue;
+            };
             found.extend(format!("{}@{channel}", model.replace('~', "/")).parse::<ChannelId>());
         }
         Ok(found)

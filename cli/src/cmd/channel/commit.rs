@@ -10,7 +10,7 @@ use crate::session::Session;
 
 use super::place::ChannelPlace;
 
-/// Say that the accepted release runs well here: the floor that it came with holds from now on
+/// Say that the accepted release runs well: its floor holds from now on
 ///
 /// The floor is the one that the channel signed when the release was accepted, never the release's own counter: so that a
 /// rollback that the publisher allows succeeds here, and nothing below that floor ever does again.
@@ -56,9 +56,15 @@ pub(super) fn run(args: &CommitArgs, session: &Session) -> Result<Done, CliError
     });
     let done = if dry { "would commit" } else { "committed" };
     let lines = vec![
-        Line::new(Tone::Good, done)
-            .then(Tone::Strong, format!(" {} of {id}", version.unwrap_or_default())),
-        Line::row("floor", if before == after { format!("{after}, as before") } else { format!("{after} (before: {before})") }),
+        Line::new(Tone::Good, done).then(Tone::Strong, format!(" {} of {id}", version.unwrap_or_default())),
+        Line::row(
+            "floor",
+            if before == after {
+                format!("{after}, as before")
+            } else {
+                format!("{after} (before: {before})")
+            },
+        ),
     ];
     Ok(Done::new(result, lines))
 }

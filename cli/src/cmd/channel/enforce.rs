@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 use lacre_deliver::{Aside, Cache, Overwrite};
-use lacre_registry_client::{Store as _, Target};
-use lacre_release::{Channel, Permit, ReleaseError, Wanted};
+use lacre_registry_client::Target;
+use lacre_release::{Channel, Permit, Wanted};
 use serde_json::{Value, json};
 
 use crate::cmd::demands::Demands;
@@ -17,13 +17,13 @@ use crate::registry::RegistryArgs;
 use crate::session::Session;
 use crate::{exit, shell, text};
 
-/// Set a model aside that may not run any more, and put the newest allowed version from the cache in its place
+/// Set a model aside that may not run, and put one that may in its place
 ///
-/// A model that the channel revoked, quarantined, left below its floor or does not allow moves to
+/// The newest allowed version comes from the cache. A model that the channel revoked, quarantined, left below its floor or does not allow moves to
 /// DIR.quarantine/VERSION/model in one step, with why.json beside it; nothing is deleted. So does one that no trusted
 /// key signed as it lies there. A model that may run stays as it is.
 #[derive(Debug, Args)]
-#[command(override_usage = "lacre channel enforce [OPTIONS] <--key|--trust|--ca|--issuer ...> <DIR> --channel <CH>")]
+#[command(override_usage = "lacre channel enforce --channel <CH> <--key|--trust ...> <DIR>")]
 #[command(after_help = "\
 Examples:
   lacre channel enforce DIR --channel oci:store:stable --key release.pub \\
@@ -34,8 +34,8 @@ pub(crate) struct EnforceArgs {
     pub(super) folder: PathBuf,
     /// The channel's place
     #[arg(long, value_name = "CH")]
-    channel: String,
-    /// Cache that has the versions that were pulled before (lacre pull --cache)
+    pub(super) channel: String,
+    /// Cache with the versions before (lacre pull --cache)
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
     #[command(flatten)]
@@ -75,7 +75,10 @@ pub(super) fn run(args: &EnforceArgs, session: &Session) -> Result<Done, CliErro
     let why = fault.error.to_string();
     if session.globals.dry_run {
         let result = json!({ "aside": null, "code": code, "dry_run": true, "reason": why, "restored": null });
-        let lines = vec![Line::new(Tone::Bad, "would set aside").then(Tone::Plain, format!(" {}: {why}", text::path(&args.folder)))];
+        let lines = vec![
+            Line::new(Tone::Bad, "would set aside")
+                .then(Tone::Plain, format!(" {}: {why}", text::path(&args.folder))),
+        ];
         return Ok(Done { exit: exit::of(code), ..Done::new(result, lines) });
     }
     let record = record(&fault, &channel, args);
@@ -93,24 +96,30 @@ fn examine(
 ) -> Result<Result<Permit, Fault>, CliError> {
     let (requirements, _) = args.demands.read(session)?;
     let refused = |error: CliError, name: String| Ok(Err(Fault { error, name }));
-    let model = lacre_verify::Unverified::open(&args.folder, None, lacre_manifest::Links::Refuse, &requirements)
-        .and_then(|model| {
-            let meter = session.meter("verifying");
-            model.verify(&requirements, &lacre_verify::Hold::Nothing, &meter)
-        });
+    let model =
+        lacre_verify::Unverified::open(&args.folder, None, lacre_manifest::Links::Refuse, &requirements)
+            .and_then(|model| {
+                let meter = session.meter("verifying");
+                model.verify(&requirements, &lacre_verify::Hold::Nothing, &meter)
+            });
     let model = match model {
         Ok(model) => model,
         Err(failure) => {
             let error = CliError::from(failure);
             // 10 to 13: nobody could tell what it is.
-            return if (10..=13).contains(&exit::of(error.code())) { Err(error) } else { refused(error, "unproven".to_owned()) };
+            return if (10..=13).contains(&exit::of(error.code())) {
+                Err(error)
+            } else {
+                refused(error, "unproven".to_owned())
+            };
         }
     };
     let Some(contents) = lacre_deliver::contents(model.claim(), model.manifest()) else {
         return Err(CliError::Bug { detail: "a proven model has no identity".to_owned() });
     };
     let listed = channel.document().releases.iter().rev().find(|release| release.model_digests == contents);
-    let name = listed.map_or_else(|| contents.lacre.to_string()[..16].to_owned(), |release| release.version.to_string());
+    let name = listed
+        .map_or_else(|| contents.lacre.to_string()[..16].to_owned(), |release| release.version.to_string());
     match follower.permit(channel, Wanted::Contents(contents)) {
         Ok(permit) => Ok(Ok(permit)),
         // An expired document says nothing about the model.
@@ -153,7 +162,8 @@ fn restore(
     let Some(cache) = &args.cache else { return Ok(None) };
     let cache = Cache::open(cache)?;
     let (requirements, _) = args.demands.read(session)?;
-    let others = channel.document().releases.iter().rev().map(|release| Wanted::Version(release.version.clone()));
+    let others =
+        channel.document().releases.iter().rev().map(|release| Wanted::Version(release.version.clone()));
     for wanted in std::iter::once(Wanted::Current).chain(others) {
         let Ok(permit) = follower.permit(channel, wanted) else { continue };
         let release = permit.release();

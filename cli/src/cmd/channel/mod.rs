@@ -1,6 +1,8 @@
 //! `lacre channel`: which release of a model may run.
 
+mod commit;
 mod desk;
+mod enforce;
 mod floor;
 mod init;
 mod keys;
@@ -15,6 +17,9 @@ mod rollback;
 mod rotate;
 mod said;
 mod sign;
+mod state;
+mod status;
+mod trust;
 
 use clap::{Args, Subcommand};
 
@@ -30,6 +35,7 @@ pub(crate) struct ChannelArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of them in a process")]
 enum ChannelAction {
     Init(init::InitArgs),
     Publish(publish::PublishArgs),
@@ -42,6 +48,11 @@ enum ChannelAction {
     Refresh(refresh::RefreshArgs),
     Rotate(rotate::RotateArgs),
     Log(log::LogArgs),
+    Trust(trust::TrustChannelArgs),
+    Status(status::StatusArgs),
+    Commit(commit::CommitArgs),
+    State(state::StateArgs),
+    Enforce(enforce::EnforceArgs),
 }
 
 /// The verbs, as they are written and as JSON and hints give them.
@@ -57,6 +68,13 @@ pub(crate) const VERBS: &[(&str, &str)] = &[
     ("refresh", "channel refresh"),
     ("rotate", "channel rotate"),
     ("log", "channel log"),
+    ("trust", "channel trust"),
+    ("status", "channel status"),
+    ("commit", "channel commit"),
+    ("export", "channel state export"),
+    ("import", "channel state import"),
+    ("state", "channel state export"),
+    ("enforce", "channel enforce"),
 ];
 
 impl ChannelArgs {
@@ -74,6 +92,11 @@ impl ChannelArgs {
             ChannelAction::Refresh(args) => &args.edit.place,
             ChannelAction::Rotate(args) => &args.edit.place,
             ChannelAction::Log(args) => &args.place,
+            ChannelAction::Trust(args) => &args.place,
+            ChannelAction::Status(args) => &args.place,
+            ChannelAction::Commit(args) => &args.place,
+            ChannelAction::State(args) => args.place(),
+            ChannelAction::Enforce(args) => &args.channel,
         };
         place.clone()
     }
@@ -92,6 +115,11 @@ impl ChannelArgs {
             ChannelAction::Refresh(_) => "channel refresh",
             ChannelAction::Rotate(_) => "channel rotate",
             ChannelAction::Log(_) => "channel log",
+            ChannelAction::Trust(_) => "channel trust",
+            ChannelAction::Status(_) => "channel status",
+            ChannelAction::Commit(_) => "channel commit",
+            ChannelAction::State(args) => args.verb(),
+            ChannelAction::Enforce(_) => "channel enforce",
         }
     }
 }
@@ -109,5 +137,10 @@ pub(crate) fn run(args: &ChannelArgs, session: &Session) -> Result<Done, CliErro
         ChannelAction::Refresh(args) => refresh::run(args, session),
         ChannelAction::Rotate(args) => rotate::run(args, session),
         ChannelAction::Log(args) => log::run(args, session),
+        ChannelAction::Trust(args) => trust::run(args, session),
+        ChannelAction::Status(args) => status::run(args, session),
+        ChannelAction::Commit(args) => commit::run(args, session),
+        ChannelAction::State(args) => state::run(args, session),
+        ChannelAction::Enforce(args) => enforce::run(args, session),
     }
 }

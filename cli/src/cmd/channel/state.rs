@@ -48,7 +48,7 @@ pub(super) struct ExportArgs {
     /// File to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Private key: a file, or pkcs11:…, ssh-agent:…, awskms:…, exec:…
+    /// Private key: a file, pkcs11:…, ssh-agent:…, exec:…
     #[arg(long, value_name = "KEY")]
     key: std::ffi::OsString,
     /// Passphrase or PIN of the key is in here (- is stdin)
@@ -80,6 +80,24 @@ pub(super) struct ImportArgs {
     key: Vec<PathBuf>,
     #[command(flatten)]
     follow: FollowArgs,
+}
+
+impl StateArgs {
+    /// The channel's place.
+    pub(super) fn place(&self) -> &String {
+        match &self.action {
+            StateAction::Export(args) => &args.place,
+            StateAction::Import(args) => &args.place,
+        }
+    }
+
+    /// The verb's name.
+    pub(super) fn verb(&self) -> &'static str {
+        match &self.action {
+            StateAction::Export(_) => "channel state export",
+            StateAction::Import(_) => "channel state import",
+        }
+    }
 }
 
 pub(super) fn run(args: &StateArgs, session: &Session) -> Result<Done, CliError> {

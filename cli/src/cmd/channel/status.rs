@@ -19,7 +19,7 @@ use crate::{exit, units};
 /// What the exit code of `--warn-before` means.
 const SOON: u8 = 6;
 
-/// Show what a channel says: versions, floor, what may run, and the days to each expiry
+/// Show what a channel says: versions, floor, days to each expiry
 ///
 /// The channel must be trusted here (lacre channel trust), or its root be given: then nothing is remembered, and an older
 /// state could be shown.
@@ -32,7 +32,7 @@ pub(crate) struct StatusArgs {
     /// oci:DIR:TAG, HOST/REPO:TAG, a folder or an https URL
     #[arg(value_name = "CH")]
     pub(super) place: String,
-    /// End with exit code 6 if something expires within this time
+    /// Exit with 6 if something expires within this time
     #[arg(long, value_name = "TIME", value_parser = units::interval)]
     warn_before: Option<Duration>,
     /// Show it under this root, and remember nothing
@@ -45,21 +45,17 @@ pub(crate) struct StatusArgs {
 }
 
 pub(super) fn run(args: &StatusArgs, session: &Session) -> Result<Done, CliError> {
-    let (place, channel) = match &args.channel_root {
-        Some(root) => {
-            let place = ChannelPlace::parse(&args.place)?;
-            let open = place.open(&args.registry, session)?;
-            let (files, root) = (open.files()?, follow::read_root(root)?);
-            let of = args.follow.of.clone();
-            let (channel, _) = lacre_deliver::first(files.as_ref(), root, of, Timestamp::now())?;
-            (place, channel)
-        }
-        None => {
-            let demands = DemandArgs::default();
-            let follower =
-                Follower::new(&args.place, None, (&args.follow, &demands), &args.registry, session)?;
-            (follower.place().clone(), follower.refresh()?)
-        }
+    let (place, channel) = if let Some(root) = &args.channel_root {
+        let place = ChannelPlace::parse(&args.place)?;
+        let open = place.open(&args.registry, session)?;
+        let (files, root) = (open.files()?, follow::read_root(root)?);
+        let of = args.follow.of.clone();
+        let (channel, _) = lacre_deliver::first(files.as_ref(), root, of, Timestamp::now())?;
+        (place, channel)
+    } else {
+        let demands = DemandArgs::default();
+        let follower = Follower::new(&args.place, None, (&args.follow, &demands), &args.registry, session)?;
+        (follower.place().clone(), follower.refresh()?)
     };
     let document = channel.document();
     if channel.now() >= document.expires {
@@ -78,7 +74,10 @@ pub(super) fn run(args: &StatusArgs, session: &Session) -> Result<Done, CliError
     lines.extend(channel.roles().iter().map(|role| {
         let of = format!("{} of {} keys", role.threshold, role.keys.len());
         let left = days(role.expires.duration_since(channel.now()));
-        let line = Line::row(short(document, &role.role), format!("version {}, {of}, expires in {left} ({})", role.version, role.expires));
+        let line = Line::row(
+            short(document, &role.role),
+            format!("version {}, {of}, expires in {left} ({})", role.version, role.expires),
+        );
         if soon.iter().any(|it| it.role == role.role) { line.then(Tone::Caution, "  soon") } else { line }
     }));
     for role in &soon {
@@ -103,7 +102,10 @@ fn head(channel: &Channel, place: &ChannelPlace) -> Vec<Line> {
     let current = document.current.as_ref().map_or("none", |version| version.as_str());
     vec![
         Line::new(Tone::Strong, document.id().to_string()).then(Tone::Plain, format!(" at {place}")),
-        Line::row("document", format!("{}, issued {}, expires in {left}", document.position(), document.issued)),
+        Line::row(
+            "document",
+            format!("{}, issued {}, expires in {left}", document.position(), document.issued),
+        ),
         Line::row("current", current),
         Line::row("floor", format!("{}{committed}", document.floor.counter)),
         Line::plain(""),
@@ -121,7 +123,8 @@ fn timeline(document: &ChannelDocument) -> Vec<Line> {
         document.releases.iter().rev().partition(|release| release.counter >= document.floor.counter);
     let row = |release: &&Release| {
         let (tone, said) = said_of(document, release);
-        Line::plain(format!("  {:7}  {:width$}  ", release.counter, release.version.as_str())).then(tone, said)
+        Line::plain(format!("  {:7}  {:width$}  ", release.counter, release.version.as_str()))
+            .then(tone, said)
     };
     lines.extend(above.iter().map(row));
     lines.push(Line::plain(format!("  ─────── floor {} ───────", document.floor.counter)));

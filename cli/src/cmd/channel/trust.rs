@@ -16,7 +16,7 @@ use crate::registry::RegistryArgs;
 use crate::session::Session;
 use crate::text;
 
-/// Trust a channel from now on, by the root that its publisher handed out
+/// Trust a channel from now on, by the root that its publisher gave
 ///
 /// Once per client. What is seen of the channel is remembered from here on, so that nobody can show an older one; where
 /// nothing is remembered although it should be, every other verb refuses. Get root.json on a way that you trust, not from
@@ -33,7 +33,7 @@ pub(crate) struct TrustChannelArgs {
     /// The root to trust, as channel init wrote it
     #[arg(long, value_name = "FILE")]
     channel_root: PathBuf,
-    /// Folder to remember channels in [default: $XDG_STATE_HOME/lacre/channels]
+    /// Folder to remember it in [default: ~/.local/state/…]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// Whose channel it is, when the root is that of several
