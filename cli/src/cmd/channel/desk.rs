@@ -96,6 +96,8 @@ impl<'s> Desk<'s> {
         session: &'s Session,
     ) -> Result<Self, CliError> {
         let folder = KeyFolder::read(&args.keys)?;
+        // Before the channel is read: what is published in between is no old state.
+        let note = folder.note()?;
         let place = ChannelPlace::parse(word)?;
         let open = place.open(registry, session)?;
         let mut desk = Self::at(place, Some(open), folder, args, session)?;
@@ -111,7 +113,6 @@ impl<'s> Desk<'s> {
                 ),
             });
         };
-        let note = desk.folder.note()?;
         let (id, last) = if let Some(note) = note {
             (note.channel.parse::<ChannelId>()?, note.last)
         } else {
