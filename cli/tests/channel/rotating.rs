@@ -74,6 +74,28 @@ fn keys_of_other_people_come_in_by_name() {
 }
 
 #[test]
+fn lifetimes_are_changed_by_root_alone() {
+    let bench = begun(&[], "");
+    let hours = || {
+        let result = published(&bench, &format!("refresh {CH} --document --keys keys"));
+        let expires: jiff::Timestamp = result["expires"].as_str().unwrap().parse().unwrap();
+        expires.duration_since(jiff::Timestamp::now()).as_hours()
+    };
+    assert_eq!(hours(), 90 * 24 - 1);
+    take(&bench, "offline", &["root-1"]);
+    let line = format!("rotate {CH} --lifetime channel=10d,timestamp=2d");
+    assert_eq!(waits(&bench, &format!("{line} --keys keys"))[0], ("root".to_owned(), 1));
+    waits(&bench, &format!("sign {CH} --keys offline --dry-run"));
+    published(&bench, &format!("sign {CH} --keys offline"));
+    assert_eq!(hours(), 10 * 24 - 1);
+    for (times, code) in
+        [("channel=59s", "E-LIFETIME"), ("root=4000d", "E-LIFETIME"), ("channel=1", "E-USAGE")]
+    {
+        bench.bad(&format!("channel rotate {CH} --lifetime {times} --keys keys"), code, 2);
+    }
+}
+
+#[test]
 fn a_thief_who_used_up_the_numbers_is_left_behind() {
     let bench = begun(&["1.0.0", "6.6.6"], "");
     published(&bench, &format!("publish {CH} 1.0.0 --artifact oci:store:v1.0.0 --keys keys"));

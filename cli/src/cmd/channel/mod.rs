@@ -4,6 +4,7 @@ mod desk;
 mod floor;
 mod init;
 mod keys;
+mod lifetimes;
 mod log;
 pub(crate) mod place;
 mod promote;
