@@ -164,7 +164,7 @@ fn edit(code: &str, Subject { model: place, .. }: &Subject) -> Option<String> {
         "E-CHANNEL-SPENT" => {
             format!("lacre channel rotate {place} --new-epoch --floor N --keys DIR begins anew, with the keys of root")
         }
-        "E-CONFLICT" => "nothing was changed: look at what the other one did, then run it again".to_owned(),
+        "E-CONFLICT" => format!("lacre channel log {place} shows what the other one did; then run it again"),
         "E-DRAFT" => {
             "what waits for signatures is no draft of this channel: do not sign it, and make the edit again with --force".to_owned()
         }

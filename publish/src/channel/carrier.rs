@@ -175,7 +175,7 @@ impl Found {
     ) -> Result<VerifiedRepository, PublishError> {
         let mut repository = self.repository(id)?;
         let newest = repository.files().filter_map(|(name, _)| match name {
-            FileName::Root(version) => Some(version),
+            FileName::Root(version) if version > 1 => Some(version),
             _ => None,
         });
         let newest = newest.max();

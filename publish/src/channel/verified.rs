@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::ChannelProblem;
 use super::metadata::{Body, Envelope, Root, RootFacts, Snapshot, Targets, Timestamp, metadata};
 use super::repository::{FileName, Repository};
-use super::roles::{Role, RoleKeys};
+use super::roles::{Lifetimes, Role, RoleKeys};
 use crate::PublishError;
 
 /// What was last published with these keys; kept beside them. Whoever holds the files of a channel could else show an old
@@ -111,6 +111,11 @@ impl VerifiedRepository {
             Role::Snapshot => &self.facts.snapshot,
             Role::Timestamp => &self.facts.timestamp,
         }
+    }
+
+    /// How long what roles sign from now on is believed.
+    pub fn lifetimes(&self) -> Lifetimes {
+        self.facts.lifetimes
     }
 
     /// Until when what a role signed is believed.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken check must fail its test")]
 
+mod carrier;
 mod client;
 mod crew;
 mod drafts;

@@ -96,6 +96,8 @@ impl<'s> Desk<'s> {
         session: &'s Session,
     ) -> Result<Self, CliError> {
         let folder = KeyFolder::read(&args.keys)?;
+        // Before the channel is read: what is published in between is no old state.
+        let note = folder.note()?;
         let place = ChannelPlace::parse(word)?;
         let open = place.open(registry, session)?;
         let mut desk = Self::at(place, Some(open), folder, args, session)?;
@@ -111,7 +113,6 @@ impl<'s> Desk<'s> {
                 ),
             });
         };
-        let note = desk.folder.note()?;
         let (id, last) = if let Some(note) = note {
             (note.channel.parse::<ChannelId>()?, note.last)
         } else {
@@ -153,9 +154,15 @@ impl<'s> Desk<'s> {
     /// The draft that waits for signatures, if it fits what is published.
     pub(super) fn waiting(&self) -> Result<Option<Draft>, CliError> {
         let Some(bytes) = self.waiting.draft() else { return Ok(None) };
-        if self.live.is_none() && self.folder.anchor()?.is_some() {
-            // These keys have published here: whoever took that away must not have something else begun.
-            return self.live().map(|_| None);
+        if self.live.is_none() {
+            let has_published = match self.folder.note()? {
+                Some(note) => note.last.is_some(),
+                None => self.folder.anchor()?.is_some(),
+            };
+            if has_published {
+                // Whoever took that away must not have something else begun in its place.
+                return self.live().map(|_| None);
+            }
         }
         Ok(Some(Draft::parse(bytes, self.live.clone())?))
     }
@@ -227,7 +234,8 @@ impl<'s> Desk<'s> {
         let next = draft.finish()?;
         let is_first = self.live.is_none();
         if is_first {
-            // First, so that there is no channel without an anchor.
+            // First, so that there is no channel without an anchor; and so that it can be tried again.
+            self.folder.keep_note(next.id(), None)?;
             self.folder.keep_anchor(&next.root_bytes())?;
         }
         let carrier = self.carrier()?;

@@ -7,6 +7,7 @@ use lacre_release::{ChannelId, ChannelName, ModelName};
 
 use super::desk::{Desk, Encryption, Origin};
 use super::keys::{KeysArgs, NewKey};
+use super::lifetimes::Changed;
 use crate::error::CliError;
 use crate::printer::{Done, Line};
 use crate::registry::RegistryArgs;
@@ -41,6 +42,11 @@ pub(crate) struct InitArgs {
     /// approves releases, has as many as targets unless it is named.
     #[arg(long, value_name = "ROLE=M/N,…", default_value = "", hide_default_value = true)]
     threshold: PerRole<Quorum>,
+    /// How long what a role signs is believed: ROLE=TIME,…
+    ///
+    /// By default root and targets hold a year, channel (the document) 90 days, snapshot 7 days and timestamp one.
+    #[arg(long, value_name = "ROLE=TIME,…", hide_short_help = true)]
+    lifetime: Option<Changed>,
     /// Write the new keys without encryption
     #[arg(long, conflicts_with = "passphrase_file")]
     no_passphrase: bool,
@@ -82,7 +88,8 @@ pub(super) fn run(args: &InitArgs, session: &Session) -> Result<Done, CliError> 
         snapshot: keys_of(Role::Snapshot)?,
         timestamp: keys_of(Role::Timestamp)?,
     };
-    let plan = Plan { id, keys, lifetimes: Lifetimes::default() };
+    let lifetimes = args.lifetime.clone().unwrap_or_default().after(Lifetimes::default());
+    let plan = Plan { id, keys, lifetimes };
     let draft = channel::init(&plan, &[], Timestamp::now())?;
     desk.take(new, Encryption::by_flag(args.no_passphrase))?;
     let mut done = desk.conclude(draft, Origin::Here)?;

@@ -165,7 +165,13 @@ impl KeyFolder {
         Ok(Some(note))
     }
 
+    /// Keeps what was published or seen now, unless something newer was kept meanwhile.
     pub(super) fn keep_note(&self, id: &ChannelId, last: Option<Last>) -> Result<(), CliError> {
+        let position = |last: Last| (last.root, last.epoch, last.sequence);
+        let kept = self.note()?.and_then(|note| note.last).map(position);
+        if kept.is_some_and(|kept| Some(kept) > last.map(position)) {
+            return Ok(());
+        }
         let note = Note { channel: id.to_string(), last };
         save::write_own(&self.path.join(LAST), &lacre_json::to_vec(&note))
     }

@@ -6,6 +6,7 @@ mod enforce;
 mod floor;
 mod init;
 mod keys;
+mod lifetimes;
 mod log;
 pub(crate) mod place;
 mod promote;

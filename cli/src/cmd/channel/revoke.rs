@@ -26,7 +26,9 @@ pub(crate) struct RevokeArgs {
     pub(super) edit: EditArgs,
     /// Which release
     version: Version,
-    /// backdoor, license, regression, key-compromise, cve
+    /// backdoor, license, regression, cve, …
+    ///
+    /// Or key-compromise.
     #[arg(long, value_name = "CODE", value_parser = code(), hide_possible_values = true)]
     code: ReasonCode,
     /// Why, in at most 500 bytes

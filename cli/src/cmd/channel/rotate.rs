@@ -11,6 +11,7 @@ use lacre_release::Version;
 
 use super::desk::{Desk, EditArgs, Encryption, Origin};
 use super::keys::NewKey;
+use super::lifetimes::Changed;
 use crate::error::CliError;
 use crate::keys::KeyRing;
 use crate::printer::{Done, Line};
@@ -56,6 +57,11 @@ pub(crate) struct RotateArgs {
     /// Do not list this release any more (repeatable)
     #[arg(long, value_name = "VERSION", requires = "new_epoch", hide_short_help = true)]
     drop: Vec<Version>,
+    /// How long what a role signs is believed: ROLE=TIME,…
+    ///
+    /// Takes the keys of root, and counts for what is signed from then on.
+    #[arg(long, value_name = "ROLE=TIME,…", hide_short_help = true)]
+    lifetime: Option<Changed>,
     /// Write the new keys without encryption
     #[arg(long, conflicts_with = "passphrase_file", hide_short_help = true)]
     no_passphrase: bool,
@@ -67,7 +73,7 @@ fn role() -> impl clap::builder::TypedValueParser<Value = Role> {
 
 pub(super) fn run(args: &RotateArgs, session: &Session) -> Result<Done, CliError> {
     let mut roles: BTreeSet<Role> = args.role.iter().copied().collect();
-    if roles.is_empty() && !args.new_epoch {
+    if roles.is_empty() && !args.new_epoch && args.lifetime.is_none() {
         return Err(CliError::usage("which role gets other keys: --role R, or --new-epoch --floor N"));
     }
     if roles.len() != 1 && !(args.key.is_empty() && args.threshold.is_none()) {
@@ -76,6 +82,9 @@ pub(super) fn run(args: &RotateArgs, session: &Session) -> Result<Done, CliError
     let named = KeyRing::read(&args.key)?.keys();
     let mut desk = args.edit.open(session)?;
     let mut rotation = Rotation { restart: args.restart(&desk)?, ..Rotation::default() };
+    if let Some(changed) = &args.lifetime {
+        rotation.lifetimes = Some(changed.after(desk.live()?.lifetimes()));
+    }
     let mut new: Vec<NewKey> = Vec::new();
     for role in &roles {
         let keys = args.keys_of(*role, &named, &desk, &mut new)?;
