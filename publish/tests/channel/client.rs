@@ -10,6 +10,9 @@ use lacre_release::{
 
 use crate::crew::id;
 
+/// Finds a file by its name.
+pub(crate) type Fetch<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;
+
 /// A client of one channel.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -28,9 +31,14 @@ impl Client {
 
     /// Reads what lies there. After a refusal it has what it had.
     pub(crate) fn read(&mut self, files: &Repository, now: Timestamp) -> Result<(), ReleaseError> {
+        self.fetch(&|name| file(files, name), now)
+    }
+
+    /// Reads what `fetch` finds by its name.
+    pub(crate) fn fetch(&mut self, fetch: Fetch<'_>, now: Timestamp) -> Result<(), ReleaseError> {
         let now = self.record.clock(now)?;
         let mut refresh = Refresh::start(self.kept.clone(), now)?;
-        let outcome = walk(&mut refresh, files);
+        let outcome = walk(&mut refresh, fetch);
         // What was accepted before a failure counts.
         self.kept = refresh.kept().clone();
         outcome?;
@@ -44,6 +52,26 @@ impl Client {
     /// Loses its files, and begins again with the first root of `live`. It still remembers what it saw.
     pub(crate) fn forget_files(&mut self, live: &VerifiedRepository) {
         self.kept = Kept::anchor(live.repository().get(FileName::Root(1)).unwrap().to_vec());
+    }
+
+    /// The same client in another process, with what its state holds.
+    pub(crate) fn restarted(record: Record) -> Self {
+        let files = record.files().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
+        Self { kept: Kept::from_files(files).unwrap(), record, document: None }
+    }
+
+    /// What its state is to hold.
+    pub(crate) fn record(&self) -> Record {
+        let mut record = self.record.clone();
+        for (name, bytes) in self.kept.files() {
+            record.keep_file(&name, bytes.to_vec()).unwrap();
+        }
+        record
+    }
+
+    /// What it keeps.
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.kept
     }
 
     /// What it has seen.
@@ -66,17 +94,21 @@ impl Client {
     }
 }
 
-fn walk(refresh: &mut Refresh, files: &Repository) -> Result<(), ReleaseError> {
-    drive(refresh, files)?;
-    refresh.seek(&id().target())?;
-    drive(refresh, files)
+/// The file of a repository with this name.
+pub(crate) fn file(files: &Repository, name: &str) -> Option<Vec<u8>> {
+    let name = FileName::parse(&id(), name).ok()?;
+    files.get(name).map(<[u8]>::to_vec)
 }
 
-fn drive(refresh: &mut Refresh, files: &Repository) -> Result<(), ReleaseError> {
+fn walk(refresh: &mut Refresh, fetch: Fetch<'_>) -> Result<(), ReleaseError> {
+    drive(refresh, fetch)?;
+    refresh.seek(&id().target())?;
+    drive(refresh, fetch)
+}
+
+fn drive(refresh: &mut Refresh, fetch: Fetch<'_>) -> Result<(), ReleaseError> {
     while let Some(wanted) = refresh.wanted() {
-        let file = FileName::parse(&id(), &wanted.name).ok().and_then(|name| files.get(name));
-        assert!(file.is_none_or(|bytes| bytes.len() as u64 <= wanted.limit), "{wanted:?}");
-        refresh.give(file.map(<[u8]>::to_vec))?;
+        refresh.give(fetch(&wanted.name))?;
     }
     Ok(())
 }

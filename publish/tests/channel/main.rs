@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken check must fail its test")]
 
+mod advisories;
 mod client;
 mod crew;
 mod drafts;
