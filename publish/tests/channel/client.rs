@@ -24,7 +24,11 @@ pub(crate) struct Client {
 impl Client {
     /// One that trusts the first root of `live`, and has seen nothing.
     pub(crate) fn new(live: &VerifiedRepository, now: Timestamp) -> Self {
-        let anchor = live.repository().get(FileName::Root(1)).unwrap().to_vec();
+        Self::anchored(live.repository().get(FileName::Root(1)).unwrap().to_vec(), now)
+    }
+
+    /// One that trusts the root `anchor`, and has seen nothing.
+    pub(crate) fn anchored(anchor: Vec<u8>, now: Timestamp) -> Self {
         let record = Record::new(id(), Sha256Digest::of(&anchor), now);
         Self { kept: Kept::anchor(anchor), record, document: None }
     }
