@@ -7,6 +7,7 @@ mod client;
 mod crew;
 mod drafts;
 mod editing;
+mod emergencies;
 mod epochs;
 mod first;
 mod memory;
