@@ -4,11 +4,11 @@ use lacre_publish::channel::{
     Edit, FileName, Launch, Repository, Restart, Role, RoleKeys, Rotation, VerifiedRepository, Withdrawal,
     edit, rotate,
 };
-use lacre_release::{ReasonCode, Wanted};
+use lacre_release::{ReasonCode, RollbackTarget, Wanted};
 use serde_json::json;
 
 use crate::client::{Client, outcome};
-use crate::crew::{Crew, Holders, code, now, promote, publish, version};
+use crate::crew::{Crew, Holders, code, days, now, promote, publish, version};
 use crate::thief::{Step, alters, lead, publishes, read, resigned, served_again};
 
 /// A channel whose release 2.0 a client runs, and how it was before that.
@@ -128,6 +128,34 @@ fn as_many_approvers_as_it_takes_and_the_keys_that_are_online() {
     assert_eq!(outcome(client.asks(Wanted::Version(version("6.6")), now())), "E-REVOKED");
     assert_eq!(outcome(client.read(&stolen, now())), "E-TUF-SIGNATURE");
     assert_eq!(outcome(client.read(again.repository(), now())), "E-TUF-SIGNATURE");
+}
+
+#[test]
+fn as_many_approvers_as_it_takes_when_numbers_are_used_up_and_releases_altered() {
+    let mut crew = Crew::single();
+    let (_, live, mut client) = scene(&crew);
+    let mut document = live.document().clone();
+    document.sequence = u64::MAX;
+    document.releases[0].manifest.sha256 = lacre_hash::Sha256Digest::of(b"evil");
+    document.rollback_targets =
+        vec![RollbackTarget { reason: "why not".to_owned(), until: days(3000), version: version("1.0") }];
+    let stolen = opened(&live, publishes(&crew, &live, &document, Step::Burn));
+    client.read(stolen.repository(), now()).unwrap();
+    assert_eq!(outcome(client.asks(Wanted::Version(version("1.0")), now())), "ok");
+    assert_eq!(code(edit(&stolen, &promote("1.0"), now())), "E-CHANNEL-SPENT");
+    // What was altered is dropped, allowances end, and it goes on.
+    let mut restart = Restart::keeping(stolen.document(), 1);
+    restart.releases.retain(|release| release.version != version("1.0"));
+    let roles = [Role::Channel, Role::Snapshot, Role::Timestamp];
+    let after = crew.hand_over(&stolen, &roles, Some(restart));
+    assert_eq!(after.document().rollback_targets, []);
+    client.read(after.repository(), now()).unwrap();
+    assert_eq!(runs(&client), "2.0");
+    assert_eq!(outcome(client.asks(Wanted::Version(version("1.0")), now())), "E-RELEASE-UNKNOWN");
+    assert_eq!(outcome(client.read(stolen.repository(), now())), "E-TUF-SIGNATURE");
+    let again = crew.edit(&after, &publish("1.0", Some(1), Launch::Hold)).unwrap();
+    client.read(again.repository(), now()).unwrap();
+    assert_eq!(outcome(client.asks(Wanted::Version(version("1.0")), now())), "E-ROLLBACK");
 }
 
 #[test]
