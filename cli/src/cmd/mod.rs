@@ -2,6 +2,7 @@
 
 pub(crate) mod attest;
 pub(crate) mod cache;
+pub(crate) mod channel;
 mod demands;
 pub(crate) mod diff;
 mod drift;
@@ -36,5 +37,6 @@ pub(crate) fn run(verb: &Verb, session: &Session) -> Result<Done, CliError> {
         Verb::Trust(args) => trust::run(args, session),
         Verb::Diff(args) => diff::run(args, session),
         Verb::Cache(args) => cache::run(args, session),
+        Verb::Channel(args) => channel::run(args, session),
     }
 }

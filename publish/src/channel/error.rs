@@ -118,7 +118,7 @@ pub enum ChannelProblem {
         version: Version,
     },
     /// The release has a status that does not allow it.
-    #[error("{version} is {status:?}")]
+    #[error("{version} is {status}")]
     Status {
         /// The version.
         version: Version,

@@ -164,6 +164,7 @@ pub(crate) fn publish(text: &str, counter: Option<u64>, launch: Launch) -> Edit 
         counter,
         manifest: ManifestRef {
             media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+            repository: None,
             sha256: Sha256Digest::of(text.as_bytes()),
             size: 1234,
         },

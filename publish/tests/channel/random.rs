@@ -12,6 +12,7 @@ use crate::readers::sigstore_reads;
 use crate::thief::served_again;
 
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "a handful of them in a test")]
 enum Operation {
     Edit(Edit),
     Refresh,

@@ -182,6 +182,7 @@ fn check_release(release: &Release) -> Result<(), DocumentFault> {
     if !is_media_type(&release.manifest.media_type) {
         return Err(DocumentFault::MediaType { version: version() });
     }
+    release.manifest.repository.as_deref().map_or(Ok(()), |text| plain(text, "repository"))?;
     at_most(release.attestations.len(), MOST_ATTESTATIONS, "attestations")?;
     for attestation in &release.attestations {
         plain(&attestation.predicate_type, "predicateType")?;
