@@ -3,7 +3,8 @@
 Arguments: the folder that holds 0.json, 1.json and 2.json (the target of each state) and gets state-0 to state-2; the path
 of the target; the role that names it; the epoch.
 
-From state 0 to 1 the target changes; from 1 to 2 the keys of all roles do, and the target again.
+From state 0 to 1 the target changes; from 1 to 2 the keys of all roles do, and the target again. Beside it there is
+models/deep.json, which says the number of the state, and which the role deep names, by the role models.
 """
 
 import datetime
@@ -37,6 +38,7 @@ def new_keys():
         "snapshot": [CryptoSigner.generate_rsa()],
         "timestamp": [one()],
         "models": [one()],
+        "deep": [one()],
         role_name: [CryptoSigner.generate_ecdsa()],
     }
 
@@ -64,12 +66,14 @@ def root_of(keys, version):
     return root
 
 
-def delegation(keys, name, patterns):
-    """A file that names no target, and hands `patterns` to the role `name`."""
-    ids = [signer.public_key.keyid for signer in keys[name]]
-    role = DelegatedRole(name, ids, 1, terminating=True, paths=patterns)
-    known = {signer.public_key.keyid: signer.public_key for signer in keys[name]}
-    return Delegations(known, {name: role})
+def delegations(keys, patterns):
+    """Hands each pattern of paths to the role that stands beside it."""
+    known = {signer.public_key.keyid: signer.public_key for name in patterns for signer in keys[name]}
+    roles = {
+        name: DelegatedRole(name, [signer.public_key.keyid for signer in keys[name]], 1, True, [pattern])
+        for name, pattern in patterns.items()
+    }
+    return Delegations(known, roles)
 
 
 old, new = new_keys(), new_keys()
@@ -85,19 +89,22 @@ for state in range(3):
         write(state, f"{number}.root.json", content)
     with open(os.path.join(folder, f"{state}.json"), "rb") as file:
         document = file.read()
-    info = TargetFile.from_data(path, document, ["sha256"])
-    parent, name = path.rsplit("/", 1)
-    write(state, f"{parent}/{info.hashes['sha256']}.{name}", document)
+    deep = str(state).encode()
+    targets = {}
+    for name, content in [(path, document), ("models/deep.json", deep)]:
+        targets[name] = TargetFile.from_data(name, content, ["sha256"])
+        parent, last = name.rsplit("/", 1)
+        write(state, f"{parent}/{targets[name].hashes['sha256']}.{last}", content)
 
-    # targets hands everything below channels/ to models, and models hands this target to its role.
     handed = 2 if state == 2 else 1
     top = Targets(version=handed, expires=EXPIRES)
-    top.delegations = delegation(keys, "models", ["channels/org/*/*"])
+    top.delegations = delegations(keys, {role_name: path, "models": "models/*"})
     between = Targets(version=handed, expires=EXPIRES)
-    between.delegations = delegation(keys, role_name, [path])
-    own = Targets(version=version, expires=EXPIRES, targets={path: info})
+    between.delegations = delegations(keys, {"deep": "models/deep.json"})
+    own = Targets(version=version, expires=EXPIRES, targets={path: targets[path]})
+    below = Targets(version=version, expires=EXPIRES, targets={"models/deep.json": targets["models/deep.json"]})
     snapshot = Snapshot(version=version, expires=EXPIRES)
-    for label, payload in [("targets", top), ("models", between), (role_name, own)]:
+    for label, payload in [("targets", top), ("models", between), ("deep", below), (role_name, own)]:
         content = sign(payload, keys[label])
         write(state, f"{payload.version}.{label}.json", content)
         snapshot.meta[f"{label}.json"] = MetaFile.from_data(payload.version, content, ["sha256"])

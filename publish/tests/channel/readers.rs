@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use lacre_attest::KeyAlgorithm;
 use lacre_publish::channel::{Edit, FileName, Launch, Role, Rotation, VerifiedRepository, edit, rotate};
+use lacre_release::{Kept, Refresh};
 use lacre_testkit::places::Peer;
 use serde_json::Value;
 use sigstore_tuf::TrustedMetadataSet;
@@ -165,7 +166,7 @@ fn what_python_tuf_writes_is_read() {
     let state = |state: u32| folder.path().join(format!("state-{state}"));
     let mut client = Client::anchored(fs::read(state(0).join("1.root.json")).unwrap(), now());
     let mut reads = |at: u32| outcome(client.fetch(&|name| fs::read(state(at).join(name)).ok(), now()));
-    // Through a role between, a change, and other keys for all of them.
+    // A change, then other keys for all of them.
     for at in 0..3 {
         assert_eq!(reads(at), "ok", "{at}");
         assert_eq!(reads(at), "ok", "{at}, again");
@@ -175,8 +176,20 @@ fn what_python_tuf_writes_is_read() {
     }
     assert_eq!(reads(1), "E-TUF-SIGNATURE");
     assert_eq!(client.position(), Some(third.document().position()));
-    // Who begins with the first root now finds the way, too.
-    let mut late = Client::anchored(fs::read(state(2).join("1.root.json")).unwrap(), now());
-    late.fetch(&|name| fs::read(state(2).join(name)).ok(), now()).unwrap();
-    assert_eq!(late.position(), client.position());
+    // Who begins with the first root now finds the way, too, also through a role between.
+    let kept = Kept::anchor(fs::read(state(2).join("1.root.json")).unwrap());
+    let mut refresh = Refresh::start(kept, now()).unwrap();
+    for path in ["", "models/deep.json"] {
+        if !path.is_empty() {
+            refresh.seek(path).unwrap();
+        }
+        while let Some(wanted) = refresh.wanted() {
+            refresh.give(fs::read(state(2).join(&wanted.name)).ok()).unwrap();
+        }
+    }
+    let found = refresh.found().unwrap();
+    assert_eq!(
+        (found.bytes.as_slice(), found.target.roles.as_slice()),
+        (b"2".as_slice(), ["targets", "models", "deep"].map(str::to_owned).as_slice())
+    );
 }

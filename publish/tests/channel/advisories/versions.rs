@@ -50,7 +50,7 @@ fn cve_2022_29173_no_role_goes_back() {
     let state = folder.path().join("state");
     let mut client = Client::new(&first, now());
     client.read(live.repository(), now()).unwrap();
-    StateStore::create(&state, &client.record()).unwrap();
+    StateStore::create(&state, client.record()).unwrap();
     let offered = |files: &Repository| {
         let record = StateStore::open(&state, &id()).unwrap().read().unwrap();
         outcome(Client::restarted(record).read(files, now()))
@@ -95,9 +95,9 @@ fn pysec_2020_145_an_unverified_root_is_not_kept() {
     let mut files = live.repository().clone();
     files.insert(FileName::Root(2), resigned(&root, &stranger.root.keys[0])).unwrap();
     let mut client = Client::new(&live, now());
-    let anchor = client.kept().clone();
+    let anchor = client.kept();
     assert_eq!(outcome(client.read(&files, now())), "E-TUF-SIGNATURE");
-    assert_eq!(*client.kept(), anchor);
+    assert_eq!(client.kept(), anchor);
     // Nothing more was asked for, and the next time begins where the last good one ended.
     let mut refresh = Refresh::start(anchor, now()).unwrap();
     assert!(refresh.give(file(&files, "2.root.json")).is_err());
