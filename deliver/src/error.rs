@@ -3,6 +3,7 @@
 use std::io;
 
 use lacre_hash::Sha256Digest;
+use lacre_json::JsonError;
 use lacre_registry_client::RegistryError;
 use lacre_release::ReleaseError;
 use lacre_verify::Failure;
@@ -11,6 +12,7 @@ use lacre_verify::Failure;
 /// [`ReleaseError`] pass through.
 pub const CODES: &[&str] = &[
     "E-ARTIFACT-MISMATCH",
+    "E-ENVELOPE",
     "E-EXISTS",
     "E-LIMIT",
     "E-NO-MANIFEST-SIGNATURE",
@@ -18,6 +20,7 @@ pub const CODES: &[&str] = &[
     "E-NO-SIGNATURE",
     "E-OUTPUT",
     "E-RELEASE-MISMATCH",
+    "E-SIGNATURE-INVALID",
     "E-STATE-BUSY",
     "E-TOO-FEW-SIGNERS",
     "E-USAGE",
@@ -30,6 +33,12 @@ pub enum DeliverError {
     /// The work was broken off when some of it was done, and what is done waits for another attempt.
     #[error(transparent)]
     BrokenOff(Box<DeliverError>),
+    /// A carried state is no strict JSON of its shape.
+    #[error("the carried state: {0}")]
+    Carried(#[source] JsonError),
+    /// None of the keys signed a carried state.
+    #[error("the carried state is signed by none of the keys")]
+    CarriedBySomebody,
     /// There is something at the place where the model should go.
     #[error("{path} exists")]
     Exists {
@@ -56,6 +65,9 @@ pub enum DeliverError {
         /// How many files are signed.
         files: usize,
     },
+    /// An envelope does not carry a state.
+    #[error("this is no envelope with the state of a channel")]
+    NotCarried,
     /// Nothing says where the artifact of a release is.
     #[error("neither the channel nor its release {version} says in which repository the model is")]
     NoRepository {
@@ -156,6 +168,9 @@ impl DeliverError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::BrokenOff(cause) => cause.code(),
+            Self::Carried(error) => error.code(),
+            Self::CarriedBySomebody => "E-SIGNATURE-INVALID",
+            Self::NotCarried => "E-ENVELOPE",
             Self::Exists { .. } => "E-EXISTS",
             Self::ManifestNotSigned { .. } => "E-NO-MANIFEST-SIGNATURE",
             Self::Mismatch { .. } | Self::OtherManifest { .. } => "E-ARTIFACT-MISMATCH",

@@ -46,7 +46,7 @@ mod written;
 pub use arriving::{Arriving, Moved, Pulled};
 pub use cache::{Cache, CachedVersion, Pruned};
 pub use channel::{
-    Aside, Memory, accepted, check_release, contents, first, follow, kept, location, set_aside,
+    Aside, CarriedState, Memory, accepted, check_release, contents, first, follow, kept, location, set_aside,
 };
 pub use encrypted::{Envelope, reveal};
 pub use error::{CODES, DeliverError};

@@ -3,16 +3,58 @@
 use super::Subject;
 
 pub(super) fn remedy(code: &str, subject: &Subject) -> Option<String> {
-    // The trust in a Sigstore is metadata of the same kind, and has remedies of its own.
-    if subject.verb.starts_with("trust ") {
-        return decision(code)
-            .filter(|_| code != "E-ROLLBACK")
-            .or_else(|| state(code))
-            .map(str::to_owned)
-            .or_else(|| edit(code, subject));
+    // The trust in a Sigstore knows rollbacks, too, and has a remedy of its own.
+    if code == "E-ROLLBACK" && subject.verb.starts_with("trust ") {
+        return None;
     }
     decision(code).or_else(|| state(code)).map(str::to_owned).or_else(|| edit(code, subject))
 }
+
+/// What means something else to whoever publishes.
+pub(super) fn of_publisher(code: &str, Subject { verb, model: place }: &Subject) -> Option<String> {
+    let remedy = match (*verb, code) {
+        ("channel init", "E-EXISTS") => {
+            "a channel is never replaced: choose another place, and for another channel another folder of keys"
+        }
+        ("channel publish", "E-NO-SIGNATURE") => {
+            "sign and push the model first: lacre sign MODEL --key KEY --name NAME --version VERSION, then lacre push MODEL REF"
+        }
+        ("channel publish", "E-NAME-MISMATCH") => {
+            "a channel lists one model: publish it in a channel of its own, or sign it under this name"
+        }
+        ("channel publish", "E-VERSION-MISMATCH") => "publish it under the version that was signed",
+        ("channel publish", "E-CLAIMS-DIFFER") => "say whose signature counts: --key PUB",
+        (verb, "E-NOT-FOUND" | "E-REFERENCE-NOT-FOUND")
+            if verb.starts_with("channel ") && verb != "channel init" =>
+        {
+            return Some(format!(
+                "check the place and the paths; lacre channel init {place} begins a channel"
+            ));
+        }
+        (verb, "E-REPLAY" | "E-EQUIVOCATION") if PUBLISHING.contains(&verb) => {
+            "nothing was changed: what lies there is not what was published last from DIR; look at who can write there, and put \
+             the newest state back"
+        }
+        (verb, "E-TUF-SIGNATURE") if PUBLISHING.contains(&verb) => {
+            "nothing was changed: what lies there was not signed by the roles that root.json leads to; put back a good copy"
+        }
+        _ => return None,
+    };
+    Some(remedy.to_owned())
+}
+
+/// The verbs that build on what is published.
+const PUBLISHING: [&str; 9] = [
+    "channel publish",
+    "channel promote",
+    "channel rollback",
+    "channel revoke",
+    "channel reinstate",
+    "channel floor",
+    "channel sign",
+    "channel refresh",
+    "channel rotate",
+];
 
 /// A release that may not run, or a channel that is not believed.
 fn decision(code: &str) -> Option<&'static str> {
@@ -22,6 +64,12 @@ fn decision(code: &str) -> Option<&'static str> {
         }
         "E-CHANNEL-DOCUMENT" | "E-CHANNEL-EDIT" => {
             "what the channel says breaks its own rules: do not use it, and ask who publishes it"
+        }
+        "E-CHANNEL-EPOCH" => {
+            "the document is of another epoch than the root that vouches for it: do not use it, and ask its publisher"
+        }
+        "E-CHANNEL-STALE" => {
+            "what is known is too old for the policy: run it again where the place of the channel can be reached"
         }
         "E-CHANNEL-EXPIRED" => {
             "look at this machine's clock; else nobody renewed the channel: its publisher types lacre channel refresh CH \
@@ -43,6 +91,9 @@ fn decision(code: &str) -> Option<&'static str> {
             "it is being examined: lacre channel status CH shows what may run meanwhile, and lacre channel enforce DIR puts it there"
         }
         "E-RELEASE-UNKNOWN" => "lacre channel status CH shows the releases that the channel lists",
+        "E-RELEASE-MISMATCH" => {
+            "what is stored there is not the release that the channel lists: do not use it, and ask who can write there"
+        }
         "E-REPLAY" => {
             "somebody offers an older state than was seen before: try another network, and ask who runs the place of the channel"
         }
@@ -76,6 +127,7 @@ fn state(code: &str) -> Option<&'static str> {
         "E-STATE-BACKWARDS" => {
             "nothing was changed: what was seen and committed is never taken back; import the newer state"
         }
+        "E-STATE-BUSY" => "others use the same state at this moment: run it again",
         "E-STATE-EXISTS" => {
             "it is trusted already, and nothing was changed; another --state DIR holds another trust"
         }
@@ -132,7 +184,7 @@ fn edit(code: &str, Subject { model: place, .. }: &Subject) -> Option<String> {
         }
         "E-EDIT-VALUE" => "give another value; lacre help channel VERB has the bounds".to_owned(),
         "E-EPOCH-KEYS" => {
-            "move the old files of these roles out of the folder: lacre channel rotate makes new keys for what is missing".to_owned()
+            "a new epoch is for keys that were stolen: leave --key out, and new ones are made".to_owned()
         }
         "E-LIFETIME" => "a lifetime is a whole number with its unit: 10m, 24h, 90d".to_owned(),
         "E-ROLE-ALGORITHM" => "lacre key new NAME --algorithm ed25519 makes a key that can have a role".to_owned(),

@@ -136,7 +136,8 @@ impl Subject {
 }
 
 fn by_code(code: &str, subject: &Subject) -> Option<String> {
-    content(code, subject)
+    channel::of_publisher(code, subject)
+        .or_else(|| content(code, subject))
         .or_else(|| trust(code, subject))
         .or_else(|| certificate(code, subject))
         .or_else(|| login(code))
@@ -549,6 +550,7 @@ mod tests {
             "trust show",
             "channel init",
             "channel publish",
+            "channel refresh",
             "channel sign",
             "channel status",
         ] {

@@ -16,8 +16,10 @@
 
 mod allowed;
 mod aside;
+mod carried;
 mod follow;
 
 pub use allowed::{check_release, contents, location};
 pub use aside::{Aside, set_aside};
+pub use carried::CarriedState;
 pub use follow::{Memory, accepted, first, follow, kept};

@@ -181,7 +181,7 @@ impl Found {
         let newest = newest.max();
         let whole = VerifiedRepository::open(repository.clone(), anchor, last);
         match (whole, newest) {
-            (Err(error), Some(newest)) if error.code() == "E-CHANNEL-METADATA" => {
+            (Err(error), Some(newest)) if !matches!(error.code(), "E-REPLAY" | "E-EQUIVOCATION") => {
                 repository.retain(|name| name != FileName::Root(newest));
                 VerifiedRepository::open(repository, anchor, last).map_err(|_| error)
             }

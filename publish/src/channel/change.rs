@@ -131,7 +131,9 @@ impl Change {
             (old, Some((version, percent))) if old != Some((version.clone(), percent)) => {
                 changes.push(Self::Canary { version, percent });
             }
-            (Some((version, _)), None) => changes.push(Self::CanaryEnded { version }),
+            (Some((version, _)), None) if after.current.as_ref() != Some(&version) => {
+                changes.push(Self::CanaryEnded { version });
+            }
             _ => {}
         }
         if changes.is_empty() && before.expires != after.expires {

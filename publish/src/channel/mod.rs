@@ -43,6 +43,7 @@
 //! they sign when keys change. Root alone can begin a new epoch: clients compare epoch before sequence, so a thief who used
 //! up every sequence or raised the floor above every release is left behind ([`Restart`]).
 
+mod candidate;
 mod canonical;
 mod carrier;
 mod ceremony;
@@ -57,6 +58,7 @@ mod roles;
 mod verified;
 mod warn;
 
+pub use candidate::Candidate;
 pub use carrier::{Carrier, Found, Waiting};
 pub use ceremony::{Restart, Rotation, edit, init, refresh, rotate};
 pub use change::Change;

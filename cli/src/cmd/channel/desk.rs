@@ -1,6 +1,7 @@
 //! What every edit of a channel has in common: what lies there is verified, a draft is signed by the keys at hand, and it is
 //! published when nothing is missing; else it waits beside the channel.
 
+use clap::Args;
 use jiff::Timestamp;
 use lacre_publish::channel::{
     self, Carrier, Change, Draft, Edit, Found, Pending, VerifiedRepository, Waiting,
@@ -23,7 +24,7 @@ use crate::{interrupt, shell, text};
 pub(super) struct Desk<'s> {
     pub(super) folder: KeyFolder,
     pub(super) session: &'s Session,
-    place: ChannelPlace,
+    pub(super) place: ChannelPlace,
     /// Nothing while it is only told what would be made.
     open: Option<OpenPlace>,
     args: &'s KeysArgs,
@@ -31,6 +32,25 @@ pub(super) struct Desk<'s> {
     waiting: Waiting,
     live: Option<VerifiedRepository>,
     new: Vec<NewKey>,
+}
+
+/// Which channel is edited, and by whose keys.
+#[derive(Debug, Args)]
+pub(super) struct EditArgs {
+    /// oci:DIR:TAG, HOST/REPO:TAG or a folder
+    #[arg(value_name = "CH")]
+    pub(super) place: String,
+    #[command(flatten)]
+    pub(super) keys: KeysArgs,
+    #[command(flatten)]
+    pub(super) registry: RegistryArgs,
+}
+
+impl EditArgs {
+    /// Opens the channel.
+    pub(super) fn open<'s>(&'s self, session: &'s Session) -> Result<Desk<'s>, CliError> {
+        Desk::open(&self.place, &self.keys, &self.registry, session)
+    }
 }
 
 /// Where a draft comes from.
@@ -69,7 +89,7 @@ impl<'s> Desk<'s> {
 
     /// A channel that is there: verified from the root in the folder of keys, and not older than what was seen before. What
     /// lies there may also be nothing but a first draft.
-    pub(super) fn open(
+    fn open(
         word: &str,
         args: &'s KeysArgs,
         registry: &RegistryArgs,

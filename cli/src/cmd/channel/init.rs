@@ -13,11 +13,12 @@ use crate::registry::RegistryArgs;
 use crate::session::Session;
 use crate::text;
 
-/// Begin a channel: make its roles' keys, and a first document without releases
+/// Begin a channel: make its roles' keys and a first document
 ///
 /// Keys that lie in DIR already (ROLE-N.pub with ROLE-N.key, or with ROLE-N.uri that holds pkcs11:…, ssh-agent:…, awskms:… or
 /// exec:…) are taken; what is missing is made, in the files ROLE-N.key and ROLE-N.pub. DIR/root.json is what clients trust.
 #[derive(Debug, Args)]
+#[command(override_usage = "lacre channel init [OPTIONS] --model NAME --channel NAME --keys DIR <CH>")]
 #[command(after_help = "\
 Examples:
   lacre channel init oci:store:stable --model org/mini-lm --channel stable \\
@@ -34,7 +35,7 @@ pub(crate) struct InitArgs {
     channel: ChannelName,
     #[command(flatten)]
     keys: KeysArgs,
-    /// How many of how many keys have to sign [default: 1/1]
+    /// So many of so many keys sign [default: 1/1]
     ///
     /// ROLE=M/N for the roles root, targets, channel, snapshot and timestamp, with commas between. The role channel, which
     /// approves releases, has as many as targets unless it is named.

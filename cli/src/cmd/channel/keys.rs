@@ -35,7 +35,7 @@ pub(super) struct KeysArgs {
     /// Folder of the keys, of root.json and last.json
     #[arg(long, value_name = "DIR")]
     pub(super) keys: PathBuf,
-    /// Passphrase or PIN of the keys is in here (- is stdin)
+    /// Passphrase or PIN is in here (- is stdin)
     #[arg(long, value_name = "FILE")]
     pub(super) passphrase_file: Option<PathBuf>,
     /// How long an agent, a service or a program may take for an answer

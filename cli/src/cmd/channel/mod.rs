@@ -1,9 +1,18 @@
 //! `lacre channel`: which release of a model may run.
 
 mod desk;
+mod floor;
 mod init;
 mod keys;
+mod log;
 pub(crate) mod place;
+mod promote;
+mod publish;
+mod refresh;
+mod reinstate;
+mod revoke;
+mod rollback;
+mod rotate;
 mod said;
 mod sign;
 
@@ -23,18 +32,48 @@ pub(crate) struct ChannelArgs {
 #[derive(Debug, Subcommand)]
 enum ChannelAction {
     Init(init::InitArgs),
+    Publish(publish::PublishArgs),
+    Promote(promote::PromoteArgs),
+    Rollback(rollback::RollbackArgs),
+    Revoke(revoke::RevokeArgs),
+    Reinstate(reinstate::ReinstateArgs),
+    Floor(floor::FloorArgs),
     Sign(sign::SignArgs),
+    Refresh(refresh::RefreshArgs),
+    Rotate(rotate::RotateArgs),
+    Log(log::LogArgs),
 }
 
 /// The verbs, as they are written and as JSON and hints give them.
-pub(crate) const VERBS: &[(&str, &str)] = &[("init", "channel init"), ("sign", "channel sign")];
+pub(crate) const VERBS: &[(&str, &str)] = &[
+    ("init", "channel init"),
+    ("publish", "channel publish"),
+    ("promote", "channel promote"),
+    ("rollback", "channel rollback"),
+    ("revoke", "channel revoke"),
+    ("reinstate", "channel reinstate"),
+    ("floor", "channel floor"),
+    ("sign", "channel sign"),
+    ("refresh", "channel refresh"),
+    ("rotate", "channel rotate"),
+    ("log", "channel log"),
+];
 
 impl ChannelArgs {
     /// What it is about: the channel's place.
     pub(crate) fn what(&self) -> String {
         let place = match &self.action {
             ChannelAction::Init(args) => &args.place,
-            ChannelAction::Sign(args) => &args.place,
+            ChannelAction::Publish(args) => &args.edit.place,
+            ChannelAction::Promote(args) => &args.edit.place,
+            ChannelAction::Rollback(args) => &args.edit.place,
+            ChannelAction::Revoke(args) => &args.edit.place,
+            ChannelAction::Reinstate(args) => &args.edit.place,
+            ChannelAction::Floor(args) => &args.edit.place,
+            ChannelAction::Sign(args) => &args.edit.place,
+            ChannelAction::Refresh(args) => &args.edit.place,
+            ChannelAction::Rotate(args) => &args.edit.place,
+            ChannelAction::Log(args) => &args.place,
         };
         place.clone()
     }
@@ -43,7 +82,16 @@ impl ChannelArgs {
     pub(crate) fn verb(&self) -> &'static str {
         match &self.action {
             ChannelAction::Init(_) => "channel init",
+            ChannelAction::Publish(_) => "channel publish",
+            ChannelAction::Promote(_) => "channel promote",
+            ChannelAction::Rollback(_) => "channel rollback",
+            ChannelAction::Revoke(_) => "channel revoke",
+            ChannelAction::Reinstate(_) => "channel reinstate",
+            ChannelAction::Floor(_) => "channel floor",
             ChannelAction::Sign(_) => "channel sign",
+            ChannelAction::Refresh(_) => "channel refresh",
+            ChannelAction::Rotate(_) => "channel rotate",
+            ChannelAction::Log(_) => "channel log",
         }
     }
 }
@@ -51,6 +99,15 @@ impl ChannelArgs {
 pub(crate) fn run(args: &ChannelArgs, session: &Session) -> Result<Done, CliError> {
     match &args.action {
         ChannelAction::Init(args) => init::run(args, session),
+        ChannelAction::Publish(args) => publish::run(args, session),
+        ChannelAction::Promote(args) => promote::run(args, session),
+        ChannelAction::Rollback(args) => rollback::run(args, session),
+        ChannelAction::Revoke(args) => revoke::run(args, session),
+        ChannelAction::Reinstate(args) => reinstate::run(args, session),
+        ChannelAction::Floor(args) => floor::run(args, session),
         ChannelAction::Sign(args) => sign::run(args, session),
+        ChannelAction::Refresh(args) => refresh::run(args, session),
+        ChannelAction::Rotate(args) => rotate::run(args, session),
+        ChannelAction::Log(args) => log::run(args, session),
     }
 }
