@@ -285,7 +285,7 @@ fn raise_floor(next: &mut ChannelDocument, counter: u64) -> Result<(), PublishEr
 }
 
 /// Takes back what the floor forbids anyway.
-pub(super) fn shut_out(next: &mut ChannelDocument) {
+fn shut_out(next: &mut ChannelDocument) {
     let floor = next.floor.counter;
     let below = |releases: &[Release], version: &Version| {
         releases.iter().any(|release| release.version == *version && release.counter < floor)

@@ -205,7 +205,7 @@ fn quorum(role: Role, reason: String) -> ChannelProblem {
 }
 
 /// How long what a role signs is believed, in seconds. The root carries it (`x-lacre-lifetimes`), so that whoever renews
-/// a file needs no configuration, and nobody but the threshold of root can make files live longer.
+/// a file needs no configuration.
 ///
 /// By default root and targets hold a year: they lie offline, and bringing them out is the risk. The channel's document
 /// holds 90 days: an attacker who can keep clients from new documents can hide a revocation no longer. Snapshot holds 7

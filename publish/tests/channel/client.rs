@@ -1,49 +1,75 @@
-//! A client: the files that it keeps, what it remembers, and what it lets run.
+//! A client: what it remembers, and what it lets run.
 
 use jiff::Timestamp;
-use lacre_hash::Sha256Digest;
 use lacre_publish::channel::{FileName, Repository, VerifiedRepository};
 use lacre_release::{
-    ChannelDocument, Floors, Kept, Permit, Position, Record, Refresh, ReleaseError, Request, Seen, Wanted,
-    decide,
+    Channel, ChannelRefresh, Floors, Kept, Permit, Position, Record, ReleaseError, Request, Wanted, decide,
 };
 
 use crate::crew::id;
 
+/// Finds a file by its name.
+pub(crate) type Fetch<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;
+
 /// A client of one channel.
 #[derive(Clone)]
 pub(crate) struct Client {
-    kept: Kept,
     record: Record,
-    document: Option<ChannelDocument>,
+    channel: Option<Channel>,
 }
 
 impl Client {
     /// One that trusts the first root of `live`, and has seen nothing.
     pub(crate) fn new(live: &VerifiedRepository, now: Timestamp) -> Self {
-        let anchor = live.repository().get(FileName::Root(1)).unwrap().to_vec();
-        let record = Record::new(id(), Sha256Digest::of(&anchor), now);
-        Self { kept: Kept::anchor(anchor), record, document: None }
+        Self::anchored(live.repository().get(FileName::Root(1)).unwrap().to_vec(), now)
     }
 
-    /// Reads what lies there. After a refusal it has what it had.
+    /// One that trusts the root `anchor`, and has seen nothing.
+    pub(crate) fn anchored(anchor: Vec<u8>, now: Timestamp) -> Self {
+        Self::restarted(Record::anchored(id(), anchor, now).unwrap())
+    }
+
+    /// The same client in another process, with what its state holds.
+    pub(crate) fn restarted(record: Record) -> Self {
+        Self { record, channel: None }
+    }
+
+    /// Reads what lies there. After a refusal it remembers what was proven before that.
     pub(crate) fn read(&mut self, files: &Repository, now: Timestamp) -> Result<(), ReleaseError> {
-        let now = self.record.clock(now)?;
-        let mut refresh = Refresh::start(self.kept.clone(), now)?;
-        let outcome = walk(&mut refresh, files);
-        // What was accepted before a failure counts.
-        self.kept = refresh.kept().clone();
+        self.fetch(&|name| file(files, name), now)
+    }
+
+    /// Reads what `fetch` finds by its name.
+    pub(crate) fn fetch(&mut self, fetch: Fetch<'_>, now: Timestamp) -> Result<(), ReleaseError> {
+        let mut refresh = ChannelRefresh::start(&self.record, now)?;
+        let outcome = drive(&mut refresh, fetch);
+        let refreshed = refresh.finish();
+        let remembered = refreshed.remember(&mut self.record);
         outcome?;
-        let document = refresh.document(&id())?;
-        self.record.see(Seen::of(&document))?;
-        self.record.see_time(now)?;
-        self.document = Some(document);
+        assert!(remembered?, "nobody else changed the record");
+        self.channel = Some(refreshed.channel()?);
         Ok(())
     }
 
     /// Loses its files, and begins again with the first root of `live`. It still remembers what it saw.
     pub(crate) fn forget_files(&mut self, live: &VerifiedRepository) {
-        self.kept = Kept::anchor(live.repository().get(FileName::Root(1)).unwrap().to_vec());
+        let names: Vec<String> = self.record.files().map(|(name, _)| name.to_owned()).collect();
+        for name in names {
+            self.record.drop_file(&name);
+        }
+        let anchor = live.repository().get(FileName::Root(1)).unwrap().to_vec();
+        self.record.keep_file("root.json", anchor).unwrap();
+    }
+
+    /// What its state is to hold.
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The metadata that it keeps.
+    pub(crate) fn kept(&self) -> Kept {
+        let files = self.record.files().filter(|(name, _)| !name.starts_with('+'));
+        Kept::from_files(files.map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect()).unwrap()
     }
 
     /// What it has seen.
@@ -51,9 +77,9 @@ impl Client {
         self.record.seen().map(|seen| seen.position)
     }
 
-    /// Whether `wanted` may run here.
+    /// Whether `wanted` may run here at the time `now`, by what was read last.
     pub(crate) fn asks(&self, wanted: Wanted, now: Timestamp) -> Result<Permit, ReleaseError> {
-        let document = self.document.as_ref().unwrap();
+        let document = self.channel.as_ref().unwrap().document();
         let floors = Floors { local: self.record.local_floor(document.epoch), policy: None };
         let now = self.record.clock(now)?;
         decide(document, &Request { wanted, instance: None, now, floors, required: &[], presented: &[] })
@@ -66,17 +92,15 @@ impl Client {
     }
 }
 
-fn walk(refresh: &mut Refresh, files: &Repository) -> Result<(), ReleaseError> {
-    drive(refresh, files)?;
-    refresh.seek(&id().target())?;
-    drive(refresh, files)
+/// The file of a repository with this name.
+pub(crate) fn file(files: &Repository, name: &str) -> Option<Vec<u8>> {
+    let name = FileName::parse(&id(), name).ok()?;
+    files.get(name).map(<[u8]>::to_vec)
 }
 
-fn drive(refresh: &mut Refresh, files: &Repository) -> Result<(), ReleaseError> {
+fn drive(refresh: &mut ChannelRefresh, fetch: Fetch<'_>) -> Result<(), ReleaseError> {
     while let Some(wanted) = refresh.wanted() {
-        let file = FileName::parse(&id(), &wanted.name).ok().and_then(|name| files.get(name));
-        assert!(file.is_none_or(|bytes| bytes.len() as u64 <= wanted.limit), "{wanted:?}");
-        refresh.give(file.map(<[u8]>::to_vec))?;
+        refresh.give(fetch(&wanted.name))?;
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use lacre_attest::KeyAlgorithm;
 use lacre_hash::{Blake3Digest, Sha256Digest};
 use lacre_publish::PublishError;
 use lacre_publish::channel::{
-    Draft, Edit, Launch, Lifetimes, PerRole, Plan, Publication, Role, RoleKeys, VerifiedRepository, edit,
-    init,
+    Draft, Edit, Launch, Lifetimes, PerRole, Plan, Publication, Restart, Role, RoleKeys, Rotation,
+    VerifiedRepository, edit, init, rotate,
 };
 use lacre_release::{ChannelId, Contents, ManifestRef, Version};
 use lacre_sign::{FileKey, Signer};
@@ -107,6 +107,38 @@ impl Crew {
     pub(crate) fn finish(&self, mut draft: Draft) -> Result<VerifiedRepository, PublishError> {
         draft.sign(&self.all(), now())?;
         draft.finish()
+    }
+
+    pub(crate) fn holders(&mut self, role: Role) -> &mut Holders {
+        match role {
+            Role::Root => &mut self.root,
+            Role::Targets => &mut self.targets,
+            Role::Channel => &mut self.channel,
+            Role::Snapshot => &mut self.snapshot,
+            Role::Timestamp => &mut self.timestamp,
+        }
+    }
+
+    /// Gives roles to others, one of two each, who sign beside those before them.
+    pub(crate) fn hand_over(
+        &mut self,
+        live: &VerifiedRepository,
+        roles: &[Role],
+        restart: Option<Restart>,
+    ) -> VerifiedRepository {
+        let mut rotation = Rotation { restart, ..Rotation::default() };
+        let mut before = Vec::new();
+        for role in roles {
+            let new = Holders::new(1, 2);
+            rotation.keys.insert(*role, new.role_keys(*role));
+            before.push(std::mem::replace(self.holders(*role), new));
+        }
+        let mut draft = rotate(live, &rotation, now()).unwrap();
+        // Of the old keys only those of root are asked; the others would have no say.
+        let mut signers = self.all();
+        signers.extend(before.iter().flat_map(Holders::signers));
+        draft.sign(&signers, now()).unwrap();
+        draft.finish().unwrap()
     }
 
     pub(crate) fn edit(

@@ -17,7 +17,7 @@ fn burn(crew: &Crew, live: &VerifiedRepository) -> VerifiedRepository {
     document.sequence = u64::MAX;
     document.floor.counter = u64::MAX;
     document.releases[0].counter = u64::MAX;
-    let files = publishes(crew, live, &document, u64::MAX, Step::Burn);
+    let files = publishes(crew, live, &document, Step::Burn);
     VerifiedRepository::open(files, &live.root_bytes(), Some(&live.last())).unwrap()
 }
 
@@ -116,7 +116,7 @@ fn a_document_of_another_epoch_or_channel_is_refused() {
     let forged = |change: fn(&mut ChannelDocument)| {
         let mut document = live.document().clone();
         change(&mut document);
-        reads(publishes(&crew, &live, &document, 9, Step::Next))
+        reads(publishes(&crew, &live, &document, Step::Next))
     };
     assert_eq!(forged(|document| document.sequence = 9), "ok");
     assert_eq!(forged(|document| document.epoch = 3), "E-CHANNEL-EPOCH");

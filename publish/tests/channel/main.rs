@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken check must fail its test")]
 
+mod advisories;
 mod carrier;
 mod client;
 mod crew;
 mod drafts;
 mod editing;
+mod emergencies;
 mod epochs;
 mod first;
 mod memory;

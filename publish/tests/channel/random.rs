@@ -1,15 +1,13 @@
 //! Any sequence of operations, before the eyes of clients and thieves: what comes out verifies, positions only rise, no
 //! client goes back, and every honest rollback succeeds.
 
-use lacre_publish::channel::{
-    Edit, Launch, Restart, Role, Rotation, VerifiedRepository, Withdrawal, edit, refresh, rotate,
-};
+use lacre_publish::channel::{Edit, Launch, Restart, Role, VerifiedRepository, Withdrawal, edit, refresh};
 use lacre_release::{ReasonCode, Standing, Status, Wanted};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::client::{Client, outcome};
-use crate::crew::{Crew, Holders, days, now, promote, publish, roll_back, version};
+use crate::crew::{Crew, days, now, promote, publish, roll_back, version};
 use crate::readers::sigstore_reads;
 use crate::thief::served_again;
 
@@ -54,38 +52,6 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 impl Crew {
-    fn holders(&mut self, role: Role) -> &mut Holders {
-        match role {
-            Role::Root => &mut self.root,
-            Role::Targets => &mut self.targets,
-            Role::Channel => &mut self.channel,
-            Role::Snapshot => &mut self.snapshot,
-            Role::Timestamp => &mut self.timestamp,
-        }
-    }
-
-    /// Gives roles to others, who sign beside those before them.
-    fn hand_over(
-        &mut self,
-        live: &VerifiedRepository,
-        roles: &[Role],
-        restart: Option<Restart>,
-    ) -> VerifiedRepository {
-        let mut rotation = Rotation { restart, ..Rotation::default() };
-        let mut before = Vec::new();
-        for role in roles {
-            let new = Holders::new(1, 2);
-            rotation.keys.insert(*role, new.role_keys(*role));
-            before.push(std::mem::replace(self.holders(*role), new));
-        }
-        let mut draft = rotate(live, &rotation, now()).unwrap();
-        let mut signers = self.all();
-        // Only the old keys of root are asked; the others would have no say.
-        signers.extend(before.iter().flat_map(Holders::signers));
-        draft.sign(&signers, now()).unwrap();
-        draft.finish().unwrap()
-    }
-
     /// What is published next; nothing if the operation means nothing here.
     fn operates(
         &mut self,

@@ -1,4 +1,4 @@
-//! Other programs that read what was written.
+//! Other programs that read what was written here, and what they write.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,13 @@ use std::process::{Command, Output};
 
 use lacre_attest::KeyAlgorithm;
 use lacre_publish::channel::{Edit, FileName, Launch, Role, Rotation, VerifiedRepository, edit, rotate};
+use lacre_release::{Kept, Refresh};
 use lacre_testkit::places::Peer;
 use serde_json::Value;
 use sigstore_tuf::TrustedMetadataSet;
 use tempfile::TempDir;
 
-use crate::client::Client;
+use crate::client::{Client, outcome};
 use crate::crew::{Crew, Holders, days, id, now, publish, roll_back};
 
 /// A client of `sigstore_tuf` that begins with the first root reads the document.
@@ -77,7 +78,7 @@ impl PythonClient {
         let repository = TempDir::new_in(self.folder.path()).unwrap();
         write(live, repository.path());
         Command::new(&self.python)
-            .args(["-c", include_str!("python_tuf.py")])
+            .args(["-c", include_str!("python_reads.py")])
             .arg(repository.path())
             .arg(self.folder.path().join("client"))
             .arg(self.folder.path().join("anchor.json"))
@@ -142,4 +143,53 @@ fn other_clients_read_it_through_edits_and_rotations() {
     if let Some(python) = &python {
         python.refuses(&third, "UnsignedMetadataError");
     }
+}
+
+#[test]
+fn what_python_tuf_writes_is_read() {
+    let Some(python) = Peer::Python.find() else { return };
+    let crew = Crew::single();
+    let first = crew.begin();
+    let second = crew.edit(&first, &publish("1.0", None, Launch::Current)).unwrap();
+    let third = crew.edit(&second, &publish("1.1", None, Launch::Current)).unwrap();
+    let folder = TempDir::new().unwrap();
+    for (state, live) in [&first, &second, &third].into_iter().enumerate() {
+        fs::write(folder.path().join(format!("{state}.json")), live.document().to_bytes()).unwrap();
+    }
+    let output = Command::new(python)
+        .args(["-c", include_str!("python_writes.py")])
+        .arg(folder.path())
+        .args([id().target(), id().role(), "1".to_owned()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let state = |state: u32| folder.path().join(format!("state-{state}"));
+    let mut client = Client::anchored(fs::read(state(0).join("1.root.json")).unwrap(), now());
+    let mut reads = |at: u32| outcome(client.fetch(&|name| fs::read(state(at).join(name)).ok(), now()));
+    // A change, then other keys for all of them.
+    for at in 0..3 {
+        assert_eq!(reads(at), "ok", "{at}");
+        assert_eq!(reads(at), "ok", "{at}, again");
+        if at == 1 {
+            assert_eq!(reads(0), "E-REPLAY");
+        }
+    }
+    assert_eq!(reads(1), "E-TUF-SIGNATURE");
+    assert_eq!(client.position(), Some(third.document().position()));
+    // Who begins with the first root now finds the way, too, also through a role between.
+    let kept = Kept::anchor(fs::read(state(2).join("1.root.json")).unwrap());
+    let mut refresh = Refresh::start(kept, now()).unwrap();
+    for path in ["", "models/deep.json"] {
+        if !path.is_empty() {
+            refresh.seek(path).unwrap();
+        }
+        while let Some(wanted) = refresh.wanted() {
+            refresh.give(fs::read(state(2).join(&wanted.name)).ok()).unwrap();
+        }
+    }
+    let found = refresh.found().unwrap();
+    assert_eq!(
+        (found.bytes.as_slice(), found.target.roles.as_slice()),
+        (b"2".as_slice(), ["targets", "models", "deep"].map(str::to_owned).as_slice())
+    );
 }

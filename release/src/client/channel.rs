@@ -74,7 +74,7 @@ impl Channel {
         self.now
     }
 
-    /// Whether a release may run, by the six rules ([`decide`]).
+    /// Whether a release may run, by the six rules ([`decide()`]).
     pub fn decide(&self, ask: &Ask<'_>) -> Result<Permit, ReleaseError> {
         let request = Request {
             wanted: ask.wanted.clone(),

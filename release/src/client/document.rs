@@ -10,8 +10,9 @@ const EPOCH: &str = "x-lacre-epoch";
 impl Refresh {
     /// The document of `id`, which this refresh was to [`seek`](Self::seek) as [`ChannelId::target`].
     ///
-    /// Refused are documents that anybody but the channel's own role vouches for, documents of another channel, whoever signed them for this one, and of another epoch than the root's:
-    /// the keys that vouch for documents can be the same in several epochs, and only the root says when one is over.
+    /// Refused are documents that anybody but the channel's own role vouches for, documents of another channel, whoever
+    /// signed them for this one, and documents of another epoch than the root's: the keys that vouch for documents can be the
+    /// same in several epochs, and only the root says when one is over.
     pub fn document(&self, id: &ChannelId) -> Result<ChannelDocument, ReleaseError> {
         let found =
             self.found().ok_or(ReleaseError::TufOrder { what: "the document was not looked for yet" })?;
