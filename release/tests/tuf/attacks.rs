@@ -1,0 +1,1 @@
+//! What attackers of an update framework do.
