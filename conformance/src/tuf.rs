@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lacre_hash::Sha256Digest;
-use lacre_release::{Kept, Refresh, Wanted, WantedKind};
+use lacre_release::{Kept, Refresh, WantedFile, WantedKind};
 use reqwest::{Client, StatusCode, redirect};
 use tokio::runtime::{Builder, Runtime};
 
@@ -139,7 +139,7 @@ impl Server {
         Ok(())
     }
 
-    async fn fetch(&self, wanted: &Wanted) -> Result<Option<Vec<u8>>, Refusal> {
+    async fn fetch(&self, wanted: &WantedFile) -> Result<Option<Vec<u8>>, Refusal> {
         let base = if wanted.what == WantedKind::Target { &self.targets } else { &self.metadata };
         let url = format!("{}/{}", base.trim_end_matches('/'), wanted.url_path());
         let mut response = self.client.get(url).send().await.map_err(|error| lost(&error))?;

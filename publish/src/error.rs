@@ -3,17 +3,40 @@
 use lacre_attest::AttestError;
 use lacre_manifest::{Diff, EntryPath, ManifestError};
 use lacre_registry_client::RegistryError;
+use lacre_release::ReleaseError;
 use lacre_sign::SignError;
 
+use crate::channel::ChannelProblem;
+
 /// Every code that [`PublishError::code`] can return of its own; those of [`AttestError`], [`ManifestError`],
-/// [`RegistryError`] and [`SignError`] pass through.
+/// [`RegistryError`], [`ReleaseError`] and [`SignError`] pass through.
 pub const CODES: &[&str] = &[
+    "E-CHANNEL-FILE",
+    "E-CHANNEL-METADATA",
+    "E-CHANNEL-SPENT",
     "E-CLAIMS-DIFFER",
+    "E-DRAFT",
+    "E-DRAFT-PENDING",
+    "E-DRAFT-STALE",
+    "E-EDIT-FLOOR",
+    "E-EDIT-LISTED",
+    "E-EDIT-NOTHING",
+    "E-EDIT-ORDER",
+    "E-EDIT-STATUS",
+    "E-EDIT-UNLISTED",
+    "E-EDIT-VALUE",
+    "E-EPOCH-KEYS",
+    "E-EQUIVOCATION",
     "E-FILE-CHANGED",
     "E-FILE-EXTRA",
     "E-FILE-MISSING",
     "E-FILE-RENAMED",
     "E-FILE-SIZE",
+    "E-LIFETIME",
+    "E-REPLAY",
+    "E-ROLE-ALGORITHM",
+    "E-ROLE-KEY",
+    "E-ROLE-THRESHOLD",
     "E-USAGE",
 ];
 
@@ -21,6 +44,9 @@ pub const CODES: &[&str] = &[
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
+    /// A channel was not edited.
+    #[error(transparent)]
+    Channel(#[from] ChannelProblem),
     /// A file changed between the moment it was found as signed and the moment it was sent.
     #[error("{path} changed while it was pushed")]
     Changed {
@@ -61,6 +87,9 @@ pub enum PublishError {
     /// The place to publish to could not be used.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// A channel document or a name is not what it should be.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
     /// The signature could not be made.
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -76,6 +105,7 @@ impl PublishError {
     /// The stable code of this failure.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Channel(problem) => problem.code(),
             Self::Claim(error) => error.code(),
             Self::Differs(diff) if !diff.renamed.is_empty() => "E-FILE-RENAMED",
             Self::Differs(diff) if !diff.removed.is_empty() => "E-FILE-MISSING",
@@ -87,6 +117,7 @@ impl PublishError {
             Self::NotPinned => "E-USAGE",
             Self::OtherClaim => "E-CLAIMS-DIFFER",
             Self::Registry(error) => error.code(),
+            Self::Release(error) => error.code(),
             Self::Sign(error) => error.code(),
             Self::Size { .. } => "E-FILE-SIZE",
         }

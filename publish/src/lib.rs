@@ -23,11 +23,14 @@
 //! reference ─► pin ─► sha256 ─► lacre_attest::ManifestClaim ─► said before? (find) ─ no ─► signer ─► attach
 //! ```
 //!
+//! Which of the releases may run is said by a [`channel`], which people approve together.
+//!
 //! This crate holds the side that makes claims. It does not decide whom to trust: a push carries a signature, it does
 //! not judge it.
 
 mod as_signed;
 mod attach;
+pub mod channel;
 mod encrypted;
 mod error;
 mod packs;

@@ -74,6 +74,18 @@ pub enum RegistryError {
         #[source]
         fault: ArchiveFault,
     },
+    /// A name is none of a file in a set.
+    #[error("{name:?} is no name of a file in a set")]
+    FileName {
+        /// The name, cut to 64 characters.
+        name: String,
+    },
+    /// The artifact is none that holds a set of files.
+    #[error("not the files of a channel: {detail}")]
+    FileSet {
+        /// What is wrong with it.
+        detail: String,
+    },
     /// The manifest is not a model artifact that is understood.
     #[error("not a model artifact: {fault}")]
     Artifact {
@@ -476,7 +488,9 @@ impl RegistryError {
             Self::Archive { fault, .. } => fault.code(),
             // It is a model; only what its manifest does not tell was asked for.
             Self::Artifact { fault: ArtifactFault::Packed { .. } } => "E-PACKED",
-            Self::Artifact { .. } | Self::Referrer { .. } => "E-ARTIFACT",
+            Self::Artifact { .. } | Self::FileName { .. } | Self::FileSet { .. } | Self::Referrer { .. } => {
+                "E-ARTIFACT"
+            }
             Self::Auth { problem, .. } => problem.code(),
             Self::AuthRealm { .. } => "E-USAGE",
             Self::BlobChanged { .. }

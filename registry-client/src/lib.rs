@@ -49,6 +49,7 @@ mod chunks;
 mod descriptor;
 mod encrypted;
 mod error;
+mod files;
 mod formats;
 mod image;
 mod layout;
@@ -65,6 +66,10 @@ pub use chunks::{CHUNKS_ARTIFACT_TYPE, ChunksReferrer, attach_chunks};
 pub use descriptor::{Descriptor, EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST};
 pub use encrypted::{ENCRYPTED_ARTIFACT_TYPE, ENCRYPTED_LAYER_TYPE, EncryptedArtifact, Revealed, Sealing};
 pub use error::{ArtifactFault, CODES, RegistryError};
+pub use files::{
+    ArtifactFiles, FILES_ARTIFACT_TYPE, FileKind, FileName, FileSet, Files, FolderFiles, TUF_METADATA_TYPE,
+    TUF_TARGET_TYPE, WebFiles,
+};
 pub use formats::{
     ArtifactFormat, IMAGE_CONFIG_TYPE, LayerSource, PackedLayer, Plan, PlannedPack, WrittenFormat, plan,
 };

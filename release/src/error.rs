@@ -3,11 +3,37 @@
 use jiff::Timestamp;
 use lacre_json::JsonError;
 
+use crate::{DocumentFault, EditFault, OrderFault, Refusal, StateError};
+
 /// Every code that [`ReleaseError::code`] can return of its own; those of [`JsonError`] pass through.
+///
+/// What they mean for a gate: 6 for `E-CHANNEL-EXPIRED`, `E-CLOCK`, `E-QUARANTINED` and `E-REVOKED`; 7 for
+/// `E-EQUIVOCATION`, `E-FLOOR`, `E-FLOOR-LOWERED`, `E-REPLAY`, `E-ROLLBACK` and `E-STATE-BACKWARDS`; 8 for
+/// `E-ATTESTATION-MISSING`; 13 for a document or a state that cannot be read.
 pub const CODES: &[&str] = &[
+    "E-ATTESTATION-MISSING",
     "E-CHANNEL-DOCUMENT",
+    "E-CHANNEL-EDIT",
+    "E-CHANNEL-EXPIRED",
     "E-CHANNEL-NAME",
+    "E-CLOCK",
+    "E-COMMIT",
+    "E-EQUIVOCATION",
+    "E-FLOOR",
+    "E-FLOOR-LOWERED",
+    "E-QUARANTINED",
+    "E-RELEASE-UNKNOWN",
     "E-REPLAY",
+    "E-REVOKED",
+    "E-ROLLBACK",
+    "E-STATE-BACKWARDS",
+    "E-STATE-EXISTS",
+    "E-STATE-IO",
+    "E-STATE-MISSING",
+    "E-STATE-OTHER",
+    "E-STATE-READ-ONLY",
+    "E-STATE-SCHEMA",
+    "E-STATE-TORN",
     "E-TUF-EXPIRED",
     "E-TUF-KEYS",
     "E-TUF-METADATA",
@@ -38,6 +64,21 @@ pub enum ReleaseError {
         /// The schema it names.
         found: u32,
     },
+    /// The channel document breaks its own rules.
+    #[error("the channel document: {0}")]
+    Rule(#[from] DocumentFault),
+    /// The document may not follow the one before it.
+    #[error("the edit of the channel document: {0}")]
+    Edit(#[from] EditFault),
+    /// The document is not believed after what was seen.
+    #[error(transparent)]
+    Order(#[from] OrderFault),
+    /// The release may not run.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The state of the channel cannot be used, or not so.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// TUF metadata has expired.
     #[error("{role} expired at {expires}")]
     TufExpired {
@@ -126,7 +167,11 @@ impl ReleaseError {
         match self {
             Self::Document(error) => error.code(),
             Self::Name { .. } => "E-CHANNEL-NAME",
-            Self::Schema { .. } => "E-CHANNEL-DOCUMENT",
+            Self::Rule(_) | Self::Schema { .. } => "E-CHANNEL-DOCUMENT",
+            Self::Edit(_) => "E-CHANNEL-EDIT",
+            Self::Order(fault) => fault.code(),
+            Self::Refused(refusal) => refusal.code(),
+            Self::State(error) => error.code(),
             Self::TufExpired { .. } => "E-TUF-EXPIRED",
             Self::TufJson { source, .. } => source.code(),
             Self::TufKeys { .. } => "E-TUF-KEYS",

@@ -10,12 +10,16 @@ use super::stream::{Sha256, Tail, bytes};
 /// The messages that are worked on together: bounds the memory, and is far above the number of lanes.
 const BATCH: usize = 256;
 
+/// Fewer bytes than this are digested message by message before the plan that would share them out is measured.
+const WORTH_A_PLAN: usize = 128 << 10;
+
 /// The digests of whole messages, 32 bytes each, in their order.
 ///
 /// Equal or unequal, empty or large. Memory: one index and one digest for each message, and some tens of KiB.
 pub fn digest_many(messages: &[&[u8]]) -> Vec<[u8; 32]> {
-    if let [message] = messages {
-        vec![Sha256::digest(message)]
+    let bytes = messages.iter().fold(0_usize, |sum, message| sum.saturating_add(message.len()));
+    if messages.len() == 1 || bytes < WORTH_A_PLAN {
+        messages.iter().map(|message| Sha256::digest(message)).collect()
     } else {
         digest_many_with(messages, Plan::get())
     }

@@ -8,7 +8,8 @@
 //!
 //! Which of them is the quickest for how many messages depends on the processor (SHA units of equal latency differ in
 //! throughput), so it is measured once in the process, in a fraction of a millisecond, at the first use of
-//! several messages. Where no kernel applies, and for a single message, the compression function of `sha2` does the work,
+//! several messages that together are worth it. Where no kernel applies, and for a single message, the compression function of
+//! `sha2` does the work,
 //! with the instructions that it knows for the architecture. The digests are the same on every way.
 //!
 //! The walk of the data: [`update_each`], [`finalize_each`] and [`digest_many`] cut messages into blocks (`stream`, `many`);

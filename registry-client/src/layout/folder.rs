@@ -19,7 +19,7 @@ use rustix::io::{Errno, retry_on_intr};
 use crate::RegistryError;
 
 /// What the names of unfinished files start with; no blob's name does.
-pub(super) const TEMPORARY: &str = ".lacre-";
+pub(crate) const TEMPORARY: &str = ".lacre-";
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// The user's mask narrows it, as for every file that a program makes.
@@ -28,7 +28,7 @@ const FOLDER_MODE: Mode = Mode::from_raw_mode(0o777);
 
 /// A folder held open.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     fd: OwnedFd,
     /// For messages only.
     path: PathBuf,
@@ -36,7 +36,7 @@ pub(super) struct Folder {
 
 /// What stands under a name.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(crate) enum Found {
     Absent,
     /// A regular file, and its size.
     File(File, u64),
@@ -46,7 +46,7 @@ pub(super) enum Found {
 
 impl Folder {
     /// Opens the folder that the user names; the path may lead through links, since it is the user's own.
-    pub(super) fn open(path: &Path) -> Result<Option<Self>, RegistryError> {
+    pub(crate) fn open(path: &Path) -> Result<Option<Self>, RegistryError> {
         match rustix::fs::openat(CWD, path, FOLDER, Mode::empty()) {
             Ok(fd) => Ok(Some(Self { fd, path: path.to_owned() })),
             Err(Errno::NOENT) => Ok(None),
@@ -59,7 +59,7 @@ impl Folder {
     }
 
     /// Opens the folder `name` in this one.
-    pub(super) fn child(&self, name: &str) -> Result<Option<Self>, RegistryError> {
+    pub(crate) fn child(&self, name: &str) -> Result<Option<Self>, RegistryError> {
         match rustix::fs::openat(&self.fd, name, FOLDER | OFlags::NOFOLLOW, Mode::empty()) {
             Ok(fd) => Ok(Some(Self { fd, path: self.path.join(name) })),
             Err(Errno::NOENT) => Ok(None),
@@ -72,7 +72,7 @@ impl Folder {
     }
 
     /// Opens the folder `name` in this one, making it when it is missing.
-    pub(super) fn make_child(&self, name: &str) -> Result<Self, RegistryError> {
+    pub(crate) fn make_child(&self, name: &str) -> Result<Self, RegistryError> {
         match rustix::fs::mkdirat(&self.fd, name, FOLDER_MODE) {
             Ok(()) => self.sync()?,
             Err(Errno::EXIST) => {}
@@ -82,7 +82,7 @@ impl Folder {
     }
 
     /// Opens the regular file `name`, without following a link and without waiting on a pipe.
-    pub(super) fn file(&self, name: &str) -> Result<Found, RegistryError> {
+    pub(crate) fn file(&self, name: &str) -> Result<Found, RegistryError> {
         // Looked at before it is opened: opening a device may already act on it.
         let stat = match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
@@ -108,7 +108,7 @@ impl Folder {
     }
 
     /// Makes an unfinished file of a hidden, unique name.
-    pub(super) fn temporary(&self) -> Result<Temporary<'_>, RegistryError> {
+    pub(crate) fn temporary(&self) -> Result<Temporary<'_>, RegistryError> {
         loop {
             let name = unique_name();
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -128,13 +128,13 @@ impl Folder {
     }
 
     /// Makes all renames in this folder durable.
-    pub(super) fn sync(&self) -> Result<(), RegistryError> {
+    pub(crate) fn sync(&self) -> Result<(), RegistryError> {
         rustix::fs::fsync(&self.fd)
             .map_err(|errno| RegistryError::Write { path: self.path.clone(), source: errno.into() })
     }
 
     /// Waits for the exclusive lock of this folder. It is held until the value is dropped or the process ends.
-    pub(super) fn lock(&self) -> Result<OwnedFd, RegistryError> {
+    pub(crate) fn lock(&self) -> Result<OwnedFd, RegistryError> {
         let failed = |errno: Errno| RegistryError::Write { path: self.path.clone(), source: errno.into() };
         // A descriptor of its own: locks taken through one description do not exclude each other, and the threads
         // of one process share this folder's.
@@ -144,7 +144,7 @@ impl Folder {
     }
 
     /// The names in this folder.
-    pub(super) fn names(&self) -> Result<Vec<CString>, RegistryError> {
+    pub(crate) fn names(&self) -> Result<Vec<CString>, RegistryError> {
         let failed = |errno: Errno| RegistryError::Read { path: self.path.clone(), source: errno.into() };
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.fd).map_err(failed)? {
@@ -157,7 +157,7 @@ impl Folder {
     }
 
     /// Removes the unfinished files of writers that are gone. What cannot be removed stays: it is in nobody's way.
-    pub(super) fn sweep(&self) -> Result<(), RegistryError> {
+    pub(crate) fn sweep(&self) -> Result<(), RegistryError> {
         for name in self.names()? {
             if name.to_bytes().starts_with(TEMPORARY.as_bytes()) {
                 self.sweep_one(&name);
@@ -175,11 +175,11 @@ impl Folder {
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn unlink(&self, name: &CStr, flags: AtFlags) -> rustix::io::Result<()> {
+    pub(crate) fn unlink(&self, name: &CStr, flags: AtFlags) -> rustix::io::Result<()> {
         rustix::fs::unlinkat(&self.fd, name, flags)
     }
 
@@ -194,7 +194,7 @@ impl Folder {
 
 /// An unfinished file. Dropped without [`Temporary::publish`], it is removed.
 #[derive(Debug)]
-pub(super) struct Temporary<'a> {
+pub(crate) struct Temporary<'a> {
     folder: &'a Folder,
     name: String,
     file: File,
@@ -203,13 +203,13 @@ pub(super) struct Temporary<'a> {
 
 impl Temporary<'_> {
     /// Appends `bytes`.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), RegistryError> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), RegistryError> {
         io::Write::write_all(&mut self.file, bytes).map_err(|source| self.failed(source))
     }
 
     /// Makes the bytes durable and gives them their name, in place of what may stand there. The name itself is
     /// durable after [`Folder::sync`].
-    pub(super) fn publish(mut self, name: &str) -> Result<(), RegistryError> {
+    pub(crate) fn publish(mut self, name: &str) -> Result<(), RegistryError> {
         self.file.sync_all().map_err(|source| self.failed(source))?;
         let fd = &self.folder.fd;
         rustix::fs::renameat(fd, self.name.as_str(), fd, name)

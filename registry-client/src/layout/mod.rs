@@ -7,7 +7,7 @@
 
 mod blobs;
 mod collect;
-mod folder;
+pub(crate) mod folder;
 mod index;
 
 use std::fs;

@@ -1,67 +1,71 @@
 //! The document's types. Its bytes are read strictly and written canonically: equal documents have equal bytes.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use lacre_hash::{Blake3Digest, Sha256Digest};
-use lacre_json::Limits;
+use lacre_json::{JsonError, Limits};
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelId, ChannelName, ModelName, Version};
-use crate::ReleaseError;
+use super::{ChannelId, ChannelName, DocumentFault, ModelName, Version, hex};
+use crate::{Position, ReleaseError};
 
 /// The only schema there is.
-const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 
 /// What a channel says: which releases there are, which one is current, and what may not run any more.
 ///
-/// As JSON: members in camel case, unknown members refused, times in UTC with seconds (`2026-11-23T10:00:00Z`).
+/// As JSON: members in camel case, unknown members refused, times in UTC with whole seconds (`2026-11-23T10:00:00Z`).
+/// The fields of this type and of those within stand in the order of their names, which is the canonical order: the
+/// bytes are written in one pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ChannelDocument {
-    /// The schema, 1.
-    pub schema_version: u32,
+    /// The channel.
+    pub channel: ChannelName,
+    /// The release that runs unless someone asks for another; `null` before the first one is promoted.
+    pub current: Option<Version>,
     /// The epoch, as the root names it (`x-lacre-epoch`), from 1. Only the threshold of the root raises it; within an epoch
     /// sequence and floor only rise.
     pub epoch: u64,
-    /// The model.
-    pub model: ModelName,
-    /// The channel.
-    pub channel: ChannelName,
-    /// Rises by one with every edit, from 1.
-    pub sequence: u64,
-    /// When this edit was made.
-    pub issued: Timestamp,
-    /// After this it is not believed any more.
+    /// From this moment on it is not believed any more.
     pub expires: Timestamp,
-    /// The release that runs unless someone asks for another; `null` before the first one is promoted.
-    pub current: Option<Version>,
-    /// All releases, in order of their counters; each version once.
-    pub releases: Vec<Release>,
     /// Nothing below it loads.
     pub floor: Floor,
+    /// When this edit was made.
+    pub issued: Timestamp,
+    /// The model.
+    pub model: ModelName,
+    /// All releases, in order of their counters; each version once.
+    pub releases: Vec<Release>,
     /// Older releases that may run for a time.
     pub rollback_targets: Vec<RollbackTarget>,
     /// The release that a share of the instances runs already.
     pub rollout: Option<Rollout>,
+    /// The schema, 1.
+    pub schema_version: u32,
+    /// Rises by one with every edit, from 1.
+    pub sequence: u64,
 }
 
 /// One release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Release {
-    /// Its version.
-    pub version: Version,
-    /// Its security counter: raised when running an older release would be dangerous. Not unique.
+    /// Attestations that the release came with, at most 64.
+    pub attestations: Vec<AttestationRef>,
+    /// Its security counter: raised when running an older release would be dangerous. Not unique; from 1.
     pub counter: u64,
     /// Its manifest in an OCI store.
     pub manifest: ManifestRef,
     /// Its contents.
     pub model_digests: Contents,
-    /// Attestations that the release came with.
-    pub attestations: Vec<AttestationRef>,
+    /// Why it may not run, or why it should not; nothing for one that is active.
+    pub reason: Option<Reason>,
     /// Whether it may run.
     pub status: Status,
-    /// Why it may not, or why it should not.
-    pub reason: Option<Reason>,
+    /// Its version.
+    pub version: Version,
 }
 
 /// An OCI manifest.
@@ -71,19 +75,22 @@ pub struct ManifestRef {
     /// Its media type.
     pub media_type: String,
     /// SHA-256 of its bytes.
+    #[serde(serialize_with = "hex::serialize")]
     pub sha256: Sha256Digest,
     /// Its length in bytes.
     pub size: u64,
 }
 
 /// Both digests of a model: neither is believed without the other.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Contents {
-    /// The root digest of the OMS statement, which does not bind names.
-    pub sha256: Sha256Digest,
-    /// The model identity, which does: 64 hexadecimal digits.
+    /// The model identity, which binds the names of the files: 64 hexadecimal digits.
+    #[serde(serialize_with = "hex::serialize")]
     pub lacre: Blake3Digest,
+    /// The root digest of the OMS statement, which does not.
+    #[serde(serialize_with = "hex::serialize")]
+    pub sha256: Sha256Digest,
 }
 
 /// An attestation about a release.
@@ -93,6 +100,7 @@ pub struct AttestationRef {
     /// The type of its predicate, a URI.
     pub predicate_type: String,
     /// SHA-256 of the bundle's bytes.
+    #[serde(serialize_with = "hex::serialize")]
     pub sha256: Sha256Digest,
 }
 
@@ -114,12 +122,12 @@ pub enum Status {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Reason {
-    /// What kind of reason.
-    pub code: ReasonCode,
-    /// In words, at most 500 bytes, no control characters.
-    pub text: String,
     /// When it was said.
     pub at: Timestamp,
+    /// What kind of reason.
+    pub code: ReasonCode,
+    /// In words: 1 to 500 bytes, no control characters.
+    pub text: String,
 }
 
 /// Kinds of reasons.
@@ -138,6 +146,18 @@ pub enum ReasonCode {
     Cve,
 }
 
+impl fmt::Display for ReasonCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Backdoor => "backdoor",
+            Self::License => "license",
+            Self::Regression => "regression",
+            Self::KeyCompromise => "key-compromise",
+            Self::Cve => "cve",
+        })
+    }
+}
+
 /// The lowest counter that may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -150,41 +170,51 @@ pub struct Floor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RollbackTarget {
+    /// Why: 1 to 500 bytes, no control characters.
+    pub reason: String,
+    /// From this moment on it may not.
+    pub until: Timestamp,
     /// Its version.
     pub version: Version,
-    /// Until when.
-    pub until: Timestamp,
-    /// Why, at most 500 bytes, no control characters.
-    pub reason: String,
 }
 
 /// A release that a share of the instances runs before it is current.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Rollout {
-    /// Its version.
-    pub version: Version,
     /// The share, 1 to 99.
     pub percent: u8,
-    /// What the share is drawn with: another seed draws other instances.
+    /// What the share is drawn with, 1 to 64 ASCII letters and digits: another seed draws other instances.
     pub seed: String,
+    /// Its version.
+    pub version: Version,
+}
+
+/// Only the schema, of a document whose other members this version may not know.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Probe {
+    schema_version: u32,
 }
 
 impl ChannelDocument {
     /// The longest document, 8 MiB: about 10 000 releases.
     pub const LIMIT: usize = 8 << 20;
 
-    /// Reads a document. What it returns has been checked against its own rules ([`ChannelDocument::check`]).
+    /// Reads a document. What it returns has been checked against its own rules ([`ChannelDocument::check`]), and its
+    /// bytes are the only ones that say it: those of [`ChannelDocument::to_bytes`].
     pub fn parse(bytes: &[u8]) -> Result<Self, ReleaseError> {
+        let limits = Limits::new(Self::LIMIT, 8);
         let document: Self =
-            lacre_json::from_slice(bytes, Limits::new(Self::LIMIT, 8)).map_err(ReleaseError::Document)?;
+            lacre_json::from_slice(bytes, limits).map_err(|error| Self::unreadable(bytes, error))?;
         document.check()?;
-        Ok(document)
+        if document.to_bytes() == bytes { Ok(document) } else { Err(DocumentFault::NotCanonical.into()) }
     }
 
     /// Its bytes: compact JSON, keys in code-point order.
     pub fn to_bytes(&self) -> Vec<u8> {
-        lacre_json::to_vec(self)
+        // Not through `lacre_json::to_vec`, which sorts: here the fields are sorted, and ten thousand releases are many.
+        serde_json::to_vec(self).unwrap_or_else(|_| b"null".to_vec())
     }
 
     /// Whose document it is.
@@ -192,16 +222,23 @@ impl ChannelDocument {
         ChannelId { model: self.model.clone(), channel: self.channel.clone() }
     }
 
+    /// Where it stands among the documents of its channel.
+    pub fn position(&self) -> Position {
+        Position { epoch: self.epoch, sequence: self.sequence }
+    }
+
     /// The release of a version.
     pub fn release(&self, version: &Version) -> Option<&Release> {
         self.releases.iter().find(|release| release.version == *version)
     }
 
-    /// Whether it keeps its own rules.
-    pub fn check(&self) -> Result<(), ReleaseError> {
-        if self.schema_version != SCHEMA {
-            return Err(ReleaseError::Schema { found: self.schema_version });
+    /// A document of another schema is refused for its schema, not for the first member that is new in it.
+    fn unreadable(bytes: &[u8], error: JsonError) -> ReleaseError {
+        match (&error, serde_json::from_slice::<Probe>(bytes)) {
+            (JsonError::Shape { .. }, Ok(Probe { schema_version })) if schema_version != SCHEMA => {
+                ReleaseError::Schema { found: schema_version }
+            }
+            _ => ReleaseError::Document(error),
         }
-        Ok(())
     }
 }

@@ -110,8 +110,9 @@ impl Trusted {
         timestamp: Option<&[u8]>,
         snapshot: Option<&[u8]>,
     ) -> Result<bool, ReleaseError> {
-        let snapshot =
-            snapshot.map(|bytes| Ok((bytes, read::<Snapshot>(bytes, "snapshot.json")?))).transpose()?;
+        let snapshot = snapshot
+            .map(|bytes| Ok::<_, ReleaseError>((bytes, read::<Snapshot>(bytes, "snapshot.json")?)))
+            .transpose()?;
         if let Some((_, snapshot)) = &snapshot
             && signed_by_root(snapshot, self.set.root(), "snapshot").is_err()
         {

@@ -17,6 +17,6 @@ mod walk;
 
 pub use canonical::canonical_json;
 pub use kept::Kept;
-pub use refresh::{Refresh, Wanted, WantedKind};
+pub use refresh::{Refresh, WantedFile, WantedKind};
 pub use status::RoleStatus;
 pub use target::{ProvenTarget, TufTarget};

@@ -30,7 +30,7 @@ pub enum WantedKind {
 /// A file that is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Wanted {
+pub struct WantedFile {
     /// What it is.
     pub what: WantedKind,
     /// The name of the file, as in `7.snapshot.json` or `channels/org/name/<sha256>.stable.json`.
@@ -43,7 +43,7 @@ pub struct Wanted {
     pub may_be_absent: bool,
 }
 
-impl Wanted {
+impl WantedFile {
     /// Its address relative to that of the folder. The names of metadata are written for addresses already.
     pub fn url_path(&self) -> String {
         match self.what {
@@ -124,7 +124,7 @@ impl Refresh {
     }
 
     /// The next file that is needed. None: the top level is fresh, or the target is found or proven not to be there.
-    pub fn wanted(&self) -> Option<Wanted> {
+    pub fn wanted(&self) -> Option<WantedFile> {
         let consistent = self.trusted.root().consistent_snapshot;
         let versioned = |version| consistent.then_some(version);
         match &self.step {
@@ -144,7 +144,7 @@ impl Refresh {
             }
             Step::Targets => self.wanted_role("targets"),
             Step::Role(_, chain) => self.wanted_role(chain.role()),
-            Step::Target(target, place) => Some(Wanted {
+            Step::Target(target, place) => Some(WantedFile {
                 what: WantedKind::Target,
                 name: place.clone(),
                 limit: target.length.min(target::LIMIT),
@@ -155,7 +155,7 @@ impl Refresh {
         }
     }
 
-    fn wanted_role(&self, role: &str) -> Option<Wanted> {
+    fn wanted_role(&self, role: &str) -> Option<WantedFile> {
         let pin = self.trusted.pin(role)?;
         let version = self.trusted.root().consistent_snapshot.then_some(pin.version);
         Some(metadata(file_of(role, version), Targets::LIMIT, Some(pin)))
@@ -179,7 +179,12 @@ impl Refresh {
         }
     }
 
-    fn take(&mut self, step: Step, wanted: &Wanted, answer: Option<Vec<u8>>) -> Result<Step, ReleaseError> {
+    fn take(
+        &mut self,
+        step: Step,
+        wanted: &WantedFile,
+        answer: Option<Vec<u8>>,
+    ) -> Result<Step, ReleaseError> {
         let Some(bytes) = answer else {
             return match step {
                 Step::Root { .. } => self.root_is_newest(),
@@ -380,9 +385,9 @@ impl Refresh {
     }
 }
 
-fn metadata(name: String, limit: usize, pin: Option<&MetaFile>) -> Wanted {
+fn metadata(name: String, limit: usize, pin: Option<&MetaFile>) -> WantedFile {
     let most = limit as u64;
-    Wanted {
+    WantedFile {
         what: WantedKind::Metadata,
         name,
         limit: pin.and_then(|pin| pin.length).map_or(most, |length| length.min(most)),

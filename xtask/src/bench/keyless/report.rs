@@ -128,7 +128,7 @@ fn method(figures: &Figures<'_>) -> Outcome<Vec<String>> {
             "- On {}. Each figure of time is the median of {runs} runs, after one that does not count; peak RSS is the highest of them.",
             machine::date()?
         ),
-        "- The programs take turns. Wall time is the clock's around the whole program; CPU (user and system) and peak RSS are what the kernel says of that one process.".to_owned(),
+        "- The programs take turns. Wall time is the clock's around the whole program, started directly; CPU (user and system) and peak RSS are what the kernel says of the process in a run of its own, by GNU time.".to_owned(),
         format!("- Lacre's own CPU is that of {many} runs in a row, divided by their number: the kernel tells hundredths of a second."),
         "- The signature is made by Lacre with Fulcio, Rekor v2 and a timestamp authority on this machine, which are stopped before anything is verified; each verifier is given the trusted root as a file (`--trusted-root`, `--trust_config`).".to_owned(),
         "- In one process: microseconds of the thread's own time, the median of 450 rounds, by `cargo run --release -p lacre-verify --features sigstore --example keyless_cost`.".to_owned(),

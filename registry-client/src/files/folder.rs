@@ -1,0 +1,225 @@
+//! A set in a folder, as `python-tuf` lays it out: `metadata/` and `targets/`. A web server that serves the folder makes
+//! it a [`WebFiles`](super::WebFiles).
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use lacre_hash::Sha256Digest;
+use rustix::fs::AtFlags;
+
+use super::{Budget, FileKind, FileName, FileSet, Files};
+use crate::RegistryError;
+use crate::layout::folder::{Folder, Found, TEMPORARY};
+
+/// How many folders deep targets are looked for.
+const DEPTH: usize = 16;
+
+/// A set of files in a folder.
+pub struct FolderFiles {
+    path: PathBuf,
+}
+
+impl FolderFiles {
+    /// The set in the folder `path`.
+    ///
+    /// # Errors
+    /// `E-NOT-FOUND` when there is no such folder.
+    pub fn open(path: &Path) -> Result<Self, RegistryError> {
+        match Folder::open(path)? {
+            Some(_) => Ok(Self { path: path.to_owned() }),
+            None => Err(RegistryError::NotFound { path: path.to_owned() }),
+        }
+    }
+
+    /// The set in the folder `path`, which is made when it is missing.
+    pub fn create(path: &Path) -> Result<Self, RegistryError> {
+        std::fs::create_dir_all(path)
+            .map_err(|source| RegistryError::Write { path: path.to_owned(), source })?;
+        Self::open(path)
+    }
+
+    /// Makes `files` the set. Each file appears whole, the timestamp last; what only the set before had goes afterwards.
+    ///
+    /// # Errors
+    /// `E-OUTPUT`; then readers see the set before, or the new one.
+    pub fn put(&self, files: &Files) -> Result<(), RegistryError> {
+        let root = self.root()?;
+        let _turn = root.lock()?;
+        let before = names_in(&root)?;
+        let (last, first): (Vec<_>, Vec<_>) = files.iter().partition(|(name, _)| name.is_entrance());
+        for (name, bytes) in first.into_iter().chain(last) {
+            let (folder, file) = make(&root, name)?;
+            if read(&folder, &file, bytes.len() as u64)?.as_deref() == Some(bytes) {
+                continue;
+            }
+            let mut temporary = folder.temporary()?;
+            temporary.write(bytes)?;
+            temporary.publish(&file)?;
+            folder.sync()?;
+        }
+        for name in before.iter().filter(|name| !files.contains_key(name)) {
+            let Some((folder, file)) = find(&root, name)? else { continue };
+            let Ok(file) = std::ffi::CString::new(file) else { continue };
+            // What cannot be removed is in nobody's way: nothing refers to it.
+            let _ = folder.unlink(&file, AtFlags::empty());
+        }
+        Ok(())
+    }
+
+    fn root(&self) -> Result<Folder, RegistryError> {
+        Folder::open(&self.path)?.ok_or_else(|| RegistryError::NotFound { path: self.path.clone() })
+    }
+}
+
+impl FileSet for FolderFiles {
+    fn read(&self, name: &FileName, limit: u64) -> Result<Option<Vec<u8>>, RegistryError> {
+        match find(&self.root()?, name)? {
+            Some((folder, file)) => read(&folder, &file, limit),
+            None => Ok(None),
+        }
+    }
+
+    fn fingerprint(&self) -> Option<Sha256Digest> {
+        None
+    }
+
+    fn all(&self) -> Result<Files, RegistryError> {
+        let root = self.root()?;
+        let mut budget = Budget::new();
+        let mut files = Files::new();
+        for name in names_in(&root)? {
+            let limit = budget.next("the folder of the channel")?;
+            if let Some(bytes) = self.read(&name, limit)? {
+                budget.spend(bytes.len());
+                files.insert(name, bytes);
+            }
+        }
+        Ok(files)
+    }
+}
+
+fn names_in(root: &Folder) -> Result<Vec<FileName>, RegistryError> {
+    let mut names = Vec::new();
+    let mut budget = Budget::new();
+    for kind in [FileKind::Metadata, FileKind::Target] {
+        if let Some(folder) = root.child(kind.folder())? {
+            list(&folder, kind, "", DEPTH, &mut budget, &mut names)?;
+        }
+    }
+    Ok(names)
+}
+
+/// The files below `folder` whose names are names of a set; others are somebody else's.
+fn list(
+    folder: &Folder,
+    kind: FileKind,
+    above: &str,
+    depth: usize,
+    budget: &mut Budget,
+    names: &mut Vec<FileName>,
+) -> Result<(), RegistryError> {
+    for name in folder.names()? {
+        budget.next("the folder of the channel")?;
+        let Ok(text) = name.to_str() else { continue };
+        if text.starts_with(TEMPORARY) {
+            continue;
+        }
+        let full = if above.is_empty() { text.to_owned() } else { format!("{above}/{text}") };
+        match folder.file(text)? {
+            Found::File(..) => names.extend(FileName::parse(kind, &full)),
+            Found::Other("folder") if kind == FileKind::Target && depth > 0 => {
+                if let Some(child) = folder.child(text)? {
+                    list(&child, kind, &full, depth - 1, budget, names)?;
+                }
+            }
+            Found::Other(_) | Found::Absent => {}
+        }
+    }
+    Ok(())
+}
+
+/// The folder of a file, and its last segment.
+fn find(root: &Folder, name: &FileName) -> Result<Option<(Folder, String)>, RegistryError> {
+    let Some(mut folder) = root.child(name.kind().folder())? else { return Ok(None) };
+    let (above, file) = name.as_str().rsplit_once('/').unwrap_or(("", name.as_str()));
+    for segment in above.split('/').filter(|segment| !segment.is_empty()) {
+        let Some(next) = folder.child(segment)? else { return Ok(None) };
+        folder = next;
+    }
+    Ok(Some((folder, file.to_owned())))
+}
+
+fn make(root: &Folder, name: &FileName) -> Result<(Folder, String), RegistryError> {
+    let mut folder = root.make_child(name.kind().folder())?;
+    let (above, file) = name.as_str().rsplit_once('/').unwrap_or(("", name.as_str()));
+    for segment in above.split('/').filter(|segment| !segment.is_empty()) {
+        folder = folder.make_child(segment)?;
+    }
+    Ok((folder, file.to_owned()))
+}
+
+fn read(folder: &Folder, name: &str, limit: u64) -> Result<Option<Vec<u8>>, RegistryError> {
+    let (file, size) = match folder.file(name)? {
+        Found::Absent => return Ok(None),
+        Found::File(file, size) => (file, size),
+        Found::Other(kind) => {
+            return Err(RegistryError::FileSet { detail: format!("{name} is a {kind}") });
+        }
+    };
+    let too_large = |size| RegistryError::TooLarge { document: name.to_owned(), size, limit };
+    if size > limit {
+        return Err(too_large(size));
+    }
+    let mut bytes = Vec::new();
+    // It may have grown since it was looked at.
+    file.take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|source| RegistryError::Read { path: folder.path().join(name), source })?;
+    if bytes.len() as u64 > limit { Err(too_large(bytes.len() as u64)) } else { Ok(Some(bytes)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(kind: FileKind, text: &str) -> FileName {
+        FileName::parse(kind, text).unwrap()
+    }
+
+    #[test]
+    fn a_new_set_takes_the_place_of_the_one_before_and_leaves_what_is_not_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = FolderFiles::create(&folder.path().join("channel")).unwrap();
+        let (root, old, timestamp, target) = (
+            name(FileKind::Metadata, "1.root.json"),
+            name(FileKind::Metadata, "1.snapshot.json"),
+            name(FileKind::Metadata, "timestamp.json"),
+            name(FileKind::Target, "channels/a/x.b.json"),
+        );
+        let first: Files =
+            [(root.clone(), vec![1]), (old.clone(), vec![2]), (timestamp.clone(), vec![3])].into();
+        set.put(&first).unwrap();
+        assert_eq!(set.all().unwrap(), first);
+        std::fs::write(folder.path().join("channel/metadata/.htaccess"), "theirs").unwrap();
+        let second: Files = [(root, vec![1]), (timestamp.clone(), vec![4]), (target.clone(), vec![5])].into();
+        set.put(&second).unwrap();
+        assert_eq!(set.all().unwrap(), second);
+        assert_eq!(set.read(&old, 10).unwrap(), None);
+        assert!(folder.path().join("channel/metadata/.htaccess").exists());
+        assert_eq!(set.read(&target, 0).unwrap_err().code(), "E-LIMIT");
+    }
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = FolderFiles::create(&folder.path().join("channel")).unwrap();
+        std::fs::create_dir(folder.path().join("channel/metadata")).unwrap();
+        std::fs::write(folder.path().join("secret"), "s").unwrap();
+        std::os::unix::fs::symlink("../../secret", folder.path().join("channel/metadata/timestamp.json"))
+            .unwrap();
+        let refused = set.read(&name(FileKind::Metadata, "timestamp.json"), 10).unwrap_err();
+        assert_eq!(refused.code(), "E-ARTIFACT");
+        std::os::unix::fs::symlink("..", folder.path().join("channel/targets")).unwrap();
+        assert!(set.read(&name(FileKind::Target, "secret"), 10).is_err());
+    }
+}

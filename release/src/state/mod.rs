@@ -1,0 +1,87 @@
+//! What a client remembers of a channel, on disk: it fails closed.
+//!
+//! A client without memory takes any document that has not expired, so the memory is worth attacking: whoever deletes it,
+//! cuts it short or puts an older one in its place must get an error, not a first use. What is here is made once, by
+//! [`StateStore::create`]; that a folder holds nothing is an error everywhere else.
+//!
+//! A folder holds one channel:
+//!
+//! | name | what |
+//! |---|---|
+//! | `state.json` | positions, floors, times, and which files are kept, under a checksum (`format`) |
+//! | `kept/SHA256` | metadata and the document, byte for byte, named by their content |
+//! | `lock` | empty; readers share it, a writer has it alone |
+//!
+//! The walk of the data: [`StateStore::update`] takes the lock, reads and proves everything (`store`), lets the caller
+//! change the [`Record`] (`record`), proves that nothing fell, writes and syncs what is to be kept, and then renames one
+//! new `state.json` over the old one: before that moment the old state is whole, from it on the new one is. The checksum
+//! finds what a disk did; against someone who can write the folder there is only the folder's mode. What `lacre channel
+//! state` carries to another machine is an [`ExportedState`] (`exported`), positions without files.
+
+mod disk;
+mod error;
+mod exported;
+mod folder;
+mod format;
+mod record;
+mod store;
+
+#[cfg(test)]
+mod power;
+
+use std::path::Path;
+
+use folder::Folder;
+use store::Store;
+
+use crate::{ChannelId, ReleaseError};
+
+pub use error::{StateError, Tear, WayOut};
+pub use exported::ExportedState;
+pub use record::{Accepted, LocalFloor, Record};
+
+/// The memory of one channel in a folder. Several processes may use it at once.
+#[derive(Debug)]
+pub struct StateStore {
+    store: Store<Folder>,
+}
+
+impl StateStore {
+    /// Makes the folder, if it is not there, and the first state in it: the only first use of a channel.
+    ///
+    /// # Errors
+    /// [`StateError::Exists`] if there is one already.
+    pub fn create(folder: &Path, record: &Record) -> Result<Self, ReleaseError> {
+        let disk = Folder::make(folder).map_err(|error| StateError::written(folder, "make", error))?;
+        let store = Store::new(disk, folder.to_owned(), record.id().clone());
+        store.create(record)?;
+        Ok(Self { store })
+    }
+
+    /// Opens the state of a channel, which must be there.
+    ///
+    /// # Errors
+    /// [`StateError::Missing`] if it is not.
+    pub fn open(folder: &Path, id: &ChannelId) -> Result<Self, ReleaseError> {
+        let disk = Folder::open(folder)?;
+        Ok(Self { store: Store::new(disk, folder.to_owned(), id.clone()) })
+    }
+
+    /// What is remembered. It writes nothing and works in a folder that cannot be written.
+    pub fn read(&self) -> Result<Record, ReleaseError> {
+        self.store.read()
+    }
+
+    /// Changes what is remembered. When it returns, the change has reached the disk; when `change` or anything else fails,
+    /// what was remembered before still is. The lock is held meanwhile: `change` computes, and waits for nobody.
+    ///
+    /// # Errors
+    /// [`StateError::Backwards`] if `change` would forget something, [`StateError::ReadOnly`] where nothing can be written,
+    /// and what `change` returns.
+    pub fn update<T>(
+        &self,
+        change: impl FnOnce(&mut Record) -> Result<T, ReleaseError>,
+    ) -> Result<T, ReleaseError> {
+        self.store.update(change)
+    }
+}

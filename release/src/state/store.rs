@@ -1,0 +1,160 @@
+//! Reading and replacing a state, on any disk.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use lacre_hash::Sha256Digest;
+
+use super::disk::{Disk, Place, Sharing};
+use super::format::{KeptFile, LONGEST_STATE, Stored};
+use super::record::{LONGEST_FILE, Record};
+use super::{StateError, Tear};
+use crate::{ChannelId, ReleaseError};
+
+pub(super) const STATE: &str = "state.json";
+/// What is being written, in both folders; a writer has the lock, so there is one at a time.
+const NEW: &str = ".new";
+
+/// The state of a channel on a disk.
+#[derive(Debug)]
+pub(super) struct Store<D> {
+    disk: D,
+    folder: PathBuf,
+    id: ChannelId,
+}
+
+impl<D: Disk> Store<D> {
+    pub(super) fn new(disk: D, folder: PathBuf, id: ChannelId) -> Self {
+        Self { disk, folder, id }
+    }
+
+    pub(super) fn create(&self, record: &Record) -> Result<(), ReleaseError> {
+        let _lock = self.disk.lock(Sharing::Alone).map_err(|error| self.unwritten("lock", error))?;
+        match self.disk.read(Place::Top, STATE, 1) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(self.unreadable(STATE, error).into()),
+            Ok(_) => return Err(StateError::Exists { folder: self.folder.clone() }.into()),
+        }
+        self.save(record, &BTreeMap::new())
+    }
+
+    pub(super) fn read(&self) -> Result<Record, ReleaseError> {
+        let _lock = self.disk.lock(Sharing::Shared).map_err(|error| self.unreadable("lock", error))?;
+        self.load().map(|(record, _)| record)
+    }
+
+    pub(super) fn update<T>(
+        &self,
+        change: impl FnOnce(&mut Record) -> Result<T, ReleaseError>,
+    ) -> Result<T, ReleaseError> {
+        let _lock = self.disk.lock(Sharing::Alone).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => self.unreadable("lock", error),
+            _ => self.unwritten("lock", error),
+        })?;
+        let (old, kept) = self.load()?;
+        let mut new = old.clone();
+        let answer = change(&mut new)?;
+        new.check_after(&old)?;
+        if new == old {
+            // Someone whose process ended before its last sync may have left it to us.
+            self.disk.sync_folder(Place::Top).map_err(|error| self.unwritten("sync", error))?;
+        } else {
+            self.save(&new, &kept)?;
+        }
+        Ok(answer)
+    }
+
+    fn load(&self) -> Result<(Record, BTreeMap<String, KeptFile>), ReleaseError> {
+        let torn =
+            |name: &str, tear| StateError::Torn { folder: self.folder.clone(), name: name.to_owned(), tear };
+        let limit = LONGEST_STATE as u64 + 1;
+        let bytes = self.disk.read(Place::Top, STATE, limit).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StateError::Missing { folder: self.folder.clone() },
+            _ => self.unreadable(STATE, error),
+        })?;
+        if bytes.len() > LONGEST_STATE {
+            return Err(torn(STATE, Tear::TooLarge).into());
+        }
+        let stored = Stored::parse(&bytes, &self.folder, STATE)?;
+        if stored.id() != self.id {
+            let (found, wanted) = (stored.id().to_string(), self.id.clone());
+            return Err(StateError::Other { found, wanted }.into());
+        }
+        let mut files = BTreeMap::new();
+        for (name, kept) in &stored.files {
+            if kept.size > LONGEST_FILE as u64 {
+                return Err(torn(name, Tear::TooLarge).into());
+            }
+            let bytes = self
+                .disk
+                .read(Place::Kept, &kept.sha256.to_string(), kept.size + 1)
+                .map_err(|error| self.unreadable(name, error))?;
+            if bytes.len() as u64 != kept.size || Sha256Digest::of(&bytes) != kept.sha256 {
+                return Err(torn(name, Tear::OtherBytes).into());
+            }
+            files.insert(name.clone(), bytes);
+        }
+        let kept = stored.files.clone();
+        let record = Record::restore(stored, files).ok_or_else(|| torn(STATE, Tear::Nonsense))?;
+        Ok((record, kept))
+    }
+
+    /// Replaces the state. `kept` was read and proven under the same lock.
+    fn save(&self, record: &Record, kept: &BTreeMap<String, KeptFile>) -> Result<(), ReleaseError> {
+        let failed = |error| self.unwritten("write", error);
+        let stored = record.stored();
+        let there: Vec<_> = kept.values().map(|file| file.sha256).collect();
+        let mut written = Vec::new();
+        for (name, bytes) in record.files() {
+            let Some(KeptFile { sha256, .. }) = stored.files.get(name) else { continue };
+            if !there.contains(sha256) && !written.contains(sha256) {
+                self.put(Place::Kept, &sha256.to_string(), bytes).map_err(failed)?;
+                written.push(*sha256);
+            }
+        }
+        if !written.is_empty() {
+            self.disk.sync_folder(Place::Kept).map_err(failed)?;
+        }
+        // The one moment: until the rename the old state is whole, and all that the new one names is on the disk.
+        self.put(Place::Top, STATE, &stored.to_bytes()).map_err(failed)?;
+        self.disk.sync_folder(Place::Top).map_err(failed)?;
+        self.prune(&stored);
+        Ok(())
+    }
+
+    /// A file under its name, whole and synced; its name is not, before its folder is.
+    fn put(&self, place: Place, name: &str, bytes: &[u8]) -> io::Result<()> {
+        match self.disk.remove(place, NEW) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = self.disk.create(place, NEW)?;
+        self.disk.write(&mut file, bytes)?;
+        self.disk.sync(&file)?;
+        self.disk.rename(place, NEW, name)
+    }
+
+    /// Removes what no state names any more. What stays behind costs space only, and the next writer tries again.
+    fn prune(&self, stored: &Stored) {
+        let named: Vec<String> = stored.files.values().map(|file| file.sha256.to_string()).collect();
+        for name in self.disk.names(Place::Kept).unwrap_or_default() {
+            if !named.contains(&name) {
+                let _ = self.disk.remove(Place::Kept, &name);
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn into_disk(self) -> D {
+        self.disk
+    }
+
+    fn unwritten(&self, action: &'static str, error: io::Error) -> StateError {
+        StateError::written(&self.folder, action, error)
+    }
+
+    fn unreadable(&self, name: &str, error: io::Error) -> StateError {
+        StateError::read(&self.folder, name, error)
+    }
+}
