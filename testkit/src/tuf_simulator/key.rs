@@ -45,21 +45,21 @@ impl TufKey {
     /// A new key on P-256, written as PEM.
     pub fn p256() -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
-        let public = pem(pair.public_key().as_der().unwrap());
+        let public = pem(&pair.public_key().as_der().unwrap());
         Self::named("ecdsa", "ecdsa-sha2-nistp256", &public, Secret::Ecdsa(Arc::new(pair)))
     }
 
     /// A new key on P-384, written as PEM.
     pub fn p384() -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_ASN1_SIGNING).unwrap();
-        let public = pem(pair.public_key().as_der().unwrap());
+        let public = pem(&pair.public_key().as_der().unwrap());
         Self::named("ecdsa", "ecdsa-sha2-nistp384", &public, Secret::Ecdsa(Arc::new(pair)))
     }
 
     /// A new RSA key of 2048 bits, written as PEM.
     pub fn rsa() -> Self {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-        let public = pem(pair.public_key().as_der().unwrap());
+        let public = pem(&pair.public_key().as_der().unwrap());
         Self::named("rsa", "rsassa-pss-sha256", &public, Secret::Rsa(Arc::new(pair)))
     }
 
@@ -95,7 +95,7 @@ impl TufKey {
     }
 }
 
-fn pem(der: PublicKeyX509Der<'_>) -> String {
+fn pem(der: &PublicKeyX509Der<'_>) -> String {
     let text = STANDARD.encode(der.as_ref());
     let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
     for line in text.as_bytes().chunks(64) {

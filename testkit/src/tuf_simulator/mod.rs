@@ -257,7 +257,7 @@ fn file_name(role: &str) -> String {
     let quoted = role.bytes().fold(String::new(), |mut quoted, byte| {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~' => {
-                quoted.push(char::from(byte))
+                quoted.push(char::from(byte));
             }
             other => {
                 let _ = write!(quoted, "%{other:02X}");

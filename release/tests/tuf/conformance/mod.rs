@@ -5,6 +5,7 @@ mod test_expiration;
 mod test_file_download;
 mod test_keys;
 mod test_quoting_issues;
+mod test_repository_simulator;
 mod test_rollback;
 mod test_static_repositories;
 mod test_updater_delegation_graphs;

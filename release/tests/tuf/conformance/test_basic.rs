@@ -2,7 +2,7 @@ use lacre_release::{Kept, Refresh};
 use lacre_testkit::{Pins, TufKey, TufSimulator};
 use serde_json::{Value, json};
 
-use crate::client::{Client, NOW, time};
+use crate::client::{Client, NOW, answer, time};
 
 fn edited(bytes: &[u8], edit: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut file: Value = serde_json::from_slice(bytes).unwrap();
@@ -136,7 +136,9 @@ fn a_timestamp_of_nobody_is_no_equivocation() {
     repository.signers.insert("timestamp".to_owned(), vec![TufKey::ed25519()]);
     repository.draft("timestamp")["meta"]["snapshot.json"]["version"] = json!(100);
     repository.publish_as_drafted("timestamp");
-    assert_eq!(client.outcome(&repository), "E-TUF-SIGNATURE");
+    let mut refresh = Refresh::start(client.kept.clone(), client.now).unwrap();
+    assert_eq!(answer(&mut refresh, &repository).unwrap_err().code(), "E-TUF-SIGNATURE");
+    assert_eq!((refresh.equivocated(), refresh.kept()), (None, &client.kept));
 }
 
 #[test]
@@ -205,7 +207,9 @@ fn test_snapshot_404_and_test_targets_404_and_test_timestamp_404() {
 
     let (mut repository, mut client) = refreshed();
     repository.remove("timestamp.json");
+    let first = client.kept.clone();
     assert_eq!(client.outcome(&repository), "E-TUF-MISSING");
+    assert_eq!(client.kept, first);
 }
 
 fn refreshed() -> (TufSimulator, Client) {
@@ -228,4 +232,18 @@ fn test_incorrect_metadata_type() {
     repository.serve("timestamp.json", &file);
     assert_eq!(client.outcome(&repository), "E-TUF-METADATA");
     assert_eq!(client.stored(), stored(&[("root", 1)]));
+}
+
+#[test]
+fn test_faketime() {
+    let mut repository = TufSimulator::new();
+    let mut client = Client::of(&repository);
+    repository.draft("root")["expires"] = json!("2030-01-08T00:00:00Z");
+    repository.publish(&["root"]);
+    assert_eq!(client.outcome(&repository), "ok");
+    client.now = time("2030-01-09T00:00:00Z");
+    assert_eq!(client.outcome(&repository), "E-TUF-EXPIRED");
+    // Time passes for what is kept, too.
+    let mut refresh = Refresh::start(client.kept.clone(), client.now).unwrap();
+    assert_eq!(refresh.give(None).unwrap_err().code(), "E-TUF-EXPIRED");
 }

@@ -6,13 +6,29 @@ use serde_json::json;
 use crate::client::{Client, NOW, answer, time};
 
 /// SHA-512 of `content`, by coreutils.
-const SHA512: &str = "b2d1d285b5199c85f988d03649c37e44fd3dde01e5d69c50fef90651962f48110e9340b60d49a479c4c0b53f5f07d690686dd87d2481937a512e8b85ee7c617f";
+const SHA512: &str = concat!(
+    "b2d1d285b5199c85f988d03649c37e44fd3dde01e5d69c50fef90651962f4811",
+    "0e9340b60d49a479c4c0b53f5f07d690686dd87d2481937a512e8b85ee7c617f",
+);
 
 fn with_target() -> TufSimulator {
     let mut repository = TufSimulator::new();
     repository.add_target("targets", "path/to/a file", b"content");
     repository.publish_all();
     repository
+}
+
+#[test]
+fn test_client_downloads_expected_file() {
+    let mut repository = TufSimulator::new();
+    repository.add_target("targets", "file.txt", b"content");
+    repository.publish_all();
+    let mut client = Client::of(&repository);
+    assert_eq!(client.refresh(&repository).unwrap().found(), None);
+    repository.asked();
+    assert_eq!(client.download(&repository, &["file.txt"]).unwrap(), [b"content"]);
+    let place = format!("{}.file.txt", Sha256Digest::of(b"content"));
+    assert_eq!(repository.asked(), ["2.root.json", "timestamp.json", &place]);
 }
 
 #[test]
@@ -45,7 +61,10 @@ fn test_repository_substitutes_target_file() {
     let name = format!("path/to/{}.a file", Sha256Digest::of(b"content"));
     for bad in [b"CONTENT".as_slice(), b"content and more", b""] {
         repository.serve(&name, bad);
-        assert_eq!(Client::of(&repository).download_outcome(&repository, "path/to/a file"), "E-TUF-MISMATCH");
+        let mut refresh = Client::of(&repository).refresh(&repository).unwrap();
+        refresh.seek("path/to/a file").unwrap();
+        assert_eq!(answer(&mut refresh, &repository).unwrap_err().code(), "E-TUF-MISMATCH");
+        assert_eq!((refresh.found(), refresh.is_fresh()), (None, true));
     }
     repository.remove(&name);
     assert_eq!(Client::of(&repository).download_outcome(&repository, "path/to/a file"), "E-TUF-MISSING");
@@ -63,6 +82,11 @@ fn test_multiple_changes_to_target() {
         if round % 5 == 0 {
             let found = client.download(&repository, &["path/to/a file", &format!("new-{round}")]).unwrap();
             assert_eq!(found, [content.as_bytes(), b"new"]);
+            // Other bytes, of which no metadata speaks.
+            let name = format!("path/to/{}.a file", Sha256Digest::of(content.as_bytes()));
+            repository.serve(&name, b"CONTENT 0");
+            repository.publish_all();
+            assert_eq!(client.download_outcome(&repository, "path/to/a file"), "E-TUF-MISMATCH");
         }
     }
 }

@@ -55,6 +55,7 @@ fn test_delegated_rollback() {
     repository.draft("a")["version"] = json!(0);
     repository.publish_all();
     assert_eq!(client.outcome(&repository), "E-REPLAY");
+    assert_eq!((client.version("timestamp"), client.version("snapshot")), (5, 4));
 }
 
 #[test]
@@ -74,16 +75,24 @@ fn test_targets_role_removal() {
 #[test]
 fn test_targets_fast_forward_recovery() {
     let (mut repository, mut client) = refreshed(Pins::Versions);
+    repository.delegate("targets", "delegated", &["a/*"]);
     repository.draft("targets")["version"] = json!(99);
     repository.publish_all();
-    client.refresh(&repository).unwrap();
-    assert_eq!(client.version("targets"), 100);
+    assert_eq!(client.download_outcome(&repository, "a/file"), "E-TUF-MISSING");
+    assert_eq!((client.version("targets"), client.version("delegated")), (100, 1));
+
+    repository.draft("targets")["version"] = json!(0);
+    repository.drafts.remove("delegated");
+    repository.draft("targets").as_object_mut().unwrap().remove("delegations");
+    repository.draft("snapshot")["meta"].as_object_mut().unwrap().remove("delegated.json");
+    repository.publish_all();
+    assert_eq!(client.outcome(&repository), "E-TUF-MISMATCH", "a new root must say so");
     repository.draft("targets")["version"] = json!(0);
     repository.rotate("snapshot");
     repository.publish(&["root"]);
     repository.publish_all();
     assert_eq!(client.outcome(&repository), "ok");
-    assert_eq!(client.version("targets"), 1);
+    assert_eq!((client.version("targets"), client.version("delegated")), (1, 0));
 }
 
 #[test]

@@ -96,8 +96,9 @@ fn test_root_rotation() {
         }
         let mut client = Client::of(&repository);
         assert_eq!(client.outcome(&repository), *outcome, "{name}");
-        let last = versions.len() as u64;
-        assert_eq!(client.version("root"), if *outcome == "ok" { last } else { last - 1 }, "{name}");
+        let last = versions.len() - usize::from(*outcome != "ok");
+        assert_eq!(client.kept.root, repository.file(&format!("{last}.root.json")), "{name}");
+        assert_eq!(client.kept.timestamp.is_some(), *outcome == "ok", "{name}");
     }
 }
 
@@ -110,6 +111,9 @@ fn test_non_root_rotations() {
         ("3 of 5, one that does not count", Version(&[0, 1, 3, 4, 5], 3, &[0, 2, 4]), "E-TUF-SIGNATURE"),
         ("3 of 5, two", Version(&[0, 1, 3, 4, 5], 3, &[0, 4]), "E-TUF-SIGNATURE"),
         ("3 of 5, three", Version(&[0, 1, 2, 3, 4], 3, &[0, 2, 4]), "ok"),
+        ("3 of 5, another one", Version(&[0, 1, 2, 3, 4], 3, &[0, 4, 1]), "ok"),
+        ("3 of 5, another two", Version(&[0, 1, 2, 3, 4], 3, &[0, 1, 3]), "ok"),
+        ("3 of 5, not the first", Version(&[0, 1, 2, 3, 4], 3, &[1, 2, 3]), "ok"),
         ("3 of 5, three others", Version(&[0, 1, 2, 3, 4], 3, &[2, 3, 4]), "ok"),
     ];
     let keys = keys();
@@ -122,12 +126,15 @@ fn test_non_root_rotations() {
             repository.signers.insert(role.to_owned(), chosen(&keys, signing));
             repository.publish(&["root"]);
             repository.publish_all();
+            let before = client.kept.files()[&format!("{role}.json")].to_vec();
             assert_eq!(client.outcome(&repository), *outcome, "{role}: {name}");
-            if *outcome == "ok" {
-                assert_eq!(
-                    client.kept.files()[&format!("{role}.json")],
-                    repository.file(&format!("{role}.json"))
-                );
+            let newest = repository.file(&format!("{role}.json"));
+            let kept = client.kept.files().get(&format!("{role}.json")).map(|bytes| bytes.to_vec());
+            match (*outcome, role) {
+                ("ok", _) => assert_eq!(kept, Some(newest), "{role}: {name}"),
+                // The word of keys that lost their office is forgotten.
+                (_, "timestamp" | "snapshot") => assert_eq!(kept, None, "{role}: {name}"),
+                _ => assert_eq!(kept, Some(before), "{role}: {name}"),
             }
         }
     }
