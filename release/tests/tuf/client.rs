@@ -8,6 +8,7 @@ use lacre_testkit::TufSimulator;
 pub(crate) const NOW: &str = "2030-01-01T00:00:00Z";
 
 /// A client: what it stored, and its clock.
+#[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) kept: Kept,
     pub(crate) now: Timestamp,

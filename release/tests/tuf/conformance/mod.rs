@@ -3,7 +3,7 @@
 mod test_basic;
 mod test_expiration;
 mod test_file_download;
-mod test_keys;
+pub(crate) mod test_keys;
 mod test_quoting_issues;
 mod test_repository_simulator;
 mod test_rollback;

@@ -47,7 +47,8 @@ fn test_static_repository_tuf_on_ci() {
 }
 
 /// As the root of Sigstore was written over the years: a short `spec_version`, names of roles in the snapshot that
-/// there are no more, with digests, some of them top roles, signatures that are empty, a delegation that ends the search.
+/// there are no more, with digests, some of them top roles, signatures that are empty, a delegation that ends the
+/// search.
 #[test]
 fn test_static_repository_sigstore_root_signing() {
     let mut repository = TufSimulator::new();

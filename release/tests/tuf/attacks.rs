@@ -1,1 +1,0 @@
-//! What attackers of an update framework do.
