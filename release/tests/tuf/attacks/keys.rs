@@ -230,6 +230,8 @@ fn duplicate_key_ids() {
         let ids = repository.entry("root", role)["keyids"].as_array_mut().unwrap();
         ids.push(ids[0].clone());
         repository.publish(&["root"]);
+        let told = client.refresh(&repository).unwrap_err().to_string();
+        assert_eq!(told, format!("{role}: it lists one key id twice"));
         refused(&mut client, &repository, "E-TUF-KEYS", role);
     }
     let mut repository = TufSimulator::new();

@@ -8,6 +8,7 @@ mod mixed;
 mod much;
 mod names;
 mod old;
+mod shapes;
 
 use lacre_testkit::{Pins, TufSimulator};
 
