@@ -62,10 +62,11 @@
 //! | `test_root_rotation` | the same, 15 sequences of roots |
 //! | `test_non_root_rotations` | the same, 10 versions, each of 3 roles |
 //!
-//! `attacks` has what the suite does not ask.
+//! `attacks` has what the suite does not ask, `python` what python-tuf writes.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken check must fail its test")]
 
 mod attacks;
 mod client;
 mod conformance;
+mod python;
