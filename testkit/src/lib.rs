@@ -14,7 +14,7 @@
 //! | a model as another tool packs it | [`Foreign`] |
 //! | certificates as `openssl` makes them | [`openssl_pki::Pki`] |
 //! | a whole Sigstore | [`Stack`]; tokens of any kind, and logins: [`Issuer`] |
-//! | a TUF repository | [`TufRepository`] |
+//! | a TUF repository on a server | [`TufRepository`]; in memory, for attacks: [`TufSimulator`] |
 //! | entries of a transparency log, without a server | [`TestLog`] |
 //! | a service that answers badly | [`HttpServer`] |
 //! | a registry, as it should be or as it should not | [`registry::Registry`] |
@@ -57,6 +57,7 @@ mod stack;
 pub mod tamper;
 mod transparency;
 mod tuf;
+mod tuf_simulator;
 
 pub use archive::{Archive, gzip, record};
 pub use foreign::Foreign;
@@ -71,3 +72,4 @@ pub use sealed::{Seal, Sealed};
 pub use stack::Stack;
 pub use transparency::TestLog;
 pub use tuf::{FAR, TufDraft, TufRepository};
+pub use tuf_simulator::{Pins, TUF_EXPIRES, TufKey, TufSimulator};

@@ -46,9 +46,10 @@ pub(super) fn file_of(role: &str, version: Option<u64>) -> String {
     version.map_or_else(|| format!("{role}.json"), |version| format!("{version}.{role}.json"))
 }
 
-/// Whether a delegation may have this name.
+/// Whether a delegation may have this name. None has that of a role of the root, nor one that a folder which does not tell
+/// cases apart would take for it.
 pub(super) fn is_delegated_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= ROLE && !TOP.contains(&name)
+    !name.is_empty() && name.len() <= ROLE && !TOP.iter().any(|top| top.eq_ignore_ascii_case(name))
 }
 
 /// Checks the path of a target: parts between `/` that stay in their folder on every system.
@@ -117,7 +118,7 @@ mod tests {
     #[test]
     fn a_delegation_has_no_name_of_a_top_role() {
         assert!(is_delegated_name("../x"));
-        for name in ["", "root", "timestamp", "snapshot", "targets", &"x".repeat(257)] {
+        for name in ["", "root", "timestamp", "snapshot", "targets", "Root", &"x".repeat(257)] {
             assert!(!is_delegated_name(name), "{name}");
         }
     }
