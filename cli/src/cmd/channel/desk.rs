@@ -1,5 +1,5 @@
-//! What every edit of a channel has in common: what lies there is verified, a draft is signed by the keys at hand, and it is
-//! published when nothing is missing; else it waits beside the channel.
+//! What every edit of a channel has in common: what lies there is verified, a draft is signed by the keys at hand, and
+//! it is published when nothing is missing; else it waits beside the channel.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -87,8 +87,8 @@ impl<'s> Desk<'s> {
         Err(CliError::Exists { path: desk.place.to_string(), why: "a channel lies there already" })
     }
 
-    /// A channel that is there: verified from the root in the folder of keys, and not older than what was seen before. What
-    /// lies there may also be nothing but a first draft.
+    /// A channel that is there: verified from the root in the folder of keys, and not older than what was seen before.
+    /// What lies there may also be nothing but a first draft.
     fn open(
         word: &str,
         args: &'s KeysArgs,
