@@ -112,8 +112,7 @@ fn decision(code: &str) -> Option<&'static str> {
         }
         "E-TUF-EXPIRED" => {
             "look at this machine's clock; else nobody renewed the channel, or somebody holds newer metadata back: \
-             its publisher types \
-             lacre channel refresh CH --keys DIR"
+             its publisher types lacre channel refresh CH --keys DIR"
         }
         "E-TUF-SIGNATURE" => {
             "the channel is not signed by those who speak for it: do not use it, try another network, and ask its \

@@ -205,6 +205,10 @@ impl<'s> Desk<'s> {
             let (result, lines) = self.told(&draft, "would be edited", waits.as_ref());
             return Ok(Done::new(result, lines));
         }
+        if let Some(live) = &self.live {
+            // Also who never publishes is shown nothing older any more.
+            self.remember(live);
+        }
         let made = match &waits {
             Some(pending) => self.sign(&mut draft, pending, now)?,
             None => 0,
@@ -240,7 +244,7 @@ impl<'s> Desk<'s> {
         }
         let carrier = self.carrier()?;
         let manifest = carrier.write(next.repository(), &self.found)?;
-        self.folder.keep_note(next.id(), Some(next.last()))?;
+        self.remember(&next);
         if !draft.staged().is_empty() && self.waiting.draft().is_some() {
             // What waited was made on what is gone now; it may also be what was published.
             if let Err(error) = carrier.put_waiting(None, &self.waiting) {
@@ -301,6 +305,15 @@ impl<'s> Desk<'s> {
             ),
         ));
         Ok((result, lines))
+    }
+
+    /// Keeps what was seen. Where the folder of keys cannot be written to, that is no reason not to publish.
+    fn remember(&self, seen: &VerifiedRepository) {
+        if let Err(error) = self.folder.keep_note(seen.id(), Some(seen.last())) {
+            self.session.warn(format!(
+                "an older state could be shown to you the next time, because what is there now was not kept: {error}"
+            ));
+        }
     }
 
     fn carrier(&self) -> Result<Carrier<'_>, CliError> {
