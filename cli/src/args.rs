@@ -8,6 +8,8 @@ use lacre_manifest::{EntryPath, Links};
 
 use crate::cmd::attest::AttestArgs;
 use crate::cmd::cache::CacheArgs;
+use crate::cmd::channel;
+use crate::cmd::channel::ChannelArgs;
 use crate::cmd::diff::DiffArgs;
 use crate::cmd::inspect::InspectArgs;
 use crate::cmd::key::KeyArgs;
@@ -110,6 +112,7 @@ pub(crate) enum Verb {
     Diff(DiffArgs),
     Cache(CacheArgs),
     Trust(TrustArgs),
+    Channel(ChannelArgs),
 }
 
 impl Verb {
@@ -127,6 +130,7 @@ impl Verb {
             Self::Diff(_) => "diff",
             Self::Cache(args) => args.verb(),
             Self::Trust(args) => args.verb(),
+            Self::Channel(args) => args.verb(),
         }
     }
 }
@@ -175,7 +179,7 @@ pub(crate) fn wants_json(argv: &[OsString]) -> bool {
 /// The verb among arguments that could not be parsed, for the `command` member of a usage error.
 pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
     type Named = (&'static str, &'static str);
-    const VERBS: [Named; 11] = [
+    const VERBS: [Named; 12] = [
         ("key", "key new"),
         ("sign", "sign"),
         ("attest", "attest"),
@@ -187,11 +191,13 @@ pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
         ("diff", "diff"),
         ("trust", "trust show"),
         ("cache", "cache status"),
+        ("channel", "channel status"),
     ];
-    const BELOW: [(&str, &[Named]); 3] = [
+    const BELOW: [(&str, &[Named]); 4] = [
         ("key new", &[("new", "key new"), ("import", "key import"), ("show", "key show")]),
         ("trust show", &[("update", "trust update"), ("show", "trust show")]),
         ("cache status", &[("status", "cache status"), ("prune", "cache prune")]),
+        ("channel status", channel::VERBS),
     ];
     let mut words = argv.iter().skip(1);
     let mut find = |among: &'static [Named]| {

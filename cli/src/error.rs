@@ -8,6 +8,7 @@ use lacre_encrypt::EncryptError;
 use lacre_manifest::ManifestError;
 use lacre_publish::PublishError;
 use lacre_registry_client::RegistryError;
+use lacre_release::ReleaseError;
 use lacre_sign::SignError;
 use lacre_verify::{Report, VerifyError};
 
@@ -73,6 +74,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
+    Release(#[from] ReleaseError),
+    #[error(transparent)]
     Sign(#[from] SignError),
     /// A failure whose JSON stands on stdout already: what is left to say is for people.
     #[error(transparent)]
@@ -109,6 +112,7 @@ impl CliError {
             Self::Passphrase { .. } | Self::PassphraseSlip => "E-PASSPHRASE",
             Self::Publish(error) => error.code(),
             Self::Registry(error) => error.code(),
+            Self::Release(error) => error.code(),
             Self::Sign(error) => error.code(),
             Self::Told(error) => error.code(),
             Self::TooLarge { .. } => "E-LIMIT",

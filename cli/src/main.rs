@@ -6,6 +6,7 @@ mod claims;
 mod cmd;
 mod error;
 mod exit;
+mod follow;
 mod hints;
 mod interrupt;
 mod keys;

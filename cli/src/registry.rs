@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use lacre_registry_client::{
-    AuthRealm, Layout, Reference, RegistryName, RegistryOptions, Remote, Repository, Store,
+    AuthRealm, Layout, Reference, RegistryName, RegistryOptions, Remote, Repository, Store, WebFiles,
 };
 
 use crate::error::CliError;
@@ -65,6 +65,14 @@ impl RegistryArgs {
         }
         let remote = self.remote(reference, session)?;
         Ok(Box::new(sources.iter().cloned().fold(remote, Remote::mount_from)))
+    }
+
+    /// The files below a URL, to be read only.
+    pub(crate) fn web(&self, url: &str, session: &Session) -> Result<WebFiles, CliError> {
+        if session.globals.offline {
+            return Err(CliError::usage(format!("{url} needs the network, and --offline opens no socket")));
+        }
+        Ok(WebFiles::open(url, &self.options(session)?)?)
     }
 
     fn remote(&self, reference: &Reference, session: &Session) -> Result<Remote, CliError> {

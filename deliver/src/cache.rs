@@ -108,6 +108,11 @@ impl Cache {
         Ok(Self { folder: folder.to_path_buf(), store: Layout::create(&folder.join(STORE))?, _lock: lock })
     }
 
+    /// The versions as a store, by the digests of their manifests. What is read from it is proven like what any store has.
+    pub fn store(&self) -> &dyn Store {
+        &self.store
+    }
+
     /// What is in it, the version that was used last first.
     pub fn versions(&self) -> Result<Vec<CachedVersion>, DeliverError> {
         let unreadable = |source| DeliverError::Output { path: escape_os(self.folder.as_os_str()), source };

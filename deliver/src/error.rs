@@ -3,19 +3,25 @@
 use std::io;
 
 use lacre_hash::Sha256Digest;
+use lacre_json::JsonError;
 use lacre_registry_client::RegistryError;
+use lacre_release::ReleaseError;
 use lacre_verify::Failure;
 
-/// Every code that [`DeliverError::code`] can return of its own; those of [`Failure`] and [`RegistryError`] pass
-/// through.
+/// Every code that [`DeliverError::code`] can return of its own; those of [`Failure`], [`RegistryError`] and
+/// [`ReleaseError`] pass through.
 pub const CODES: &[&str] = &[
     "E-ARTIFACT-MISMATCH",
+    "E-ENVELOPE",
     "E-EXISTS",
     "E-LIMIT",
     "E-NO-MANIFEST-SIGNATURE",
     "E-NO-MATCH",
     "E-NO-SIGNATURE",
     "E-OUTPUT",
+    "E-RELEASE-MISMATCH",
+    "E-SIGNATURE-INVALID",
+    "E-STATE-BUSY",
     "E-TOO-FEW-SIGNERS",
     "E-USAGE",
 ];
@@ -27,6 +33,12 @@ pub enum DeliverError {
     /// The work was broken off when some of it was done, and what is done waits for another attempt.
     #[error(transparent)]
     BrokenOff(Box<DeliverError>),
+    /// A carried state is no strict JSON of its shape.
+    #[error("the carried state: {0}")]
+    Carried(#[source] JsonError),
+    /// None of the keys signed a carried state.
+    #[error("the carried state is signed by none of the keys")]
+    CarriedBySomebody,
     /// There is something at the place where the model should go.
     #[error("{path} exists")]
     Exists {
@@ -53,6 +65,18 @@ pub enum DeliverError {
         /// How many files are signed.
         files: usize,
     },
+    /// An envelope does not carry a state.
+    #[error("this is no envelope with the state of a channel")]
+    NotCarried,
+    /// Nothing says where the artifact of a release is.
+    #[error("neither the channel nor its release {version} says in which repository the model is")]
+    NoRepository {
+        /// The version.
+        version: String,
+    },
+    /// Nothing is kept by who remembers nothing.
+    #[error("a client without state keeps no channel")]
+    NothingKept,
     /// The artifact has no model signature.
     #[error("sha256:{manifest} has no model signature{}", instead(.others))]
     NoSignature {
@@ -66,6 +90,14 @@ pub enum DeliverError {
     OtherManifest {
         /// Digest of the artifact's manifest.
         manifest: Sha256Digest,
+    },
+    /// The artifact is not the one that the channel lists.
+    #[error("the {what} is not that of version {version} in the channel")]
+    OtherRelease {
+        /// The version.
+        version: String,
+        /// What differs.
+        what: &'static str,
     },
     /// Something could not be written.
     #[error("cannot write {path}")]
@@ -91,6 +123,12 @@ pub enum DeliverError {
     /// The place where the artifact is kept could not be used.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// A channel could not be followed, or a release may not run.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// Others stored a newer state each time that a refresh had come to its end.
+    #[error("the state of the channel changed during every attempt to refresh it")]
+    StateContended,
     /// Fewer distinct signers than are demanded stand for an encrypted artifact.
     #[error("fewer than {wanted} distinct signers signed the manifest sha256:{manifest}{}", .why.as_ref().map_or(String::new(), |why| format!("; another bundle: {why}")))]
     TooFewManifestSigners {
@@ -109,6 +147,12 @@ pub enum DeliverError {
         /// How many are looked at.
         limit: usize,
     },
+    /// Nobody said whose channel is meant, and the root does not say it either.
+    #[error("the root is that of {}: say which channel is meant", which(found))]
+    WhichChannel {
+        /// The channels that it is the root of.
+        found: Vec<String>,
+    },
     /// More signatures than are looked at.
     #[error("{found} bundles are attached, more than the limit of {limit}")]
     TooManyBundles {
@@ -124,15 +168,24 @@ impl DeliverError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::BrokenOff(cause) => cause.code(),
+            Self::Carried(error) => error.code(),
+            Self::CarriedBySomebody => "E-SIGNATURE-INVALID",
+            Self::NotCarried => "E-ENVELOPE",
             Self::Exists { .. } => "E-EXISTS",
             Self::ManifestNotSigned { .. } => "E-NO-MANIFEST-SIGNATURE",
             Self::Mismatch { .. } | Self::OtherManifest { .. } => "E-ARTIFACT-MISMATCH",
             Self::NoMatch { .. } => "E-NO-MATCH",
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
+            Self::OtherRelease { .. } => "E-RELEASE-MISMATCH",
             Self::Output { .. } => "E-OUTPUT",
-            Self::Pattern { .. } => "E-USAGE",
+            Self::NoRepository { .. }
+            | Self::NothingKept
+            | Self::Pattern { .. }
+            | Self::WhichChannel { .. } => "E-USAGE",
             Self::Refused(failure) => failure.code(),
             Self::Registry(error) => error.code(),
+            Self::Release(error) => error.code(),
+            Self::StateContended => "E-STATE-BUSY",
             Self::TooFewManifestSigners { .. } => "E-TOO-FEW-SIGNERS",
             Self::TooManyBundles { .. } | Self::TooManyPatterns { .. } => "E-LIMIT",
         }
@@ -157,6 +210,10 @@ impl DeliverError {
                 | "E-UNREADABLE"
         )
     }
+}
+
+fn which(found: &[String]) -> String {
+    if found.is_empty() { "no channel".to_owned() } else { found.join(", ") }
 }
 
 /// What there is in the place of a model signature. Anybody can attach anything, so only the first are named.

@@ -29,6 +29,7 @@
 mod accept;
 mod arriving;
 mod cache;
+mod channel;
 mod encrypted;
 mod error;
 mod journal;
@@ -44,6 +45,9 @@ mod written;
 
 pub use arriving::{Arriving, Moved, Pulled};
 pub use cache::{Cache, CachedVersion, Pruned};
+pub use channel::{
+    Aside, CarriedState, Memory, accepted, check_release, contents, first, follow, kept, location, set_aside,
+};
 pub use encrypted::{Envelope, reveal};
 pub use error::{CODES, DeliverError};
 pub use pull::{Offer, examine};

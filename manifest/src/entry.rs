@@ -126,6 +126,11 @@ impl ModelIdentity {
     pub fn from_hex(text: &str) -> Result<Self, HashError> {
         Blake3Digest::from_hex(text).map(Self)
     }
+
+    /// As a digest.
+    pub fn digest(&self) -> Blake3Digest {
+        self.0
+    }
 }
 
 impl fmt::Display for ModelIdentity {

@@ -33,11 +33,14 @@ pub const CODES: &[&str] = &[
     "E-FILE-RENAMED",
     "E-FILE-SIZE",
     "E-LIFETIME",
+    "E-NAME-MISMATCH",
+    "E-NO-SIGNATURE",
     "E-REPLAY",
     "E-ROLE-ALGORITHM",
     "E-ROLE-KEY",
     "E-ROLE-THRESHOLD",
     "E-USAGE",
+    "E-VERSION-MISMATCH",
 ];
 
 /// Why something was not published.

@@ -25,6 +25,7 @@ pub const CODES: &[&str] = &[
     "E-BLOB-MISSING",
     "E-CHALLENGE",
     "E-CIPHERTEXT",
+    "E-CONFLICT",
     "E-CREDENTIAL-HELPER",
     "E-CREDENTIALS",
     "E-DENIED",
@@ -159,6 +160,12 @@ pub enum RegistryError {
         digest: Sha256Digest,
         /// The system's reason.
         source: io::Error,
+    },
+    /// Somebody else wrote to the same place meanwhile.
+    #[error("{place} was written to by somebody else meanwhile")]
+    Conflict {
+        /// The tag or the folder.
+        place: String,
     },
     /// The store lists no manifest of that digest.
     #[error("no manifest sha256:{digest} here")]
@@ -498,6 +505,7 @@ impl RegistryError {
             | Self::BlobShort { .. }
             | Self::BlobSize { .. } => "E-BLOB-DIGEST",
             Self::BlobMissing { .. } => "E-BLOB-MISSING",
+            Self::Conflict { .. } => "E-CONFLICT",
             Self::Content { .. } | Self::Read { .. } | Self::Stream { .. } => "E-UNREADABLE",
             Self::DigestNotFound { .. }
             | Self::NotInRepository { .. }

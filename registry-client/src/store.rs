@@ -9,7 +9,7 @@ use lacre_hash::{Blake3Digest, Progress, Sha256Digest};
 
 use crate::descriptor::Descriptor;
 use crate::reference::{Tag, Target};
-use crate::{MAX_MANIFEST, RegistryError};
+use crate::{IMAGE_MANIFEST, MAX_MANIFEST, RegistryError};
 
 /// A place where artifacts are kept: an image layout on disk, or a repository of a registry.
 ///
@@ -107,6 +107,33 @@ pub trait Store: Send + Sync {
         bytes: &[u8],
         tag: Option<&Tag>,
     ) -> Result<Descriptor, RegistryError>;
+
+    /// Stores an image manifest and moves `tag` to it, if the tag stands where it stood: at `before`, or nowhere. Where the
+    /// store cannot compare and write in one step, somebody else may write in between.
+    ///
+    /// # Errors
+    /// `E-CONFLICT` when the tag stands elsewhere; as [`Store::put_manifest`].
+    fn replace_manifest(
+        &self,
+        bytes: &[u8],
+        tag: &Tag,
+        before: Option<Sha256Digest>,
+    ) -> Result<Descriptor, RegistryError> {
+        if self.standing(tag)? == before {
+            self.put_manifest(IMAGE_MANIFEST, bytes, Some(tag))
+        } else {
+            Err(RegistryError::Conflict { place: tag.to_string() })
+        }
+    }
+
+    /// The manifest that `tag` stands at, or nothing.
+    fn standing(&self, tag: &Tag) -> Result<Option<Sha256Digest>, RegistryError> {
+        match self.resolve(&Target::Tag(tag.clone())) {
+            Ok(found) => Ok(Some(found.digest)),
+            Err(RegistryError::TagNotFound { .. } | RegistryError::NotInRepository { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 
     /// Moves `tag` to a stored manifest.
     ///

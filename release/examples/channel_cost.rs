@@ -70,6 +70,7 @@ fn document(id: &ChannelId, count: u64) -> Outcome<ChannelDocument> {
                 counter: number.div_ceil(10),
                 manifest: ManifestRef {
                     media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+                    repository: None,
                     sha256: Sha256Digest::of(&[b"manifest ", bytes].concat()),
                     size: 1234,
                 },

@@ -1,21 +1,23 @@
 //! Why a channel was not believed, or a release may not run.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lacre_json::JsonError;
 
 use crate::{DocumentFault, EditFault, OrderFault, Refusal, StateError};
 
 /// Every code that [`ReleaseError::code`] can return of its own; those of [`JsonError`] pass through.
 ///
-/// What they mean for a gate: 6 for `E-CHANNEL-EXPIRED`, `E-CLOCK`, `E-QUARANTINED` and `E-REVOKED`; 7 for
-/// `E-EQUIVOCATION`, `E-FLOOR`, `E-FLOOR-LOWERED`, `E-REPLAY`, `E-ROLLBACK` and `E-STATE-BACKWARDS`; 8 for
+/// What they mean for a gate: 6 for `E-CHANNEL-EXPIRED`, `E-CHANNEL-STALE`, `E-CLOCK`, `E-QUARANTINED` and `E-REVOKED`; 7 for
+/// `E-CHANNEL-EPOCH`, `E-EQUIVOCATION`, `E-FLOOR`, `E-FLOOR-LOWERED`, `E-REPLAY`, `E-ROLLBACK` and `E-STATE-BACKWARDS`; 8 for
 /// `E-ATTESTATION-MISSING`; 13 for a document or a state that cannot be read.
 pub const CODES: &[&str] = &[
     "E-ATTESTATION-MISSING",
     "E-CHANNEL-DOCUMENT",
     "E-CHANNEL-EDIT",
+    "E-CHANNEL-EPOCH",
     "E-CHANNEL-EXPIRED",
     "E-CHANNEL-NAME",
+    "E-CHANNEL-STALE",
     "E-CLOCK",
     "E-COMMIT",
     "E-EQUIVOCATION",
@@ -79,6 +81,20 @@ pub enum ReleaseError {
     /// The state of the channel cannot be used, or not so.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The timestamp has not expired, but is older than a client without memory believes.
+    #[error("the timestamp was signed at {signed}, more than {max_age:#} ago")]
+    TooOld {
+        /// When it was signed.
+        signed: Timestamp,
+        /// How old it may be.
+        max_age: SignedDuration,
+    },
+    /// A role signed two things as one version.
+    #[error("{role} was signed twice as the same version, with other contents")]
+    TufEquivocation {
+        /// Which role.
+        role: String,
+    },
     /// TUF metadata has expired.
     #[error("{role} expired at {expires}")]
     TufExpired {
@@ -172,6 +188,8 @@ impl ReleaseError {
             Self::Order(fault) => fault.code(),
             Self::Refused(refusal) => refusal.code(),
             Self::State(error) => error.code(),
+            Self::TooOld { .. } => "E-CHANNEL-STALE",
+            Self::TufEquivocation { .. } => "E-EQUIVOCATION",
             Self::TufExpired { .. } => "E-TUF-EXPIRED",
             Self::TufJson { source, .. } => source.code(),
             Self::TufKeys { .. } => "E-TUF-KEYS",

@@ -81,6 +81,14 @@ pub enum OrderFault {
         /// The digest of what was seen.
         stored: Sha256Digest,
     },
+    /// It belongs to another epoch than the root, which alone begins one.
+    #[error("{offered} is offered, but the root {}", where_is(*root))]
+    Epoch {
+        /// The position of what is offered.
+        offered: Position,
+        /// The epoch of the root, if it names one.
+        root: Option<u64>,
+    },
     /// It lowers the floor within its epoch.
     #[error("the floor falls from {stored} to {offered} within an epoch")]
     FloorLowered {
@@ -97,9 +105,14 @@ impl OrderFault {
         match self {
             Self::Replay { .. } => "E-REPLAY",
             Self::Equivocation { .. } => "E-EQUIVOCATION",
+            Self::Epoch { .. } => "E-CHANNEL-EPOCH",
             Self::FloorLowered { .. } => "E-FLOOR-LOWERED",
         }
     }
+}
+
+fn where_is(root: Option<u64>) -> String {
+    root.map_or_else(|| "names no epoch".to_owned(), |epoch| format!("is in epoch {epoch}"))
 }
 
 /// Compares what is offered with what was seen. Both are authentic.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const ENTRIES: usize = 56;
-const PARTS: [&str; 2] = ["channels", "policy"];
+const PARTS: [&str; 1] = ["policy"];
 
 fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()

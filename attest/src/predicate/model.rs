@@ -311,6 +311,17 @@ impl ModelClaim {
         self.identity.as_ref()
     }
 
+    /// The identity that the statement carries, or would carry if it named the sizes: for one that does not, `size_of` says
+    /// them, by name. `None` when one stays unknown.
+    pub fn identity_by(&self, size_of: impl Fn(&EntryPath) -> Option<u64>) -> Option<ModelIdentity> {
+        if let Some(identity) = self.identity {
+            return Some(identity);
+        }
+        let sized =
+            |entry: &Entry| Entry { size: entry.size.or_else(|| size_of(&entry.path)), ..entry.clone() };
+        Manifest::new(self.manifest.entries().iter().map(sized).collect()).ok()?.identity()
+    }
+
     /// Which files their owner may execute and which folders hold no file, if the statement says so.
     pub fn shape(&self) -> Option<&Shape> {
         self.shape.as_ref()

@@ -26,7 +26,7 @@ const FILE_LIMIT: u64 = 16 << 20;
 /// What a signature must satisfy.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("anchor").required(true).multiple(true).args(["key", "trust", "ca", "issuer"]))]
-pub(super) struct Demands {
+pub(crate) struct Demands {
     /// Public key to trust (repeatable)
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
@@ -79,7 +79,7 @@ pub(super) struct Demands {
 
 impl Demands {
     /// The same for the verifier, and the keys with the files they came from.
-    pub(super) fn read(&self, session: &Session) -> Result<(Requirements, KeyRing), CliError> {
+    pub(crate) fn read(&self, session: &Session) -> Result<(Requirements, KeyRing), CliError> {
         let ring = KeyRing::read(&self.key)?;
         let sigstore = self.sigstore()?;
         let trust = self.trust(&ring, sigstore.as_ref(), session)?;

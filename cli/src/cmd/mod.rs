@@ -2,6 +2,7 @@
 
 pub(crate) mod attest;
 pub(crate) mod cache;
+pub(crate) mod channel;
 mod demands;
 pub(crate) mod diff;
 mod drift;
@@ -10,6 +11,7 @@ pub(crate) mod inspect;
 mod inspect_reference;
 pub(crate) mod key;
 pub(crate) mod pull;
+mod pull_allowed;
 pub(crate) mod push;
 pub(crate) mod sign;
 mod signing;
@@ -36,5 +38,6 @@ pub(crate) fn run(verb: &Verb, session: &Session) -> Result<Done, CliError> {
         Verb::Trust(args) => trust::run(args, session),
         Verb::Diff(args) => diff::run(args, session),
         Verb::Cache(args) => cache::run(args, session),
+        Verb::Channel(args) => channel::run(args, session),
     }
 }

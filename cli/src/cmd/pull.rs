@@ -11,8 +11,10 @@ use serde_json::json;
 
 use super::demands::Demands;
 use super::encryption;
+use super::pull_allowed::Allowed;
 use super::verify::{report_json, report_lines};
 use crate::error::CliError;
+use crate::follow::{DemandArgs, FollowArgs};
 use crate::keys::KeyRing;
 use crate::printer::{Done, Line};
 use crate::registry::RegistryArgs;
@@ -30,6 +32,7 @@ Examples:
   lacre pull oci:store:v1 DIR --key release.pub
   lacre pull registry.example.com/org/mini-lm:v1 DIR --key release.pub
   lacre pull oci:store:v1 DIR --key release.pub --files '**/*.safetensors'
+  lacre pull org/mini-lm@stable DIR --channel CH --key release.pub
   lacre pull oci:store@sha256:… DIR --key release.pub --force --json")]
 pub(crate) struct PullArgs {
     /// From where: oci:DIR or HOST/REPO, with :TAG or @sha256:DIGEST
@@ -43,7 +46,7 @@ pub(crate) struct PullArgs {
     /// A pattern is about a whole signed name: * and ? stay within a part of it, ** stands for any number of parts. One that
     /// means no file is an error. What arrives is a part of the model, and never passes for it.
     #[arg(long, value_name = "GLOB")]
-    files: Vec<String>,
+    pub(super) files: Vec<String>,
     /// Keep this version ready in the cache DIR (not a part of one), and take from there what is there already
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     cache: Option<PathBuf>,
@@ -53,19 +56,33 @@ pub(crate) struct PullArgs {
     /// Open an encrypted model with the age identities in this file (- is stdin)
     #[arg(long, value_name = "FILE", hide_short_help = true, conflicts_with_all = ["cache", "reuse"])]
     decrypt_with: Option<PathBuf>,
+    /// What this channel lets run: REF is NAME@CHANNEL[:VERSION]
+    #[arg(long, value_name = "CH", conflicts_with = "decrypt_with")]
+    pub(super) channel: Option<String>,
+    /// With --channel: the repository of the models, where it is neither the channel's nor the one that it names
+    #[arg(long, value_name = "REF", hide_short_help = true, requires = "channel")]
+    pub(super) from: Option<String>,
     #[command(flatten)]
     demands: Demands,
     #[command(flatten)]
-    registry: RegistryArgs,
+    pub(super) follow: FollowArgs,
+    #[command(flatten)]
+    pub(super) channel_demands: DemandArgs,
+    #[command(flatten)]
+    pub(super) registry: RegistryArgs,
 }
 
 pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> {
     let (requirements, ring) = args.demands.read(session)?;
     let selection = args.selection()?;
-    let reference = Reference::parse(&args.reference)?;
-    let store = args.registry.open(&reference, session)?;
     let overwrite = if session.globals.force { Overwrite::Replace } else { Overwrite::Refuse };
     lacre_deliver::may_write(&args.folder, overwrite)?;
+    let allowed = Allowed::ask(args, session)?;
+    let reference = match &allowed {
+        Some(allowed) => allowed.reference.clone(),
+        None => Reference::parse(&args.reference)?,
+    };
+    let store = args.registry.open(&reference, session)?;
     let envelope = match &args.decrypt_with {
         Some(path) => {
             let identities = encryption::identities(path, session)?;
@@ -79,12 +96,19 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
         None => (store.as_ref(), reference.target()),
     };
     let offer = lacre_deliver::examine(source, target, &requirements, &session.limits())?;
+    if let Some(allowed) = &allowed {
+        allowed.check(&offer)?;
+    }
     let envelope = envelope.as_ref();
     let pulling = Pulling { args, reference: &reference, overwrite, envelope, ring: &ring, session };
-    match selection {
+    let mut done = match selection {
         None => pulling.run(offer),
         Some(selection) => pulling.run(offer.part(selection)?),
+    }?;
+    if let Some(allowed) = allowed {
+        allowed.conclude(args, &mut done)?;
     }
+    Ok(done)
 }
 
 impl PullArgs {

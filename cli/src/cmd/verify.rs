@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use lacre_manifest::EntryPath;
 use lacre_registry_client::{Reference, Target};
+use lacre_release::Wanted;
 use lacre_verify::{Hold, Model, Outcome, Paced, Prove, Report, SignedAt, Signer, Unverified, Verified};
 use serde_json::{Value, json};
 
@@ -14,9 +15,11 @@ use super::demands::Demands;
 use super::drift;
 use crate::args::{EntryPathParser, LinkMode};
 use crate::error::CliError;
+use crate::follow::{DemandArgs, FollowArgs, Follower, permit_json, permit_row};
 use crate::keys::KeyRing;
 use crate::place::Place;
 use crate::printer::{Done, Line, Tone};
+use crate::registry::RegistryArgs;
 use crate::session::Session;
 use crate::sigstore_trust::Known;
 use crate::{shell, text, units, user_cache};
@@ -65,6 +68,15 @@ pub(crate) struct VerifyArgs {
     /// With --every: do not end at a failure
     #[arg(long, requires = "every", hide_short_help = true)]
     pub(super) keep_going: bool,
+    /// Ask this channel, too: may it run here today?
+    #[arg(long, value_name = "CH", conflicts_with = "every")]
+    channel: Option<String>,
+    #[command(flatten)]
+    follow: FollowArgs,
+    #[command(flatten)]
+    channel_demands: DemandArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Read no faster: 200kB/s, 500MB/s, 1GiB/s
     #[arg(long, value_name = "RATE", value_parser = units::rate, hide_short_help = true)]
     max_rate: Option<NonZeroU64>,
@@ -126,9 +138,29 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Done, CliError
     if let Some(every) = args.every {
         return drift::run(args, every, session);
     }
+    // Before the work: what is not believed needs no hashing.
+    let channel = match &args.channel {
+        Some(place) => {
+            let both = (&args.follow, &args.channel_demands);
+            let follower = Follower::new(place, None, both, &args.registry, session)?;
+            let channel = follower.refresh()?;
+            Some((follower, channel))
+        }
+        None => None,
+    };
     let (verified, ring) = args.prove(session)?;
     let report = verified.report();
-    Ok(Done::new(report_json(report, &ring, session), report_lines("verified", report, &ring, session)))
+    let mut done =
+        Done::new(report_json(report, &ring, session), report_lines("verified", report, &ring, session));
+    if let Some((follower, channel)) = channel {
+        let contents = lacre_deliver::contents(verified.claim(), verified.manifest())
+            .ok_or_else(|| CliError::Bug { detail: "a proven model has no identity".to_owned() })?;
+        let permit = follower.permit(&channel, Wanted::Contents(contents))?;
+        follower.accept(&permit)?;
+        done.result["channel"] = permit_json(channel.document(), &permit);
+        done.lines.push(permit_row(channel.document(), &permit));
+    }
+    Ok(done)
 }
 
 /// A report as JSON, with the file of the signer's key; its warnings are told.

@@ -7,7 +7,7 @@ use lacre_release::{ChannelDocument, Floor, Release, Status, Version};
 use lacre_sign::Signer;
 
 use super::draft::{Draft, Parts, Refresh, Step, is_due, successor, whole};
-use super::edit::{after, apply, first, shut_out};
+use super::edit::{after, apply, first};
 use super::metadata::{Body as _, RootFacts, Targets};
 use super::roles::{Lifetimes, Plan, Role, RoleKeys};
 use super::verified::VerifiedRepository;
@@ -27,7 +27,8 @@ pub struct Rotation {
 }
 
 /// The first document of a new epoch. Sequence and floor of the old epoch do not count any more, so it takes the threshold
-/// of the root and new keys of snapshot and timestamp.
+/// of the root and new keys of snapshot and timestamp. Allowances to roll back end with the old epoch: a thief may have
+/// given them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restart {
     /// The floor, which may be lower than before.
@@ -190,12 +191,6 @@ fn begin(
     document.floor = Floor { counter: restart.floor };
     document.releases.clone_from(&restart.releases);
     document.releases.sort_by_key(|release| release.counter);
-    document.rollback_targets.clone_from(&live.document().rollback_targets);
-    document.rollback_targets.retain(|target| {
-        let release = restart.releases.iter().find(|release| release.version == target.version);
-        target.until > now && release.is_some_and(|release| release.status == Status::Active)
-    });
-    shut_out(&mut document);
     if let Some(version) = &restart.current {
         let Some(release) = document.release(version) else {
             return Err(ChannelProblem::Unlisted { version: version.clone() }.into());

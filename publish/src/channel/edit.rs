@@ -8,6 +8,7 @@ use lacre_release::{
 };
 
 use super::ChannelProblem;
+use super::draft::whole;
 use crate::PublishError;
 
 /// One edit.
@@ -208,6 +209,7 @@ fn roll_back(
     until: Timestamp,
     reason: &str,
 ) -> Result<(), PublishError> {
+    let until = whole(until);
     runnable(next, version)?;
     if next.current.as_ref() == Some(version) {
         return Err(ChannelProblem::Nothing { reason: "the release is current" }.into());
@@ -283,7 +285,7 @@ fn raise_floor(next: &mut ChannelDocument, counter: u64) -> Result<(), PublishEr
 }
 
 /// Takes back what the floor forbids anyway.
-pub(super) fn shut_out(next: &mut ChannelDocument) {
+fn shut_out(next: &mut ChannelDocument) {
     let floor = next.floor.counter;
     let below = |releases: &[Release], version: &Version| {
         releases.iter().any(|release| release.version == *version && release.counter < floor)

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use lacre_attest::KeyAlgorithm;
+use lacre_hash::Sha256Digest;
 use lacre_release::{Status, Version};
 
 use super::{KeyId, Pending, Role};
@@ -118,7 +119,7 @@ pub enum ChannelProblem {
         version: Version,
     },
     /// The release has a status that does not allow it.
-    #[error("{version} is {status:?}")]
+    #[error("{version} is {status}")]
     Status {
         /// The version.
         version: Version,
@@ -153,6 +154,30 @@ pub enum ChannelProblem {
         /// Why it has none.
         reason: &'static str,
     },
+    /// Beside the artifact lies no signature of a model that is made of its layers.
+    #[error("beside sha256:{manifest} lies no model signature that fits: {reason}")]
+    Unsigned {
+        /// The manifest.
+        manifest: Sha256Digest,
+        /// What lies there instead.
+        reason: String,
+    },
+    /// Signatures beside the artifact claim different things.
+    #[error("the signatures beside sha256:{manifest} claim different contents, names or versions")]
+    Ambiguous {
+        /// The manifest.
+        manifest: Sha256Digest,
+    },
+    /// The model is signed under another name or version than it is published under.
+    #[error("the model is signed as {what} {signed:?}, and would be published as {wanted}")]
+    Called {
+        /// `name` or `version`.
+        what: &'static str,
+        /// The signed one.
+        signed: String,
+        /// That of the channel or of the release.
+        wanted: String,
+    },
     /// Nothing would change.
     #[error("nothing would change: {reason}")]
     Nothing {
@@ -185,6 +210,10 @@ impl ChannelProblem {
             Self::Floor { .. } => "E-EDIT-FLOOR",
             Self::Value { .. } => "E-EDIT-VALUE",
             Self::Nothing { .. } => "E-EDIT-NOTHING",
+            Self::Unsigned { .. } => "E-NO-SIGNATURE",
+            Self::Ambiguous { .. } => "E-CLAIMS-DIFFER",
+            Self::Called { what: "name", .. } => "E-NAME-MISMATCH",
+            Self::Called { .. } => "E-VERSION-MISMATCH",
         }
     }
 }

@@ -16,8 +16,9 @@ use super::roles::{Lifetimes, Role, RoleKeys};
 use crate::PublishError;
 
 const SPEC_VERSION: &str = "1.0.31";
-/// The longest file of metadata: a root with five times 64 keys has 80 KiB.
-pub(super) const LIMIT: usize = 1 << 20;
+/// The longest file of metadata, which is also what clients read of a root: one with all the keys that it can have has 80
+/// KiB.
+pub(super) const LIMIT: usize = 512 << 10;
 const DEPTH: usize = 12;
 
 /// A file of metadata: what is signed, and the signatures in the order of their keys, one of each.

@@ -12,7 +12,13 @@
 //!
 //! Nothing is edited that was not verified, nothing comes out that was not verified again, and no state is built on that is
 //! older than what was published before ([`Last`]): else whoever stores the files could choose what an operator signs on.
-//! Nothing here reads or writes files or speaks to a registry; the clock is an argument.
+//! Only the [`Carrier`] reads and writes files or speaks to a registry; the clock is an argument.
+//!
+//! # Where it lies
+//!
+//! A [`Carrier`] takes the files from an OCI store or a folder, and puts back the next ones only where they take the place of
+//! exactly those that were read. A draft that waits for signatures lies beside the channel: under the tag `TAG-pending`, or as
+//! `pending.json`.
 //!
 //! # Metadata
 //!
@@ -37,8 +43,11 @@
 //! they sign when keys change. Root alone can begin a new epoch: clients compare epoch before sequence, so a thief who used
 //! up every sequence or raised the floor above every release is left behind ([`Restart`]).
 
+mod candidate;
 mod canonical;
+mod carrier;
 mod ceremony;
+mod change;
 mod draft;
 mod edit;
 mod error;
@@ -49,7 +58,10 @@ mod roles;
 mod verified;
 mod warn;
 
+pub use candidate::Candidate;
+pub use carrier::{Carrier, Found, Waiting};
 pub use ceremony::{Restart, Rotation, edit, init, refresh, rotate};
+pub use change::Change;
 pub use draft::{Draft, Lack, Pending};
 pub use edit::{Edit, Launch, Publication, Withdrawal};
 pub use error::{ChannelProblem, Warning};

@@ -112,7 +112,7 @@ impl Repository {
         &self.id
     }
 
-    /// Puts a file in. Refused are files above 1 MiB (documents: 8 MiB), and more than 10 000 of them (`E-CHANNEL-FILE`).
+    /// Puts a file in. Refused are files above 512 KiB (documents: 8 MiB), and more than 10 000 of them (`E-CHANNEL-FILE`).
     pub fn insert(&mut self, name: FileName, bytes: Vec<u8>) -> Result<(), PublishError> {
         let full = self.files.len() >= MOST_FILES && !self.files.contains_key(&name);
         if full || bytes.len() > name.limit() {
@@ -188,8 +188,8 @@ mod tests {
     #[test]
     fn a_file_has_a_limit_and_what_names_others_is_written_after_them() {
         let mut repository = Repository::new(id());
-        assert!(repository.insert(FileName::Timestamp, vec![0; 1 << 20]).is_ok());
-        let large = repository.insert(FileName::Root(1), vec![0; (1 << 20) + 1]);
+        assert!(repository.insert(FileName::Timestamp, vec![0; 512 << 10]).is_ok());
+        let large = repository.insert(FileName::Root(1), vec![0; (512 << 10) + 1]);
         assert_eq!(large.unwrap_err().code(), "E-CHANNEL-FILE");
         let document = FileName::Document(Sha256Digest::of(b""));
         for name in [FileName::Snapshot(2), document, FileName::Channel(1)] {

@@ -12,8 +12,8 @@ use super::ChannelProblem;
 use super::key::{KeyId, TufKey};
 use crate::PublishError;
 
-/// Keys of one role. More than this are no approvers any more.
-const MOST_KEYS: usize = 64;
+/// Keys of one role: so many signatures fit into the 16 KiB that clients read of a timestamp.
+const MOST_KEYS: usize = 32;
 const MINUTE: u64 = 60;
 const DAY: u64 = 24 * 60 * MINUTE;
 
@@ -205,7 +205,7 @@ fn quorum(role: Role, reason: String) -> ChannelProblem {
 }
 
 /// How long what a role signs is believed, in seconds. The root carries it (`x-lacre-lifetimes`), so that whoever renews
-/// a file needs no configuration, and nobody but the threshold of root can make files live longer.
+/// a file needs no configuration.
 ///
 /// By default root and targets hold a year: they lie offline, and bringing them out is the risk. The channel's document
 /// holds 90 days: an attacker who can keep clients from new documents can hide a revocation no longer. Snapshot holds 7
@@ -293,7 +293,7 @@ mod tests {
             "roots=1/1",
             "root=1/1,root=1/1",
             "root=-1/2",
-            "root=1/65",
+            "root=1/33",
             "root",
         ] {
             let error = bad.parse::<PerRole<Quorum>>().unwrap_err();

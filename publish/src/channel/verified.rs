@@ -4,14 +4,13 @@ use std::fmt;
 
 use jiff::Timestamp as Time;
 use lacre_hash::Sha256Digest;
-use lacre_release::{ChannelDocument, ChannelId};
+use lacre_release::{ChannelDocument, ChannelId, Kept, Refresh};
 use serde::{Deserialize, Serialize};
-use sigstore_tuf::TrustedMetadataSet;
 
 use super::ChannelProblem;
-use super::metadata::{Body, Envelope, Pin, Root, RootFacts, Snapshot, Targets, Timestamp, metadata};
+use super::metadata::{Body, Envelope, Root, RootFacts, Snapshot, Targets, Timestamp, metadata};
 use super::repository::{FileName, Repository};
-use super::roles::{Role, RoleKeys};
+use super::roles::{Lifetimes, Role, RoleKeys};
 use crate::PublishError;
 
 /// What was last published with these keys; kept beside them. Whoever holds the files of a channel could else show an old
@@ -54,36 +53,18 @@ pub struct VerifiedRepository {
 impl VerifiedRepository {
     /// Verifies `repository` from `anchor`, a root that the operator trusts, onwards.
     ///
-    /// Refused are chains that do not hold or that this program would write otherwise (`E-CHANNEL-METADATA`), and, against
+    /// Refused are chains that do not hold (the codes of [`Refresh`], `E-TUF-SIGNATURE` and others) or that this program
+    /// would write otherwise (`E-CHANNEL-METADATA`), and, against
     /// `last`, older states (`E-REPLAY`) and other documents in the same place (`E-EQUIVOCATION`).
     pub fn open(repository: Repository, anchor: &[u8], last: Option<&Last>) -> Result<Self, PublishError> {
         let id = repository.id().clone();
         let read = Chain::verify(&repository, anchor)?;
         let facts = read.root.signed.facts()?;
         let channel_keys = read.targets.signed.channel_keys(&id)?;
-        let file = id.target();
-        let Some(digest) = read.channel.signed.documents().next() else {
-            return Err(metadata(&id.role(), "names no document".to_owned()));
-        };
-        let Some(bytes) = repository.get(FileName::Document(digest)) else {
-            return Err(metadata(&file, "is not there".to_owned()));
-        };
-        let document = ChannelDocument::parse(bytes)?;
-        let reason = if document.id() != id {
-            Some("belongs to another channel")
-        } else if document.to_bytes() != bytes || Sha256Digest::of(bytes) != digest {
-            Some("has other bytes than those that were signed")
-        } else if document.epoch != facts.epoch {
-            Some("has another epoch than the root")
-        } else if Targets::vouching(read.channel.signed.version(), &document) != read.channel.signed {
-            Some("is not what the channel's role says of it")
-        } else {
-            None
-        };
-        if let Some(reason) = reason {
-            return Err(metadata(&file, reason.to_owned()));
+        let Chain { root, targets, channel, snapshot, timestamp, document } = read;
+        if Targets::vouching(channel.signed.version(), &document) != channel.signed {
+            return Err(metadata(&id.target(), "is not what the channel's role says of it".to_owned()));
         }
-        let Chain { root, targets, channel, snapshot, timestamp } = read;
         let anchor = anchor.to_vec();
         let verified = Self {
             repository,
@@ -132,6 +113,11 @@ impl VerifiedRepository {
         }
     }
 
+    /// How long what roles sign from now on is believed.
+    pub fn lifetimes(&self) -> Lifetimes {
+        self.facts.lifetimes
+    }
+
     /// Until when what a role signed is believed.
     pub fn expires(&self, role: Role) -> Time {
         match role {
@@ -171,63 +157,44 @@ impl VerifiedRepository {
     }
 }
 
-/// The metadata on the way from a root to the document.
+/// The metadata on the way from a root to the document, and the document.
 struct Chain {
     root: Envelope<Root>,
     targets: Envelope<Targets>,
     channel: Envelope<Targets>,
     snapshot: Envelope<Snapshot>,
     timestamp: Envelope<Timestamp>,
+    document: ChannelDocument,
 }
 
 impl Chain {
+    /// Walks it as a client does, for whom nothing has ever expired.
     fn verify(repository: &Repository, anchor: &[u8]) -> Result<Self, PublishError> {
         let id = repository.id();
-        // At the beginning of time nothing has expired.
-        let now = Time::MIN;
-        let refused = |name: FileName| {
-            let file = name.text(id);
-            move |error: sigstore_tuf::Error| metadata(&file, error.to_string())
+        let mut refresh = Refresh::start_with_expired_danger(Kept::anchor(anchor.to_vec()))?;
+        let walk = |refresh: &mut Refresh| {
+            while let Some(wanted) = refresh.wanted() {
+                let name = FileName::parse(id, &wanted.name).ok();
+                refresh.give(name.and_then(|name| repository.get(name)).map(<[u8]>::to_vec))?;
+            }
+            Ok::<_, PublishError>(())
         };
-        let file = |name: FileName| {
-            repository.get(name).ok_or_else(|| metadata(&name.text(id), "is not there".to_owned()))
-        };
-        let mut root = Envelope::<Root>::parse("the trusted root", anchor)?;
-        let mut set = TrustedMetadataSet::from_root(anchor)
-            .map_err(|error| metadata("the trusted root", error.to_string()))?;
-        while let Some(bytes) =
-            root.signed.version().checked_add(1).and_then(|next| repository.get(FileName::Root(next)))
-        {
-            // Before it can speak for the next one: a key under two names must not count twice.
-            root.signed.facts()?;
-            let name = FileName::Root(root.signed.version() + 1);
-            set.update_root(bytes).map_err(refused(name))?;
-            root = Envelope::parse(&name.text(id), bytes)?;
-        }
-        root.signed.facts()?;
-
-        let name = FileName::Timestamp;
-        let bytes = file(name)?;
-        set.update_timestamp(bytes, now).map_err(refused(name))?;
-        let timestamp = Envelope::<Timestamp>::parse(&name.text(id), bytes)?;
-        let name = FileName::Snapshot(pinned(&timestamp.signed.meta, "snapshot.json")?);
-        let bytes = file(name)?;
-        set.update_snapshot(bytes, now).map_err(refused(name))?;
-        let snapshot = Envelope::<Snapshot>::parse(&name.text(id), bytes)?;
-        let name = FileName::Targets(pinned(&snapshot.signed.meta, "targets.json")?);
-        let bytes = file(name)?;
-        set.update_targets(bytes, now).map_err(refused(name))?;
-        let targets = Envelope::<Targets>::parse(&name.text(id), bytes)?;
-        targets.signed.channel_keys(id)?;
-        let name = FileName::Channel(pinned(&snapshot.signed.meta, &format!("{}.json", id.role()))?);
-        let bytes = file(name)?;
-        set.update_delegated_targets(bytes, &id.role(), "targets", now).map_err(refused(name))?;
-        let channel = Envelope::<Targets>::parse(&name.text(id), bytes)?;
-        Ok(Self { root, targets, channel, snapshot, timestamp })
+        walk(&mut refresh)?;
+        refresh.seek(&id.target())?;
+        walk(&mut refresh)?;
+        let missing = |role: &str| metadata(role, "is not there".to_owned());
+        let document = refresh.document(id)?;
+        let kept = refresh.kept();
+        let role = |name: &str| kept.roles.get(name).ok_or_else(|| missing(name));
+        let timestamp = kept.timestamp.as_ref().ok_or_else(|| missing("timestamp"))?;
+        let snapshot = kept.snapshot.as_ref().ok_or_else(|| missing("snapshot"))?;
+        Ok(Self {
+            root: Envelope::parse("root.json", &kept.root)?,
+            targets: Envelope::parse("targets.json", role("targets")?)?,
+            channel: Envelope::parse(&id.role(), role(&id.role())?)?,
+            snapshot: Envelope::parse("snapshot.json", snapshot)?,
+            timestamp: Envelope::parse("timestamp.json", timestamp)?,
+            document,
+        })
     }
-}
-
-fn pinned(pins: &std::collections::BTreeMap<String, Pin>, name: &str) -> Result<u64, PublishError> {
-    let pin = pins.get(name).ok_or_else(|| metadata(name, "is not listed".to_owned()))?;
-    Ok(pin.version)
 }

@@ -28,6 +28,9 @@ pub const TUF_TARGET_TYPE: &str = "application/vnd.tuf.target";
 /// Names the file that a layer holds.
 const FILE_NAME: &str = "tuf.io/filename";
 
+/// Names the manifest that was there before.
+const PREVIOUS: &str = "vnd.lacre.channel.previous";
+
 /// The longest file that the configuration repeats.
 const REPEATED: usize = 64 << 10;
 /// The longest configuration.
@@ -37,6 +40,7 @@ const CONFIGURATION: usize = 1 << 20;
 pub struct ArtifactFiles<'a> {
     store: &'a dyn Store,
     manifest: Sha256Digest,
+    previous: Option<Sha256Digest>,
     config: Descriptor,
     layers: BTreeMap<FileName, Descriptor>,
     repeated: OnceLock<BTreeMap<String, String>>,
@@ -80,15 +84,35 @@ impl<'a> ArtifactFiles<'a> {
         if layers.is_empty() {
             return Err(malformed("no layer"));
         }
+        let previous = manifest
+            .annotations()
+            .get(PREVIOUS)
+            .and_then(|text| text.strip_prefix("sha256:").map(Sha256Digest::from_hex));
+        let previous = previous.transpose().map_err(|_| malformed("the digest of the set before is none"))?;
         let config = manifest.config.clone().into_descriptor().map_err(malformed)?;
-        Ok(Self { store, manifest: found.digest, config, layers, repeated: OnceLock::new() })
+        Ok(Self { store, manifest: found.digest, previous, config, layers, repeated: OnceLock::new() })
     }
 
-    /// Stores `files` as one artifact and moves `tag` to it: readers see the old set or the new one.
+    /// The manifest of the set that this one took the place of, as its writer says.
+    pub fn previous(&self) -> Option<Sha256Digest> {
+        self.previous
+    }
+
+    /// Stores `files` as one artifact and moves `tag` to it: readers see the old set or the new one. The tag has to stand
+    /// at `before` still, or nowhere; the new manifest names it (`vnd.lacre.channel.previous`).
     ///
     /// # Errors
-    /// Those of [`Store::put_blob`] and [`Store::put_manifest`].
-    pub fn put(store: &dyn Store, files: &Files, tag: &Tag) -> Result<Descriptor, RegistryError> {
+    /// `E-CONFLICT` when somebody else moved the tag; those of [`Store::put_blob`] and [`Store::replace_manifest`].
+    pub fn put(
+        store: &dyn Store,
+        files: &Files,
+        tag: &Tag,
+        before: Option<Sha256Digest>,
+    ) -> Result<Descriptor, RegistryError> {
+        // Before anything is sent in vain.
+        if store.standing(tag)? != before {
+            return Err(RegistryError::Conflict { place: tag.to_string() });
+        }
         let mut repeated = Configuration::default();
         let mut length = 0;
         for (name, bytes) in files {
@@ -121,9 +145,12 @@ impl<'a> ArtifactFiles<'a> {
             config: &config,
             layers: &layers,
             subject: None,
-            annotations: BTreeMap::new(),
+            annotations: before
+                .map(|before| (PREVIOUS.to_owned(), format!("sha256:{before}")))
+                .into_iter()
+                .collect(),
         });
-        store.put_manifest(IMAGE_MANIFEST, &manifest, Some(tag))
+        store.replace_manifest(&manifest, tag, before)
     }
 
     /// What the configuration repeats. A set of another maker has another configuration, which repeats nothing.
@@ -159,6 +186,10 @@ impl FileSet for ArtifactFiles<'_> {
             return Ok(Some(text.clone().into_bytes()));
         }
         self.store.small_blob(layer, limit).map(Some)
+    }
+
+    fn digest(&self, name: &FileName) -> Option<Sha256Digest> {
+        self.layers.get(name).map(|layer| layer.digest)
     }
 
     fn fingerprint(&self) -> Option<Sha256Digest> {
@@ -206,7 +237,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Layout::create(&folder.path().join("store")).unwrap();
         let tag = Tag::parse("stable").unwrap();
-        let put = ArtifactFiles::put(&store, &files(), &tag).unwrap();
+        let put = ArtifactFiles::put(&store, &files(), &tag, None).unwrap();
         let set = ArtifactFiles::open(&store, &Target::Tag(tag)).unwrap();
         assert_eq!(set.fingerprint(), Some(put.digest));
         assert_eq!(set.all().unwrap(), files());
@@ -215,11 +246,34 @@ mod tests {
     }
 
     #[test]
+    fn a_set_takes_the_place_of_the_one_that_was_read_and_of_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Layout::create(&folder.path().join("store")).unwrap();
+        let tag = Tag::parse("stable").unwrap();
+        let first = ArtifactFiles::put(&store, &files(), &tag, None).unwrap();
+        let mut next = files();
+        next.insert(name(FileKind::Metadata, "2.root.json"), vec![1]);
+        for elsewhere in [None, Some(Sha256Digest::of(b"another"))] {
+            let refused = ArtifactFiles::put(&store, &next, &tag, elsewhere).unwrap_err();
+            assert_eq!(refused.code(), "E-CONFLICT");
+            assert_eq!(store.replace_manifest(b"{}", &tag, elsewhere).unwrap_err().code(), "E-JSON");
+        }
+        let second = ArtifactFiles::put(&store, &next, &tag, Some(first.digest)).unwrap();
+        let set = ArtifactFiles::open(&store, &Target::Tag(tag.clone())).unwrap();
+        assert_eq!((set.fingerprint(), set.previous()), (Some(second.digest), Some(first.digest)));
+        let before = ArtifactFiles::open(&store, &Target::Digest(first.digest)).unwrap();
+        assert_eq!((before.all().unwrap(), before.previous()), (files(), None));
+        let bytes = store.manifest(&second).unwrap();
+        let refused = store.replace_manifest(&bytes, &tag, Some(first.digest)).unwrap_err();
+        assert_eq!(refused.code(), "E-CONFLICT");
+    }
+
+    #[test]
     fn what_the_configuration_repeats_otherwise_does_not_count() {
         let folder = tempfile::tempdir().unwrap();
         let store = Layout::create(&folder.path().join("store")).unwrap();
         let tag = Tag::parse("stable").unwrap();
-        ArtifactFiles::put(&store, &files(), &tag).unwrap();
+        ArtifactFiles::put(&store, &files(), &tag, None).unwrap();
         let set = ArtifactFiles::open(&store, &Target::Tag(tag)).unwrap();
         let forged = [("timestamp.json".to_owned(), "{\"a\":\"\\u0002\"}".to_owned())].into();
         set.repeated.set(forged).unwrap();
@@ -232,7 +286,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Layout::create(&folder.path().join("store")).unwrap();
         let tag = Tag::parse("stable").unwrap();
-        let put = ArtifactFiles::put(&store, &files(), &tag).unwrap();
+        let put = ArtifactFiles::put(&store, &files(), &tag, None).unwrap();
         let good = String::from_utf8(store.manifest(&put).unwrap()).unwrap();
         for (from, to) in [
             (TUF_TARGET_TYPE, "application/octet-stream"),

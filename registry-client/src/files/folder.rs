@@ -38,16 +38,21 @@ impl FolderFiles {
         Self::open(path)
     }
 
-    /// Makes `files` the set. Each file appears whole, the timestamp last; what only the set before had goes afterwards.
+    /// Makes `files` the set, if it is still `before`. Each file appears whole, those through which others are found last;
+    /// what only the set before had goes afterwards.
     ///
     /// # Errors
-    /// `E-OUTPUT`; then readers see the set before, or the new one.
-    pub fn put(&self, files: &Files) -> Result<(), RegistryError> {
+    /// `E-CONFLICT` when somebody else wrote meanwhile; `E-OUTPUT`; then readers see the set before, or the new one.
+    pub fn put(&self, files: &Files, before: &Files) -> Result<(), RegistryError> {
         let root = self.root()?;
         let _turn = root.lock()?;
-        let before = names_in(&root)?;
-        let (last, first): (Vec<_>, Vec<_>) = files.iter().partition(|(name, _)| name.is_entrance());
-        for (name, bytes) in first.into_iter().chain(last) {
+        if self.all()? != *before {
+            return Err(RegistryError::Conflict { place: self.path.display().to_string() });
+        }
+        let mut order: Vec<_> = files.iter().collect();
+        // A new root counts as soon as it is there.
+        order.sort_by_key(|(name, _)| (name.is_entrance(), name.is_root()));
+        for (name, bytes) in order {
             let (folder, file) = make(&root, name)?;
             if read(&folder, &file, bytes.len() as u64)?.as_deref() == Some(bytes) {
                 continue;
@@ -57,13 +62,55 @@ impl FolderFiles {
             temporary.publish(&file)?;
             folder.sync()?;
         }
-        for name in before.iter().filter(|name| !files.contains_key(name)) {
+        for name in before.keys().filter(|name| !files.contains_key(name)) {
             let Some((folder, file)) = find(&root, name)? else { continue };
             let Ok(file) = std::ffi::CString::new(file) else { continue };
             // What cannot be removed is in nobody's way: nothing refers to it.
             let _ = folder.unlink(&file, AtFlags::empty());
         }
         Ok(())
+    }
+
+    /// A file that lies beside the set and is none of it, of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// `E-LIMIT`; `E-ARTIFACT` when it is no file.
+    pub fn beside(&self, name: &FileName, limit: u64) -> Result<Option<Vec<u8>>, RegistryError> {
+        read(&self.root()?, name.as_str(), limit)
+    }
+
+    /// Puts a file beside the set, or removes it, if `before` lies there still.
+    ///
+    /// # Errors
+    /// `E-CONFLICT` when somebody else wrote meanwhile; `E-OUTPUT`.
+    pub fn put_beside(
+        &self,
+        name: &FileName,
+        bytes: Option<&[u8]>,
+        before: Option<&[u8]>,
+    ) -> Result<(), RegistryError> {
+        let root = self.root()?;
+        let _turn = root.lock()?;
+        let limit = before.map_or(0, <[u8]>::len) as u64;
+        let standing = match read(&root, name.as_str(), limit) {
+            Err(RegistryError::TooLarge { .. }) => None,
+            standing => Some(standing?),
+        };
+        if standing.as_ref().map(Option::as_deref) != Some(before) {
+            return Err(RegistryError::Conflict {
+                place: self.path.join(name.as_str()).display().to_string(),
+            });
+        }
+        if let Some(bytes) = bytes {
+            let mut temporary = root.temporary()?;
+            temporary.write(bytes)?;
+            temporary.publish(name.as_str())?;
+        } else if let (Some(_), Ok(name)) = (before, std::ffi::CString::new(name.as_str())) {
+            let path = self.path.clone();
+            root.unlink(&name, AtFlags::empty())
+                .map_err(|errno| RegistryError::Write { path, source: errno.into() })?;
+        }
+        root.sync()
     }
 
     fn root(&self) -> Result<Folder, RegistryError> {
@@ -77,6 +124,10 @@ impl FileSet for FolderFiles {
             Some((folder, file)) => read(&folder, &file, limit),
             None => Ok(None),
         }
+    }
+
+    fn digest(&self, _: &FileName) -> Option<Sha256Digest> {
+        None
     }
 
     fn fingerprint(&self) -> Option<Sha256Digest> {
@@ -198,15 +249,33 @@ mod tests {
         );
         let first: Files =
             [(root.clone(), vec![1]), (old.clone(), vec![2]), (timestamp.clone(), vec![3])].into();
-        set.put(&first).unwrap();
+        set.put(&first, &Files::new()).unwrap();
         assert_eq!(set.all().unwrap(), first);
         std::fs::write(folder.path().join("channel/metadata/.htaccess"), "theirs").unwrap();
         let second: Files = [(root, vec![1]), (timestamp.clone(), vec![4]), (target.clone(), vec![5])].into();
-        set.put(&second).unwrap();
+        assert_eq!(set.put(&second, &Files::new()).unwrap_err().code(), "E-CONFLICT");
+        assert_eq!(set.all().unwrap(), first);
+        set.put(&second, &first).unwrap();
         assert_eq!(set.all().unwrap(), second);
         assert_eq!(set.read(&old, 10).unwrap(), None);
         assert!(folder.path().join("channel/metadata/.htaccess").exists());
         assert_eq!(set.read(&target, 0).unwrap_err().code(), "E-LIMIT");
+    }
+
+    #[test]
+    fn a_file_beside_the_set_is_replaced_by_whoever_knows_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = FolderFiles::create(&folder.path().join("channel")).unwrap();
+        let pending = name(FileKind::Metadata, "pending.json");
+        set.put_beside(&pending, Some(b"one"), None).unwrap();
+        for other in [None, Some(&b"two"[..]), Some(b"on")] {
+            assert_eq!(set.put_beside(&pending, None, other).unwrap_err().code(), "E-CONFLICT");
+        }
+        assert_eq!(set.beside(&pending, 10).unwrap().as_deref(), Some(&b"one"[..]));
+        assert_eq!(set.beside(&pending, 2).unwrap_err().code(), "E-LIMIT");
+        assert_eq!(set.all().unwrap(), Files::new());
+        set.put_beside(&pending, None, Some(b"one")).unwrap();
+        assert_eq!(set.beside(&pending, 10).unwrap(), None);
     }
 
     #[test]

@@ -41,6 +41,10 @@ pub trait FileSet: Send + Sync {
     /// `E-LIMIT` when it is longer than `limit`; the codes of the place where it is kept.
     fn read(&self, name: &FileName, limit: u64) -> Result<Option<Vec<u8>>, RegistryError>;
 
+    /// The digest of a file, where the set says it without handing out the file: who has its bytes already need not read
+    /// it. What is said is what [`read`](Self::read) keeps to.
+    fn digest(&self, name: &FileName) -> Option<Sha256Digest>;
+
     /// What stands for the whole set, where one value does: the digest of an artifact's manifest. As long as it is the
     /// same, every file is.
     fn fingerprint(&self) -> Option<Sha256Digest>;
@@ -50,6 +54,24 @@ pub trait FileSet: Send + Sync {
     /// # Errors
     /// `E-UNSUPPORTED` where the files cannot be listed; `E-LIMIT` above 8192 files or 128 MiB.
     fn all(&self) -> Result<Files, RegistryError>;
+}
+
+impl<T: FileSet + ?Sized> FileSet for &T {
+    fn read(&self, name: &FileName, limit: u64) -> Result<Option<Vec<u8>>, RegistryError> {
+        (**self).read(name, limit)
+    }
+
+    fn digest(&self, name: &FileName) -> Option<Sha256Digest> {
+        (**self).digest(name)
+    }
+
+    fn fingerprint(&self) -> Option<Sha256Digest> {
+        (**self).fingerprint()
+    }
+
+    fn all(&self) -> Result<Files, RegistryError> {
+        (**self).all()
+    }
 }
 
 /// Counts what is read of a whole set.

@@ -59,6 +59,10 @@ impl FileSet for WebFiles {
         }
     }
 
+    fn digest(&self, _: &FileName) -> Option<Sha256Digest> {
+        None
+    }
+
     fn fingerprint(&self) -> Option<Sha256Digest> {
         None
     }

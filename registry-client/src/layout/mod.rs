@@ -159,10 +159,50 @@ impl Layout {
     /// Changes the index under the lock.
     fn list(&self, listing: &Descriptor, tag: Option<&Tag>) -> Result<(), RegistryError> {
         let _lock = self.root.lock()?;
-        let before = self.index()?;
+        self.list_locked(&self.index()?, listing, tag)
+    }
+
+    fn list_locked(
+        &self,
+        before: &Index,
+        listing: &Descriptor,
+        tag: Option<&Tag>,
+    ) -> Result<(), RegistryError> {
         let mut after = before.clone();
         after.list(listing, tag);
-        if after == before { Ok(()) } else { self.replace(INDEX, &after.to_bytes()?) }
+        if after == *before { Ok(()) } else { self.replace(INDEX, &after.to_bytes()?) }
+    }
+
+    /// Stores a manifest that nothing leads to yet, and gives how the index is to list it.
+    fn put_unlisted(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, RegistryError> {
+        if media_type != IMAGE_MANIFEST {
+            return Err(RegistryError::Unsupported {
+                what: "a manifest of media type",
+                found: media_type.to_owned(),
+            });
+        }
+        let descriptor = Descriptor::of(IMAGE_MANIFEST, bytes);
+        let Descriptor { digest, size, .. } = descriptor;
+        if size > MAX_MANIFEST {
+            let document = format!("manifest sha256:{digest}");
+            return Err(RegistryError::TooLarge { document, size, limit: MAX_MANIFEST });
+        }
+        let manifest = ImageManifest::parse(bytes, &digest)?;
+        if let Some(found) = manifest.media_type.as_deref().filter(|&found| found != IMAGE_MANIFEST) {
+            return Err(ArtifactFault::MediaType { found: found.to_owned() }.into());
+        }
+        manifest.refers_to(&digest).map_err(|detail| RegistryError::Referrer { digest, detail })?;
+        for blob in std::iter::once(&manifest.config).chain(manifest.layers()) {
+            let blob = blob.clone().into_descriptor();
+            let blob = blob.map_err(|found| RegistryError::Unsupported { what: "a blob:", found })?;
+            if self.has_blob(&blob)? == Presence::Absent {
+                return Err(RegistryError::BlobMissing { digest: blob.digest });
+            }
+        }
+        blobs::put(&self.root, &descriptor, &bytes, &NoProgress)?;
+        // The blobs' names must outlive a power cut before the index speaks of them.
+        blobs::folder(&self.root)?.sync()?;
+        Ok(manifest.listing(digest, size))
     }
 
     fn the_only_model(&self) -> Result<Descriptor, RegistryError> {
@@ -264,35 +304,29 @@ impl Store for Layout {
         bytes: &[u8],
         tag: Option<&Tag>,
     ) -> Result<Descriptor, RegistryError> {
-        if media_type != IMAGE_MANIFEST {
-            return Err(RegistryError::Unsupported {
-                what: "a manifest of media type",
-                found: media_type.to_owned(),
-            });
-        }
-        let descriptor = Descriptor::of(IMAGE_MANIFEST, bytes);
-        let Descriptor { digest, size, .. } = descriptor;
-        if size > MAX_MANIFEST {
-            let document = format!("manifest sha256:{digest}");
-            return Err(RegistryError::TooLarge { document, size, limit: MAX_MANIFEST });
-        }
-        let manifest = ImageManifest::parse(bytes, &digest)?;
-        if let Some(found) = manifest.media_type.as_deref().filter(|&found| found != IMAGE_MANIFEST) {
-            return Err(ArtifactFault::MediaType { found: found.to_owned() }.into());
-        }
-        manifest.refers_to(&digest).map_err(|detail| RegistryError::Referrer { digest, detail })?;
-        for blob in std::iter::once(&manifest.config).chain(manifest.layers()) {
-            let blob = blob.clone().into_descriptor();
-            let blob = blob.map_err(|found| RegistryError::Unsupported { what: "a blob:", found })?;
-            if self.has_blob(&blob)? == Presence::Absent {
-                return Err(RegistryError::BlobMissing { digest: blob.digest });
-            }
-        }
-        blobs::put(&self.root, &descriptor, &bytes, &NoProgress)?;
-        // The blobs' names must outlive a power cut before the index speaks of them.
-        blobs::folder(&self.root)?.sync()?;
-        let listing = manifest.listing(digest, size);
+        let listing = self.put_unlisted(media_type, bytes)?;
         self.list(&listing, tag)?;
+        Ok(listing)
+    }
+
+    fn replace_manifest(
+        &self,
+        bytes: &[u8],
+        tag: &Tag,
+        before: Option<Sha256Digest>,
+    ) -> Result<Descriptor, RegistryError> {
+        let listing = self.put_unlisted(IMAGE_MANIFEST, bytes)?;
+        let _lock = self.root.lock()?;
+        let index = self.index()?;
+        let standing = match index.by_tag(tag) {
+            Ok(found) => Some(found.digest),
+            Err(RegistryError::TagNotFound { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        if standing != before {
+            return Err(RegistryError::Conflict { place: tag.to_string() });
+        }
+        self.list_locked(&index, &listing, Some(tag))?;
         Ok(listing)
     }
 

@@ -90,6 +90,16 @@ impl Reference {
         text.starts_with(LAYOUT) || remote(text).is_ok()
     }
 
+    /// Another artifact in the same repository.
+    #[must_use]
+    pub fn with_target(&self, wanted: Target) -> Self {
+        let mut other = self.clone();
+        match &mut other {
+            Self::Layout { target, .. } | Self::Remote { target, .. } => *target = wanted,
+        }
+        other
+    }
+
     /// Which manifest it names.
     pub fn target(&self) -> &Target {
         match self {

@@ -204,6 +204,7 @@ pub(super) fn put(
     media_type: &str,
     bytes: &[u8],
     tag: Option<&Tag>,
+    condition: Condition,
 ) -> Result<Descriptor, RegistryError> {
     if media_type != IMAGE_MANIFEST {
         let found = media_type.to_owned();
@@ -228,10 +229,9 @@ pub(super) fn put(
     }
     let listing = manifest.listing(digest, size);
     let reference = tag.map_or_else(|| format!("sha256:{digest}"), Tag::to_string);
-    let knows_referrers = match write(remote, media_type, bytes, &reference, Condition::None)? {
+    let knows_referrers = match write(remote, media_type, bytes, &reference, condition)? {
         Written::Done { subject } => subject,
-        // Not reached: no condition was set.
-        Written::Overtaken => None,
+        Written::Overtaken => return Err(RegistryError::Conflict { place: reference }),
     };
     if let Some(subject) = subject {
         match knows_referrers {
@@ -241,6 +241,29 @@ pub(super) fn put(
     }
     shelve(remote, digest, bytes);
     Ok(listing)
+}
+
+/// Moves `tag` to a manifest, if it stands where it stood. Registries that ignore conditions are compared with before
+/// and after: so whoever was overwritten at once at least learns of it.
+pub(super) fn replace(
+    remote: &Remote,
+    bytes: &[u8],
+    tag: &Tag,
+    before: Option<Sha256Digest>,
+) -> Result<Descriptor, RegistryError> {
+    let conflict = || RegistryError::Conflict { place: tag.to_string() };
+    let found = fetch(remote, tag.as_str())?;
+    if found.as_ref().map(|found| found.descriptor.digest) != before {
+        return Err(conflict());
+    }
+    let condition = match found {
+        Some(Fetched { etag: Some(etag), .. }) => Condition::Unchanged(etag),
+        Some(_) => Condition::None,
+        None => Condition::Absent,
+    };
+    let put = put(remote, IMAGE_MANIFEST, bytes, Some(tag), condition)?;
+    let after = fetch(remote, tag.as_str())?.map(|found| found.descriptor.digest);
+    if after == Some(put.digest) { Ok(put) } else { Err(conflict()) }
 }
 
 /// Under which condition a tag is moved (RFC 9110, section 13.1).

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lacre_hash::{Progress, Sha256Digest};
 
 use self::blobs::Parked;
-use self::manifests::Shelf;
+use self::manifests::{Condition, Shelf};
 use crate::RegistryError;
 use crate::auth::Scope;
 use crate::descriptor::Descriptor;
@@ -169,7 +169,16 @@ impl Store for Remote {
         bytes: &[u8],
         tag: Option<&Tag>,
     ) -> Result<Descriptor, RegistryError> {
-        manifests::put(self, media_type, bytes, tag)
+        manifests::put(self, media_type, bytes, tag, Condition::None)
+    }
+
+    fn replace_manifest(
+        &self,
+        bytes: &[u8],
+        tag: &Tag,
+        before: Option<Sha256Digest>,
+    ) -> Result<Descriptor, RegistryError> {
+        manifests::replace(self, bytes, tag, before)
     }
 
     fn tag(&self, descriptor: &Descriptor, tag: &Tag) -> Result<(), RegistryError> {

@@ -74,6 +74,9 @@ pub struct Release {
 pub struct ManifestRef {
     /// Its media type.
     pub media_type: String,
+    /// The repository that it is in, `HOST/PATH`, when that is not where the channel is. It says where to look; what is
+    /// found there is proven by its digest.
+    pub repository: Option<String>,
     /// SHA-256 of its bytes.
     #[serde(serialize_with = "hex::serialize")]
     pub sha256: Sha256Digest,
@@ -116,6 +119,17 @@ pub enum Status {
     Quarantined,
     /// It may not, for good.
     Revoked,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Active => "active",
+            Self::Deprecated => "deprecated",
+            Self::Quarantined => "quarantined",
+            Self::Revoked => "revoked",
+        })
+    }
 }
 
 /// Why a release is not active.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use super::document::SCHEMA;
-use super::{ChannelDocument, Release, Status, Version};
+use super::{ChannelDocument, ChannelId, Release, Status, Version};
 use crate::ReleaseError;
 
 /// Most releases of a channel.
@@ -101,6 +101,14 @@ pub enum DocumentFault {
         "the rollout has no share of 1 to 99 percent, or no seed of 1 to {LONGEST_SEED} letters and digits"
     )]
     Rollout,
+    /// It is another channel's than was asked for.
+    #[error("it is of {found}, not of {wanted}")]
+    OtherChannel {
+        /// Its channel.
+        found: ChannelId,
+        /// The channel that was asked for.
+        wanted: ChannelId,
+    },
     /// Other bytes say the same: which of them were signed would be open.
     #[error("its bytes are not in canonical form")]
     NotCanonical,
@@ -174,6 +182,7 @@ fn check_release(release: &Release) -> Result<(), DocumentFault> {
     if !is_media_type(&release.manifest.media_type) {
         return Err(DocumentFault::MediaType { version: version() });
     }
+    release.manifest.repository.as_deref().map_or(Ok(()), |text| plain(text, "repository"))?;
     at_most(release.attestations.len(), MOST_ATTESTATIONS, "attestations")?;
     for attestation in &release.attestations {
         plain(&attestation.predicate_type, "predicateType")?;

@@ -101,6 +101,11 @@ impl Record {
         self.last_seen
     }
 
+    /// The floor that was committed, and its epoch.
+    pub fn committed(&self) -> LocalFloor {
+        self.local_floor
+    }
+
     /// The floor that holds here for documents of `epoch`.
     pub fn local_floor(&self, epoch: u64) -> u64 {
         if self.local_floor.epoch == epoch { self.local_floor.counter } else { 0 }

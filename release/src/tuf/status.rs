@@ -28,6 +28,13 @@ impl RoleStatus {
 }
 
 impl Refresh {
+    /// The roles that the role `targets` delegates to, each with the paths that it may name.
+    pub(crate) fn delegated(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let delegations = self.trusted().targets("targets").and_then(|targets| targets.delegations.as_ref());
+        let roles = delegations.into_iter().flat_map(|delegations| &delegations.roles);
+        roles.map(|role| (role.name.as_str(), role.paths.as_deref().unwrap_or_default()))
+    }
+
     /// What is trusted now: the root, and of the other roles those that were reached; of delegations those that the
     /// role `targets` made itself and a search looked into.
     pub fn expirations(&self) -> Vec<RoleStatus> {

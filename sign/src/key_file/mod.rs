@@ -21,6 +21,7 @@ pub use open::{KeyFile, OpenedKey, Protection, read_private_key};
 pub use write::{write_cosign_key_pair, write_key_pair};
 
 /// A passphrase: never empty, wiped from memory when dropped, never printed.
+#[derive(Clone)]
 pub struct Passphrase(Zeroizing<String>);
 
 impl Passphrase {

@@ -108,25 +108,18 @@ fn document_follows(
     if step == Step::Anew {
         return if after.sequence == 1 { Ok(()) } else { Err(odd("an epoch begins with sequence 1")) };
     }
-    if before.sequence.checked_add(1) != Some(after.sequence) {
-        return Err(odd("its document is not the next one"));
-    }
-    if after.floor.counter < before.floor.counter {
-        return Err(odd("its floor is lower"));
-    }
-    let kept = |release: &Release| after.release(&release.version).is_some_and(|other| stays(release, other));
-    if before.releases.iter().all(kept) {
+    after.follows(before).map_err(|fault| odd(&fault.to_string()))?;
+    let kept = |release: &&Release| after.release(&release.version) == Some(release);
+    if before
+        .releases
+        .iter()
+        .filter(|release| release.status == Status::Revoked)
+        .all(|release| kept(&release))
+    {
         Ok(())
     } else {
-        Err(odd("it drops a release, gives it other contents or takes a revocation back"))
+        Err(odd("it rewrites why a release was revoked"))
     }
-}
-
-/// A version never comes to mean other contents, and what is revoked stays revoked.
-fn stays(before: &Release, after: &Release) -> bool {
-    let same = Release { status: before.status, reason: before.reason.clone(), ..after.clone() } == *before;
-    let revoked = before.status != Status::Revoked || before == after;
-    same && revoked
 }
 
 fn odd(reason: &str) -> PublishError {

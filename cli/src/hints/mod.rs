@@ -1,5 +1,7 @@
 //! What to do about a failure: one remedy for each error code, in the words of the verb that failed.
 
+mod channel;
+
 use std::io;
 
 use lacre_deliver::DeliverError;
@@ -127,17 +129,20 @@ impl Subject {
             Verb::Diff(args) => args.a.to_string_lossy().into_owned(),
             Verb::Tree(args) => args.reference.clone(),
             Verb::Trust(args) => args.what(),
+            Verb::Channel(args) => args.what(),
         };
         Self { verb: verb.name(), model: shell::quoted(&model) }
     }
 }
 
 fn by_code(code: &str, subject: &Subject) -> Option<String> {
-    content(code, subject)
+    channel::of_publisher(code, subject)
+        .or_else(|| content(code, subject))
         .or_else(|| trust(code, subject))
         .or_else(|| certificate(code, subject))
         .or_else(|| login(code))
         .or_else(|| encryption(code, subject))
+        .or_else(|| channel::remedy(code, subject))
         .or_else(|| input(code, subject))
         .or_else(|| form(code, subject))
         .or_else(|| end(code, subject))
@@ -543,6 +548,11 @@ mod tests {
             "diff",
             "trust update",
             "trust show",
+            "channel init",
+            "channel publish",
+            "channel refresh",
+            "channel sign",
+            "channel status",
         ] {
             let subject = Subject { verb, model: "MODEL".to_owned() };
             for code in exit::TABLE.iter().flat_map(|row| row.codes) {

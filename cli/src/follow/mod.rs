@@ -1,0 +1,16 @@
+//! How a client of a channel follows it: where what it remembers is, and what it is asked.
+//!
+//! ```text
+//! CH ─► ChannelPlace ─┐
+//! --state, or --stateless with its demands ─► Follower ─ refresh ─► Channel ─ permit ─► Permit
+//! ```
+
+mod args;
+mod follower;
+mod states;
+mod words;
+
+pub(crate) use args::{DemandArgs, FollowArgs};
+pub(crate) use follower::{Follower, signed};
+pub(crate) use states::{States, key, read_root};
+pub(crate) use words::{permit_json, permit_row};
