@@ -1,5 +1,5 @@
-//! A channel from its publisher's side, as processes: where it lies, who signs, what is refused, and what happens when edits
-//! are broken off or meet.
+//! A channel from its publisher's side, as processes: where it lies, who signs, what is refused, and what happens when
+//! edits are broken off or meet.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 

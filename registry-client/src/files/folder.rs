@@ -1,5 +1,5 @@
-//! A set in a folder, as `python-tuf` lays it out: `metadata/` and `targets/`. A web server that serves the folder makes
-//! it a [`WebFiles`](super::WebFiles).
+//! A set in a folder, as `python-tuf` lays it out: `metadata/` and `targets/`. A web server that serves the folder
+//! makes it a [`WebFiles`](super::WebFiles).
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -38,8 +38,8 @@ impl FolderFiles {
         Self::open(path)
     }
 
-    /// Makes `files` the set, if it is still `before`. Each file appears whole, those through which others are found last;
-    /// what only the set before had goes afterwards.
+    /// Makes `files` the set, if it is still `before`. Each file appears whole, those through which others are found
+    /// last; what only the set before had goes afterwards.
     ///
     /// # Errors
     /// `E-CONFLICT` when somebody else wrote meanwhile; `E-OUTPUT`; then readers see the set before, or the new one.
