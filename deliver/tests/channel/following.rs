@@ -163,6 +163,28 @@ fn without_a_look_at_the_carrier_what_was_kept_holds_until_it_expires() {
     assert_eq!(follow(&files, &memory, after(DAY)).unwrap_err().code(), "E-TUF-EXPIRED");
 }
 
+/// By default a timestamp lives a day, a snapshot a week and the document 90 days.
+#[test]
+fn what_expires_soon_is_named_and_what_never_lives_long_only_at_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut publisher = Publisher::new();
+    publisher.publish("1.0", 1);
+    let files = publisher.put_in(folder.path());
+    let named = |at: SignedDuration, within: SignedDuration| {
+        let (channel, _) = first(&files, publisher.anchor(), None, after(at)).unwrap();
+        channel.expiring(within).map(|status| status.role.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(named(SignedDuration::ZERO, DAY * 30), [""; 0]);
+    assert_eq!(named(SignedDuration::from_hours(16), DAY * 30), [""; 0]);
+    assert_eq!(named(SignedDuration::from_hours(17), DAY * 30), ["timestamp"]);
+    assert_eq!(
+        named(SignedDuration::from_hours(1), DAY * 90 - SignedDuration::from_mins(1)),
+        ["org~name~stable"]
+    );
+    let long = named(SignedDuration::from_hours(1), DAY * 364 + SignedDuration::from_hours(23));
+    assert_eq!(long, [""; 0], "not yet");
+}
+
 #[test]
 fn a_clock_that_went_back_a_little_is_tolerated_and_a_day_is_not() {
     let folder = tempfile::tempdir().unwrap();

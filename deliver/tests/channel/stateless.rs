@@ -58,7 +58,7 @@ fn forge_timestamp(files: &FolderFiles, publisher: &Publisher, folder: &std::pat
     let mut whole: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
     whole["signed"]["expires"] = "2027-11-23T10:00:00Z".into();
     let signature = publisher.key(Role::Timestamp).sign(&canonical_json(&whole["signed"]).unwrap()).unwrap();
-    let hex: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
-    whole["signatures"][0]["sig"] = hex.into();
+    let hex: Vec<String> = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+    whole["signatures"][0]["sig"] = hex.concat().into();
     std::fs::write(folder.join("metadata/timestamp.json"), serde_json::to_vec(&whole).unwrap()).unwrap();
 }

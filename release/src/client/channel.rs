@@ -68,7 +68,7 @@ impl Channel {
     /// renewed more often than once in `time`, and a warning must mean that this did not happen.
     pub fn expiring(&self, time: SignedDuration) -> impl Iterator<Item = &RoleStatus> {
         let ends = move |(lifetime, status): &&(Option<SignedDuration>, RoleStatus)| {
-            let within = lifetime.map_or(time, |lifetime| time.min(lifetime / 3));
+            let within = lifetime.filter(|lifetime| *lifetime <= time).map_or(time, |lifetime| lifetime / 3);
             status.expires.duration_since(self.now) < within
         };
         self.roles.iter().filter(ends).map(|(_, status)| status)
