@@ -119,7 +119,7 @@ fn an_edit_that_was_broken_off_anywhere_is_made_again() {
         restart: Some(Restart::keeping(live.document(), 0)),
         ..roles(&[Role::Channel, Role::Snapshot, Role::Timestamp])
     };
-    let drafts = [
+    let drafts = vec![
         edit(&live, &publish("2.0", None, Launch::Current), now()),
         refresh(&live, now()),
         rotate(&live, &roles(&[Role::Root]), now()),
