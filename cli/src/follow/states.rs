@@ -62,8 +62,8 @@ impl States {
         // A state that cannot be read is not that of another channel: it may be the one that is asked for.
         let mut damaged = None;
         for id in self.channels()? {
-            match self.open(&id).and_then(|store| Ok(store.read()?)) {
-                Ok(record) if record.place() == Some(&key) => found.push(id),
+            match self.open(&id).and_then(|store| Ok(store.place()?)) {
+                Ok(place) if place.as_ref() == Some(&key) => found.push(id),
                 Ok(_) => {}
                 Err(error) => damaged = damaged.or(Some(error)),
             }

@@ -19,4 +19,5 @@ mod document;
 mod refresh;
 
 pub use channel::{Ask, Channel};
+pub(crate) use refresh::PLACE;
 pub use refresh::{ChannelRefresh, Freshness, Refreshed};

@@ -12,7 +12,7 @@ const TOP: [&str; 4] = ["root", "timestamp", "snapshot", "targets"];
 /// The document among the files that are kept.
 const DOCUMENT: &str = "+channel.json";
 /// Where the channel lies, in the words of its user.
-const PLACE: &str = "+place";
+pub(crate) const PLACE: &str = "+place";
 /// Begins the names of what is kept beside the files of roles, none of which has one in its name.
 const BESIDE: char = '+';
 /// The member of the root that says how long what roles sign is believed, in seconds.
@@ -37,10 +37,6 @@ pub struct ChannelRefresh {
     id: ChannelId,
     refresh: Refresh,
     sought: bool,
-    /// The document as it was kept.
-    known: Option<Vec<u8>>,
-    /// What was kept, by digest: what is offered again need not be fetched again.
-    kept: BTreeMap<Sha256Digest, Vec<u8>>,
     base: Base,
     now: Timestamp,
 }
@@ -48,7 +44,7 @@ pub struct ChannelRefresh {
 /// What the refresh began with.
 #[derive(Debug)]
 enum Base {
-    Record { files: BTreeMap<String, Vec<u8>>, seen: Option<Seen>, floor: crate::LocalFloor },
+    Record(Box<Record>),
     Stateless(Freshness),
 }
 
@@ -59,9 +55,8 @@ impl ChannelRefresh {
     /// `E-CLOCK` when the clock is behind what was seen; the codes of [`Refresh::start`].
     pub fn start(record: &Record, now: Timestamp) -> Result<Self, ReleaseError> {
         let now = record.clock(now)?;
-        let (files, known) = split(record);
-        let refresh = Refresh::start(Kept::from_files(files)?, now)?;
-        Ok(Self::new(record, refresh, known, now))
+        let refresh = Refresh::start(Kept::from_files(of_roles(record))?, now)?;
+        Ok(Self::new(record, refresh, now))
     }
 
     /// What `record` keeps, without a look at what is offered: it must be complete and still valid.
@@ -71,9 +66,8 @@ impl ChannelRefresh {
     /// is known of than the one that is kept.
     pub fn from_kept(record: &Record, now: Timestamp) -> Result<Channel, ReleaseError> {
         let now = record.clock(now)?;
-        let (files, known) = split(record);
-        let refresh = Refresh::from_kept(Kept::from_files(files)?, now)?;
-        let mut own = Self::new(record, refresh, known, now);
+        let refresh = Refresh::from_kept(Kept::from_files(of_roles(record))?, now)?;
+        let mut own = Self::new(record, refresh, now);
         own.go_on()?;
         match own.wanted() {
             None => own.judge(),
@@ -89,22 +83,12 @@ impl ChannelRefresh {
         now: Timestamp,
     ) -> Result<Self, ReleaseError> {
         let refresh = Refresh::start(Kept::anchor(anchor), now)?;
-        let (known, kept, base) = (None, BTreeMap::new(), Base::Stateless(freshness));
-        Ok(Self { id, refresh, sought: false, known, kept, base, now })
+        Ok(Self { id, refresh, sought: false, base: Base::Stateless(freshness), now })
     }
 
-    fn new(record: &Record, refresh: Refresh, known: Option<Vec<u8>>, now: Timestamp) -> Self {
-        let files: BTreeMap<String, Vec<u8>> =
-            record.files().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
-        Self {
-            id: record.id().clone(),
-            refresh,
-            sought: false,
-            known,
-            kept: kept_by_digest(record),
-            base: Base::Record { files, seen: record.seen().copied(), floor: record.committed() },
-            now,
-        }
+    fn new(record: &Record, refresh: Refresh, now: Timestamp) -> Self {
+        let (id, base) = (record.id().clone(), Base::Record(Box::new(record.clone())));
+        Self { id, refresh, sought: false, base, now }
     }
 
     /// The next file that is needed.
@@ -114,7 +98,10 @@ impl ChannelRefresh {
 
     /// A file that is kept and has this digest: a carrier that says the digests of its files need not be asked for it.
     pub fn kept(&self, digest: &Sha256Digest) -> Option<&[u8]> {
-        self.kept.get(digest).map(Vec::as_slice)
+        match &self.base {
+            Base::Record(record) => record.by_digest(digest),
+            Base::Stateless(_) => None,
+        }
     }
 
     /// Takes the file that was wanted, or that it is certainly not there.
@@ -132,10 +119,12 @@ impl ChannelRefresh {
             self.sought = true;
             self.refresh.seek(&self.id.target())?;
         }
+        // What is kept was hashed when it was read: that it is still what is named is a comparison of digests here, and
+        // proven once more when it is given.
         if let (Some(target), None) = (self.refresh.target(), self.refresh.found())
-            && let Some(known) = self.known.take()
-            && target.check(&known).is_ok()
+            && let Some(known) = target.sha256().and_then(|sha256| self.kept(&sha256))
         {
+            let known = known.to_vec();
             self.refresh.give(Some(known))?;
         }
         Ok(())
@@ -152,13 +141,18 @@ impl ChannelRefresh {
             return Err(ReleaseError::TufEquivocation { role: role.to_owned() });
         }
         let document = self.refresh.document(&self.id)?;
-        let offered = Seen::of(&document);
+        // A proven document is in its canonical form, so that its digest is the one that was signed.
+        let signed = self.refresh.found().and_then(|found| found.target.sha256());
+        let offered = match signed {
+            Some(sha256) => Seen { floor: document.floor.counter, position: document.position(), sha256 },
+            None => Seen::of(&document),
+        };
         let local_floor = match &self.base {
-            Base::Record { seen, floor, .. } => {
-                if let Some(seen) = seen {
+            Base::Record(record) => {
+                if let Some(seen) = record.seen() {
                     crate::compare_documents(seen, &offered)?;
                 }
-                if floor.epoch == document.epoch { floor.counter } else { 0 }
+                record.local_floor(document.epoch)
             }
             Base::Stateless(freshness) => {
                 self.check_age(*freshness)?;
@@ -222,17 +216,16 @@ impl Refreshed {
     /// has to begin anew.
     pub fn remember(&self, record: &mut Record) -> Result<bool, ReleaseError> {
         let ChannelRefresh { id, refresh, base, now, .. } = &self.refresh;
-        let Base::Record { files, seen, .. } = base else {
+        let Base::Record(before) = base else {
             return Err(ReleaseError::TufOrder { what: "a client without state remembers nothing" });
         };
-        let same = record.id() == id
-            && record.seen() == seen.as_ref()
-            && record.files().eq(files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
+        let same = record.id() == id && record.seen() == before.seen() && record.keeps_what(before);
         if !same {
             return Ok(false);
         }
         let kept = self.refresh.own_files();
-        for name in files.keys().filter(|name| !name.starts_with(BESIDE) && !kept.contains_key(*name)) {
+        let gone = |name: &str| !name.starts_with(BESIDE) && !kept.contains_key(name);
+        for (name, _) in before.files().filter(|(name, _)| gone(name)) {
             record.drop_file(name);
         }
         for (name, bytes) in kept {
@@ -285,15 +278,8 @@ impl Record {
     }
 }
 
-/// The files of roles, by their digests. The document is not asked for by digest.
-fn kept_by_digest(record: &Record) -> BTreeMap<Sha256Digest, Vec<u8>> {
-    let of_roles = record.files().filter(|(name, _)| !name.starts_with(BESIDE));
-    of_roles.map(|(_, bytes)| (Sha256Digest::of(bytes), bytes.to_vec())).collect()
-}
-
-/// The files of roles, and the document.
-fn split(record: &Record) -> (BTreeMap<String, Vec<u8>>, Option<Vec<u8>>) {
-    let metadata = record.files().filter(|(name, _)| !name.starts_with(BESIDE));
-    let metadata = metadata.map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
-    (metadata, record.file(DOCUMENT).map(<[u8]>::to_vec))
+/// The files of roles.
+fn of_roles(record: &Record) -> BTreeMap<String, Vec<u8>> {
+    let files = record.files().filter(|(name, _)| !name.starts_with(BESIDE));
+    files.map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect()
 }

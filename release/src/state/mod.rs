@@ -72,6 +72,11 @@ impl StateStore {
         self.store.read()
     }
 
+    /// Where the channel lies, as [`Record::place`] gives it, without a look at anything else.
+    pub fn place(&self) -> Result<Option<String>, ReleaseError> {
+        Ok(self.store.read_file(crate::client::PLACE)?.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
     /// Changes what is remembered. When it returns, the change has reached the disk; when `change` or anything else fails,
     /// what was remembered before still is. The lock is held meanwhile: `change` computes, and waits for nobody.
     ///

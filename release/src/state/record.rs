@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use lacre_hash::Sha256Digest;
@@ -27,12 +28,28 @@ const DRIFT: SignedDuration = SignedDuration::from_mins(5);
 pub struct Record {
     id: ChannelId,
     anchor: Sha256Digest,
-    files: BTreeMap<String, Vec<u8>>,
+    files: BTreeMap<String, Kept>,
     seen: Option<Seen>,
     accepted: Option<Accepted>,
     local_floor: LocalFloor,
     last_seen: Timestamp,
 }
+
+/// A file, which is never changed: a copy of a record has the same. What is large is hashed once.
+#[derive(Clone)]
+struct Kept {
+    bytes: Arc<Vec<u8>>,
+    sha256: Sha256Digest,
+}
+
+/// The same digest is the same file.
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        self.sha256 == other.sha256
+    }
+}
+
+impl Eq for Kept {}
 
 /// The release that was last permitted and taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,12 +130,22 @@ impl Record {
 
     /// The files that are kept, byte for byte, by name.
     pub fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+        self.files.iter().map(|(name, kept)| (name.as_str(), kept.bytes.as_slice()))
+    }
+
+    /// Whether the same files are kept as in `other`.
+    pub(crate) fn keeps_what(&self, other: &Self) -> bool {
+        self.files == other.files
+    }
+
+    /// A file that is kept and has this digest.
+    pub(crate) fn by_digest(&self, sha256: &Sha256Digest) -> Option<&[u8]> {
+        self.files.values().find(|kept| kept.sha256 == *sha256).map(|kept| kept.bytes.as_slice())
     }
 
     /// A file that is kept.
     pub fn file(&self, name: &str) -> Option<&[u8]> {
-        self.files.get(name).map(Vec::as_slice)
+        self.files.get(name).map(|kept| kept.bytes.as_slice())
     }
 
     /// Keeps a file, in the place of one of the same name: at most 64 of 8 MiB each. A name has 1 to 300 letters, digits,
@@ -129,7 +156,8 @@ impl Record {
             let name = name.chars().take(64).collect();
             return Err(StateError::Unkept { name, size: bytes.len() }.into());
         }
-        self.files.insert(name.to_owned(), bytes);
+        let kept = Kept { sha256: Sha256Digest::of(&bytes), bytes: Arc::new(bytes) };
+        self.files.insert(name.to_owned(), kept);
         Ok(())
     }
 
@@ -248,13 +276,13 @@ impl Record {
     }
 
     pub(super) fn stored(&self) -> Stored {
-        let kept = |bytes: &Vec<u8>| KeptFile { sha256: Sha256Digest::of(bytes), size: bytes.len() as u64 };
+        let kept = |kept: &Kept| KeptFile { sha256: kept.sha256, size: kept.bytes.len() as u64 };
         Stored {
             accepted: self.accepted.clone(),
             anchor: self.anchor,
             channel: self.id.channel.clone(),
             document: self.seen,
-            files: self.files.iter().map(|(name, bytes)| (name.clone(), kept(bytes))).collect(),
+            files: self.files.iter().map(|(name, file)| (name.clone(), kept(file))).collect(),
             last_seen: self.last_seen,
             local_floor: self.local_floor,
             model: self.id.model.clone(),
@@ -265,6 +293,11 @@ impl Record {
     /// A record as it was stored, with its files, which were proven; nothing if it says what cannot be.
     pub(super) fn restore(stored: Stored, files: BTreeMap<String, Vec<u8>>) -> Option<Self> {
         let id = stored.id();
+        let proven = |(name, bytes): (String, Vec<u8>)| {
+            let sha256 = stored.files.get(&name)?.sha256;
+            Some((name, Kept { bytes: Arc::new(bytes), sha256 }))
+        };
+        let files = files.into_iter().map(proven).collect::<Option<BTreeMap<_, _>>>()?;
         let Stored { accepted, anchor, document, last_seen, local_floor, .. } = stored;
         let newest = document.map(|seen| seen.position);
         let possible = files.len() <= MOST_FILES

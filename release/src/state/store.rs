@@ -65,39 +65,57 @@ impl<D: Disk> Store<D> {
         Ok(answer)
     }
 
+    /// One of the files that are kept, without a look at the others.
+    pub(super) fn read_file(&self, name: &str) -> Result<Option<Vec<u8>>, ReleaseError> {
+        let _lock = self.disk.lock(Sharing::Shared).map_err(|error| self.unreadable("lock", error))?;
+        let stored = self.load_stored()?;
+        stored.files.get(name).map(|kept| self.load_file(name, kept)).transpose()
+    }
+
     fn load(&self) -> Result<(Record, BTreeMap<String, KeptFile>), ReleaseError> {
-        let torn =
-            |name: &str, tear| StateError::Torn { folder: self.folder.clone(), name: name.to_owned(), tear };
+        let stored = self.load_stored()?;
+        let mut files = BTreeMap::new();
+        for (name, kept) in &stored.files {
+            files.insert(name.clone(), self.load_file(name, kept)?);
+        }
+        let kept = stored.files.clone();
+        let record = Record::restore(stored, files).ok_or_else(|| self.torn(STATE, Tear::Nonsense))?;
+        Ok((record, kept))
+    }
+
+    fn torn(&self, name: &str, tear: Tear) -> StateError {
+        StateError::Torn { folder: self.folder.clone(), name: name.to_owned(), tear }
+    }
+
+    fn load_stored(&self) -> Result<Stored, ReleaseError> {
         let limit = LONGEST_STATE as u64 + 1;
         let bytes = self.disk.read(Place::Top, STATE, limit).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => StateError::Missing { folder: self.folder.clone() },
             _ => self.unreadable(STATE, error),
         })?;
         if bytes.len() > LONGEST_STATE {
-            return Err(torn(STATE, Tear::TooLarge).into());
+            return Err(self.torn(STATE, Tear::TooLarge).into());
         }
         let stored = Stored::parse(&bytes, &self.folder, STATE)?;
         if stored.id() != self.id {
             let (found, wanted) = (stored.id().to_string(), self.id.clone());
             return Err(StateError::Other { found, wanted }.into());
         }
-        let mut files = BTreeMap::new();
-        for (name, kept) in &stored.files {
-            if kept.size > LONGEST_FILE as u64 {
-                return Err(torn(name, Tear::TooLarge).into());
-            }
-            let bytes = self
-                .disk
-                .read(Place::Kept, &kept.sha256.to_string(), kept.size + 1)
-                .map_err(|error| self.unreadable(name, error))?;
-            if bytes.len() as u64 != kept.size || Sha256Digest::of(&bytes) != kept.sha256 {
-                return Err(torn(name, Tear::OtherBytes).into());
-            }
-            files.insert(name.clone(), bytes);
+        Ok(stored)
+    }
+
+    fn load_file(&self, name: &str, kept: &KeptFile) -> Result<Vec<u8>, ReleaseError> {
+        if kept.size > LONGEST_FILE as u64 {
+            return Err(self.torn(name, Tear::TooLarge).into());
         }
-        let kept = stored.files.clone();
-        let record = Record::restore(stored, files).ok_or_else(|| torn(STATE, Tear::Nonsense))?;
-        Ok((record, kept))
+        let bytes = self
+            .disk
+            .read(Place::Kept, &kept.sha256.to_string(), kept.size + 1)
+            .map_err(|error| self.unreadable(name, error))?;
+        if bytes.len() as u64 != kept.size || Sha256Digest::of(&bytes) != kept.sha256 {
+            return Err(self.torn(name, Tear::OtherBytes).into());
+        }
+        Ok(bytes)
     }
 
     /// Replaces the state. `kept` was read and proven under the same lock.
