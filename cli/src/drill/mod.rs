@@ -130,14 +130,15 @@ impl Stage<'_> {
 /// Rehearses everything at the time `now`. Nothing of it stays on the disk.
 pub(crate) fn run(shape: &Shape, now: Timestamp) -> Result<Vec<Row>, CliError> {
     let scratch = Scratch::build(shape, now)?;
-    let rows = rehearse(&Stage { scratch: &scratch, begin: client::begin });
+    let stage = Stage { scratch: &scratch, begin: client::begin };
+    let rows = rehearse(acts::all(&scratch), &stage)?;
     scratch.remove()?;
-    rows
+    Ok(rows)
 }
 
-fn rehearse(stage: &Stage<'_>) -> Result<Vec<Row>, CliError> {
+fn rehearse(acts: Vec<Act>, stage: &Stage<'_>) -> Result<Vec<Row>, CliError> {
     let mut rows = Vec::new();
-    for act in acts::all(stage.scratch) {
+    for act in acts {
         interrupt::check()?;
         rows.push(act.run(stage)?);
     }

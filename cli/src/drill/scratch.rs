@@ -1,7 +1,7 @@
 //! The copy: its folder, its keys and what its publisher has published.
 
 use std::cell::Cell;
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -66,7 +66,8 @@ impl Scratch {
             .tempdir_in(&temporary)
             .map_err(|source| CliError::Output { path: text::path(&temporary), source })?;
         let folders = Cell::new(0);
-        let base = lay(&new_folder(&place, &folders), live.repository())?;
+        let base = FolderFiles::create(&new_folder(&place, &folders))?;
+        Carrier::Folder(&base).write(live.repository(), &Found::default())?;
         Ok(Self { place, folders, now, crew, anchor, live, older, base, versions })
     }
 
@@ -85,9 +86,23 @@ impl Scratch {
         new_folder(&self.place, &self.folders)
     }
 
-    /// Files where clients read them.
+    /// Files where clients read them. An attacker has no use for the publisher's care: nothing is synced, which is what most of
+    /// the time would go into.
     pub(super) fn lay(&self, files: &Repository) -> Result<FolderFiles, CliError> {
-        lay(&self.folder(), files)
+        let folder = self.folder();
+        let failed = |path: &Path| {
+            let path = text::path(path);
+            move |source| CliError::Output { path, source }
+        };
+        for (name, bytes) in files.files() {
+            let below = if name.is_target() { "targets" } else { "metadata" };
+            let path = folder.join(below).join(name.text(self.id()));
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent).map_err(failed(parent))?;
+            }
+            fs::write(&path, bytes).map_err(failed(&path))?;
+        }
+        Ok(FolderFiles::open(&folder)?)
     }
 
     /// An edit, signed by everybody and published.
@@ -138,12 +153,6 @@ fn hand_over(
 fn new_folder(place: &TempDir, folders: &Cell<u32>) -> PathBuf {
     folders.set(folders.get() + 1);
     place.path().join(folders.get().to_string())
-}
-
-fn lay(folder: &Path, files: &Repository) -> Result<FolderFiles, CliError> {
-    let folder = FolderFiles::create(folder)?;
-    Carrier::Folder(&folder).write(files, &Found::default())?;
-    Ok(folder)
 }
 
 /// Names that no release has yet.

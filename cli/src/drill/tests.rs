@@ -1,13 +1,14 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use lacre_publish::channel::{Edit, Launch, Publication, Role, Withdrawal};
 use lacre_registry_client::FolderFiles;
-use lacre_release::{Channel, Version};
+use lacre_release::{Channel, ReasonCode, Version};
 
 use super::client::{self, Client};
 use super::scratch::Scratch;
 use super::shape::{Holding, Shape};
-use super::{Act, Came, Row, Stage, rehearse};
+use super::{Act, Came, Row, Stage, acts, rehearse};
 use crate::error::CliError;
 
 /// 2026-11-23T10:00:00Z.
@@ -17,7 +18,13 @@ fn now() -> Timestamp {
 
 fn played(shape: &Shape, begin: client::Begin) -> Vec<Row> {
     let scratch = Scratch::build(shape, now()).unwrap();
-    rehearse(&Stage { scratch: &scratch, begin }).unwrap()
+    rehearse(acts::all(&scratch), &Stage { scratch: &scratch, begin }).unwrap()
+}
+
+fn keys_lost(shape: &Shape) -> Vec<Row> {
+    let scratch = Scratch::build(shape, now()).unwrap();
+    let acts = acts::all(&scratch).into_iter().filter(|act| act.name == "lost key").collect();
+    rehearse(acts, &Stage { scratch: &scratch, begin: client::begin }).unwrap()
 }
 
 fn failed(rows: &[Row]) -> Vec<&str> {
@@ -147,7 +154,7 @@ fn a_root_without_a_spare_key_fails() {
         ((1, 2), &[]),
         ((2, 3), &[]),
     ] {
-        let rows = played(&shaped(root), client::begin);
+        let rows = keys_lost(&shaped(root));
         assert_eq!(failed(&rows), lost, "{root:?}");
         for row in rows.iter().filter(|row| !row.passed) {
             assert_eq!(row.came, Came::Refused("E-DRAFT-PENDING"));
@@ -161,18 +168,15 @@ fn a_key_that_is_also_roots_is_lost_with_it() {
     let mut shape = shaped((1, 1));
     shape.roles.timestamp.keys.clone_from(&shape.roles.root.keys);
     shape.roles.snapshot.keys.clone_from(&shape.roles.targets.keys);
-    let rows = played(&shape, client::begin);
+    let rows = keys_lost(&shape);
     let lost = ["root loses a key (1 of 1 must sign)", "timestamp loses a key (1 of 1 must sign)"];
     assert_eq!(failed(&rows), lost);
 }
 
 #[test]
 fn a_role_that_stands_still_meanwhile_is_named() {
-    let rows = played(&Shape::own().unwrap(), client::begin);
-    let note = |role: &str| {
-        let of_role = |row: &&Row| row.name == "lost key" && row.attempt.starts_with(role);
-        rows.iter().find(of_role).unwrap().note.clone()
-    };
+    let rows = keys_lost(&Shape::own().unwrap());
+    let note = |role: &str| rows.iter().find(|row| row.attempt.starts_with(role)).unwrap().note.clone();
     assert_eq!(note("root"), None);
     for (role, by) in [("channel", "targets"), ("targets", "root"), ("timestamp", "root")] {
         assert!(note(role).unwrap().contains(&format!("until {by} has replaced it")), "{role}");
@@ -190,4 +194,56 @@ fn nothing_stays() {
     let folder = scratch.folder();
     drop(scratch);
     assert!(!folder.parent().unwrap().exists());
+}
+
+#[test]
+fn the_copy_says_what_the_channel_says() {
+    let mut shape = shaped((2, 3));
+    shape.roles.timestamp.keys.clone_from(&shape.roles.snapshot.keys);
+    let first = Scratch::build(&shape, now()).unwrap();
+    let [oldest, _, newest] = &first.versions;
+    let counter = first.live.document().release(newest).unwrap().counter;
+    let revoke = Edit::Withdraw {
+        version: oldest.clone(),
+        withdrawal: Withdrawal::Revoke,
+        code: ReasonCode::Cve,
+        text: "x".to_owned(),
+    };
+    let live = first.edit(&first.live, &revoke).unwrap();
+    let live = first.edit(&live, &Edit::Floor { counter }).unwrap();
+    let client = client::begin(&first, &first.base).unwrap();
+    let channel = client.follow(&first.lay(live.repository()).unwrap(), now()).unwrap();
+
+    let shape = Shape::of(&channel).unwrap();
+    assert_eq!((shape.quorum(Role::Root), shape.quorum(Role::Channel)), ((2, 3), (1, 1)));
+    assert_eq!(shape.roles.timestamp, shape.roles.snapshot);
+    let copy = Scratch::build(&shape, now()).unwrap();
+    assert_eq!(copy.id(), first.id());
+    let (said, copied) = (channel.document(), copy.live.document());
+    assert_eq!((copied.floor, &copied.releases[..3]), (said.floor, &said.releases[..]));
+    assert_eq!(copied.releases.len(), 6, "and three to play with");
+    let ids = |scratch: &Scratch, role| scratch.live.keys(role).key_ids().collect::<Vec<_>>();
+    assert_eq!(ids(&copy, Role::Timestamp), ids(&copy, Role::Snapshot));
+    for role in Role::ALL {
+        assert_ne!(ids(&copy, role), ids(&first, role), "keys are never those of the channel");
+    }
+}
+
+#[test]
+fn counters_that_are_used_up_fail_with_the_way_out() {
+    let mut first = Scratch::build(&Shape::own().unwrap(), now()).unwrap();
+    let edit = Edit::Publish(Publication {
+        counter: Some(u64::MAX),
+        version: "9".parse().unwrap(),
+        manifest: first.live.document().releases[0].manifest.clone(),
+        model_digests: first.live.document().releases[0].model_digests,
+        attestations: Vec::new(),
+        launch: Launch::Current,
+    });
+    first.live = first.edit(&first.live, &edit).unwrap();
+    let document = Some(first.live.document().clone());
+    let rows = played(&Shape { document, ..Shape::own().unwrap() }, client::begin);
+    let failed: Vec<_> = rows.iter().filter(|row| !row.passed).collect();
+    assert!(failed.iter().all(|row| row.name == "floor") && failed.len() == 2, "{failed:#?}");
+    assert!(failed.iter().all(|row| row.note.as_ref().unwrap().contains("begin a new epoch")));
 }

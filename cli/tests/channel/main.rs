@@ -9,6 +9,7 @@ mod approvers;
 mod bench;
 mod candidates;
 mod desk;
+mod drill;
 mod keys;
 mod log;
 mod meeting;

@@ -51,6 +51,19 @@ pub(super) fn acts(scratch: &Scratch) -> Vec<Act> {
         },
     ));
     acts.push(Act::new(
+        "mix",
+        "an older snapshot in the newer one's place",
+        Came::Refused("E-TUF-MISMATCH"),
+        |stage| {
+            let scratch = stage.scratch;
+            let mut files = scratch.live.repository().clone();
+            let (newer, _) = thief::snapshot(&scratch.live)?;
+            let (_, older) = thief::snapshot(&scratch.older)?;
+            files.insert(newer, older)?;
+            Ok(Came::from((stage.begin)(scratch, &scratch.lay(&files)?)))
+        },
+    ));
+    acts.push(Act::new(
         "replay",
         "older files, after newer ones were seen",
         Came::Refused("E-REPLAY"),
@@ -133,8 +146,8 @@ fn follow_after_base(stage: &Stage<'_>, next: &VerifiedRepository) -> Result<Cam
     Ok(Came::from(client.follow(&laid, stage.scratch.now)))
 }
 
-/// The files that a client reads, and what it says of each when it is altered: root and timestamp are known by signatures
-/// alone, the others by what leads to them.
+/// The files that a client reads, and what it says of each when it is altered: those of roles have a signature that does not
+/// fit any more, the document has a digest.
 fn newest(scratch: &Scratch) -> Vec<(&'static str, FileName, &'static str)> {
     let (mut root, mut snapshot, mut targets, mut role) = (None, None, None, None);
     // In the order of their versions.
@@ -147,16 +160,17 @@ fn newest(scratch: &Scratch) -> Vec<(&'static str, FileName, &'static str)> {
             FileName::Timestamp | FileName::Document(_) => {}
         }
     }
-    let (signed, pinned) = ("E-TUF-SIGNATURE", "E-TUF-MISMATCH");
-    let files = [
-        ("root", root, signed),
-        ("timestamp", Some(FileName::Timestamp), signed),
-        ("snapshot", snapshot, pinned),
-        ("targets", targets, pinned),
-        ("the channel's role", role, pinned),
-        ("the document", Some(document(&scratch.live)), pinned),
+    let of_roles = [
+        ("root", root),
+        ("timestamp", Some(FileName::Timestamp)),
+        ("snapshot", snapshot),
+        ("targets", targets),
+        ("the channel's role", role),
     ];
-    files.into_iter().filter_map(|(what, name, code)| Some((what, name?, code))).collect()
+    let mut files: Vec<_> =
+        of_roles.into_iter().filter_map(|(what, name)| Some((what, name?, "E-TUF-SIGNATURE"))).collect();
+    files.push(("the document", document(&scratch.live), "E-TUF-MISMATCH"));
+    files
 }
 
 fn document(state: &VerifiedRepository) -> FileName {
