@@ -37,12 +37,12 @@ pub(super) fn acts() -> Vec<Act> {
         }),
         Act::new("floor", "to one that is below the floor", refused("E-FLOOR"), |stage| {
             let [oldest, ..] = &stage.scratch.versions;
-            Ok(explained(asks(stage, &floored(stage.scratch)?, oldest, stage.scratch.now)?))
+            Ok(explained(stage.scratch, asks(stage, &floored(stage.scratch)?, oldest, stage.scratch.now)?))
         }),
         Act::new("floor", "the publisher goes back below it", refused("E-EDIT-FLOOR"), |stage| {
             let [oldest, ..] = &stage.scratch.versions;
             let back = roll_back(oldest, stage.scratch.after(ALLOWED));
-            Ok(explained(Came::from(stage.scratch.edit(&floored(stage.scratch)?, &back))))
+            Ok(explained(stage.scratch, Came::from(stage.scratch.edit(&floored(stage.scratch)?, &back))))
         }),
         Act::new("revoked", "to one that was allowed and is revoked", refused("E-REVOKED"), |stage| {
             let [_, older, _] = &stage.scratch.versions;
@@ -74,8 +74,11 @@ fn asks(
     Ok(Came::from(client.asks(&channel, version)))
 }
 
-fn explained(came: Came) -> Ended {
-    let note = (came == Came::Accepted)
+/// Where the channel has used up all counters, there is nothing below a floor that the newest release reaches.
+fn explained(scratch: &Scratch, came: Came) -> Ended {
+    let [oldest, _, newest] = &scratch.versions;
+    let counter = |version| scratch.live.document().release(version).map(|release| release.counter);
+    let note = (counter(oldest) == counter(newest))
         .then(|| "no counter is left above those of the channel: begin a new epoch".to_owned());
     Ended { came, note }
 }
