@@ -33,7 +33,7 @@ pub(crate) struct Cli {
 }
 
 /// clap's own template without the empty lines around the usage, so that the short help fits a screen.
-const ON_ONE_SCREEN: &str = "{about-with-newline}{usage-heading} {usage}\n{all-args}{after-help}";
+pub(crate) const ON_ONE_SCREEN: &str = "{about-with-newline}{usage-heading} {usage}\n{all-args}{after-help}";
 
 /// What the short help of `lacre` says of the shared flags; the long help has their texts.
 const SHORT_SHARED: &str = "\
@@ -156,6 +156,10 @@ impl From<LinkMode> for Links {
 /// The whole command line as clap sees it, with the table of exit codes behind the long help.
 pub(crate) fn command() -> Command {
     let cli = Cli::command().after_long_help(exit::listing());
+    // clap's own stands in the short help, too, which has to fit a screen.
+    let version = Arg::new("version").short('V').long("version").action(ArgAction::Version);
+    let version = version.help("Print version").hide_short_help(true);
+    let cli = cli.disable_version_flag(true).arg(version);
     // A tree is worth a look without anybody who is trusted.
     let cli = cli.mut_subcommand("tree", |tree| tree.mut_group("anchor", |group| group.required(false)));
     cli.mut_subcommands(on_one_screen)

@@ -265,7 +265,8 @@ pub(crate) fn listing() -> String {
         "\nEnvironment:\n  LACRE_PASSPHRASE  the passphrase of a private key\n  \
          LACRE_NEW_PASSPHRASE  the new one, for key import\n  \
          NO_COLOR, CLICOLOR_FORCE, TERM  obeyed by --color auto\n  \
-         XDG_CACHE_HOME  where sign keeps what sign --reuse looks up [default: ~/.cache]",
+         XDG_CACHE_HOME  where sign keeps what sign --reuse looks up [default: ~/.cache]\n  \
+         XDG_STATE_HOME  where channels are remembered [default: ~/.local/state]",
     );
     text
 }

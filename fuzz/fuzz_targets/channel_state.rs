@@ -28,6 +28,8 @@ fn folder() -> &'static Path {
             let now = "2026-11-23T10:00:00Z".parse().expect("a time");
             let record = Record::new(id(), Sha256Digest::of(b"root"), now);
             StateStore::create(folder.path(), &record).expect("a state");
+            let kept = folder.path().join("kept").join(Sha256Digest::of(KEPT).to_string());
+            fs::write(kept, KEPT).expect("a place to write");
             folder
         })
         .path()
@@ -41,8 +43,6 @@ fn known(error: &ReleaseError) {
 fn as_state(bytes: &[u8]) {
     let place = folder().join("state.json");
     fs::write(&place, bytes).expect("a place to write");
-    let kept = folder().join("kept").join(Sha256Digest::of(KEPT).to_string());
-    fs::write(kept, KEPT).expect("a place to write");
     let store = match StateStore::open(folder(), &id()) {
         Ok(store) => store,
         Err(error) => return known(&error),

@@ -108,8 +108,8 @@ pub trait Store: Send + Sync {
         tag: Option<&Tag>,
     ) -> Result<Descriptor, RegistryError>;
 
-    /// Stores an image manifest and moves `tag` to it, if the tag stands where it stood: at `before`, or nowhere. Where the
-    /// store cannot compare and write in one step, somebody else may write in between.
+    /// Stores an image manifest and moves `tag` to it, if the tag stands where it stood: at `before`, or nowhere.
+    /// Where the store cannot compare and write in one step, somebody else may write in between.
     ///
     /// # Errors
     /// `E-CONFLICT` when the tag stands elsewhere; as [`Store::put_manifest`].
@@ -154,8 +154,8 @@ pub trait Store: Send + Sync {
         artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, RegistryError>;
 
-    /// All referrers of `subject`, and where they were looked for: that nobody refers to it is one answer, that the store
-    /// cannot tell is another.
+    /// All referrers of `subject`, and where they were looked for: that nobody refers to it is one answer, that the
+    /// store cannot tell is another.
     ///
     /// # Errors
     /// As [`Store::referrers`].
@@ -222,9 +222,9 @@ pub trait BlobContent: Sync {
     /// Opens the content at its first byte.
     fn open(&self) -> io::Result<Content<'_>>;
 
-    /// The BLAKE3 digest of the content, from whoever has made it and the descriptor's SHA-256 digest of the same bytes.
-    /// A store whose keeper compares SHA-256 digests itself, as a registry does, may prove by this one what it sends: it
-    /// takes a quarter of the time.
+    /// The BLAKE3 digest of the content, from whoever has made it and the descriptor's SHA-256 digest of the same
+    /// bytes. A store whose keeper compares SHA-256 digests itself, as a registry does, may prove by this one what it
+    /// sends: it takes a quarter of the time.
     fn blake3(&self) -> Option<Blake3Digest> {
         None
     }

@@ -4,6 +4,9 @@
 
 mod fixture;
 
+use std::fs;
+use std::path::Path;
+
 use fixture::{after, attestation, code, document, now, reason, release, target, version};
 use jiff::SignedDuration;
 use lacre_release::{ChannelDocument, DocumentFault, EditFault, ReasonCode, ReleaseError, Rollout, Status};
@@ -326,4 +329,18 @@ fn the_highest_sequence_can_only_be_left_by_an_epoch() {
     next.epoch = 2;
     next.sequence = 1;
     next.follows(&spent).unwrap();
+}
+
+/// Fuzzing begins with documents, not with what was one once.
+#[test]
+fn the_inputs_that_fuzzing_begins_with_are_documents() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/channel_document");
+    for name in ["attested", "blocked", "canary", "empty", "one", "rollback"] {
+        let bytes = fs::read(folder.join(name)).unwrap();
+        assert_eq!(code(ChannelDocument::parse(&bytes)), "ok", "{name}");
+    }
+    for name in ["newer", "spaced"] {
+        let bytes = fs::read(folder.join(name)).unwrap();
+        assert_eq!(code(ChannelDocument::parse(&bytes)), "E-CHANNEL-DOCUMENT", "{name}");
+    }
 }

@@ -18,8 +18,10 @@ use table::Table;
 /// The variable that tells the tests where to write.
 pub(crate) const RESULTS: &str = "LACRE_INTEROP_RESULTS";
 const DOCUMENT: &str = "docs/INTEROP.md";
-/// The tests that write: those of the command line against its peers, and the conformance programs.
-const TESTS: &str = "binary(interop) | package(lacre-conformance)";
+/// The tests that write: those of the command line against its peers, the conformance programs, and those of channels
+/// against python-tuf.
+const TESTS: &str = "binary(interop) | package(lacre-conformance) | \
+                     (package(lacre-publish) & test(readers::)) | (package(lacre-release) & test(python::))";
 
 /// `cargo xtask interop`: runs these tests alone, and writes the document.
 pub(crate) fn run() -> Outcome {
@@ -66,11 +68,12 @@ pub(crate) fn conclude(surroundings: &Surroundings) -> Outcome {
 }
 
 /// What was met, by the names that `VERSIONS` has for it.
-const MET: [(&str, &str); 11] = [
+const MET: [(&str, &str); 12] = [
     ("model-signing", "model_signing"),
     ("cosign", "cosign"),
     ("sigstore", "sigstore-python"),
     ("sigstore-go", "sigstore-go"),
+    ("tuf", "python-tuf"),
     ("golang-github-sigstore-fulcio-dev", "Fulcio"),
     ("golang-github-sigstore-rekor-tiles-dev", "Rekor v2 (rekor-tiles)"),
     ("golang-github-sigstore-timestamp-authority-dev", "timestamp-authority"),

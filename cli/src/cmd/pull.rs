@@ -30,10 +30,8 @@ use crate::{place, shell, text, user_cache};
 #[command(after_help = "\
 Examples:
   lacre pull oci:store:v1 DIR --key release.pub
-  lacre pull registry.example.com/org/mini-lm:v1 DIR --key release.pub
   lacre pull oci:store:v1 DIR --key release.pub --files '**/*.safetensors'
-  lacre pull org/mini-lm@stable DIR --channel CH --key release.pub
-  lacre pull oci:store@sha256:… DIR --key release.pub --force --json")]
+  lacre pull org/mini-lm@stable DIR --channel CH --key release.pub")]
 pub(crate) struct PullArgs {
     /// From where: oci:DIR or HOST/REPO, with :TAG or @sha256:DIGEST
     #[arg(value_name = "REF")]
@@ -56,7 +54,7 @@ pub(crate) struct PullArgs {
     /// Open an encrypted model with the age identities in this file (- is stdin)
     #[arg(long, value_name = "FILE", hide_short_help = true, conflicts_with_all = ["cache", "reuse"])]
     decrypt_with: Option<PathBuf>,
-    /// What this channel lets run: REF is NAME@CHANNEL[:VERSION]
+    /// What this channel lets run; REF: NAME@CHANNEL, or …:VERSION
     #[arg(long, value_name = "CH", conflicts_with = "decrypt_with")]
     pub(super) channel: Option<String>,
     /// With --channel: the repository of the models, where it is neither the channel's nor the one that it names

@@ -92,7 +92,7 @@ mod tests {
         };
         assert_eq!(read("org/m@stable").unwrap(), ("org/m@stable".to_owned(), None));
         assert_eq!(read("org/m@stable:1.2").unwrap(), ("org/m@stable".to_owned(), Some("1.2".to_owned())));
-        for bad in ["org/m", "org/m@", "org/m@stable:", "oci:store:v1", "h.test/m@sha256:00"] {
+        for bad in ["org/m", "org/m@", "org/m@stable:", "oci:store:v1"] {
             assert!(matches!(read(bad).unwrap_err().code(), "E-CHANNEL-NAME"), "{bad}");
         }
     }

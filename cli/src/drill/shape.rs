@@ -32,7 +32,7 @@ impl Shape {
         let own = id.role();
         let holding = |role: Role| {
             let name = if role == Role::Channel { &own } else { role.as_str() };
-            let found = channel.roles().iter().find(|status| status.role == name);
+            let found = channel.roles().find(|status| status.role == name);
             let missing = || CliError::usage(format!("the channel has no role {name}: it cannot be copied"));
             let status = found.ok_or_else(missing)?;
             Ok::<_, CliError>(Holding { threshold: status.threshold, keys: status.keys.clone() })

@@ -17,7 +17,8 @@ pub(super) fn of_publisher(code: &str, Subject { verb, model: place }: &Subject)
             "a channel is never replaced: choose another place, and for another channel another folder of keys"
         }
         ("channel publish", "E-NO-SIGNATURE") => {
-            "sign and push the model first: lacre sign MODEL --key KEY --name NAME --version VERSION, then lacre push MODEL REF"
+            "sign and push the model first: lacre sign MODEL --key KEY --name NAME --version VERSION, then lacre \
+             push MODEL REF"
         }
         ("channel publish", "E-NAME-MISMATCH") => {
             "a channel lists one model: publish it in a channel of its own, or sign it under this name"
@@ -32,11 +33,12 @@ pub(super) fn of_publisher(code: &str, Subject { verb, model: place }: &Subject)
             ));
         }
         (verb, "E-REPLAY" | "E-EQUIVOCATION") if PUBLISHING.contains(&verb) => {
-            "nothing was changed: what lies there is not what was published last from DIR; look at who can write there, and put \
-             the newest state back"
+            "nothing was changed: what lies there is not what was published last from DIR; look at who can write \
+             there, and put the newest state back"
         }
         (verb, "E-TUF-SIGNATURE") if PUBLISHING.contains(&verb) => {
-            "nothing was changed: what lies there was not signed by the roles that root.json leads to; put back a good copy"
+            "nothing was changed: what lies there was not signed by the roles that root.json leads to; put back a \
+             good copy"
         }
         _ => return None,
     };
@@ -60,7 +62,8 @@ const PUBLISHING: [&str; 9] = [
 fn decision(code: &str) -> Option<&'static str> {
     Some(match code {
         "E-ATTESTATION-MISSING" => {
-            "the policy demands an attestation that the release lacks: attach it with lacre attest, then publish the release again"
+            "the policy demands an attestation that the release lacks: attach it with lacre attest, then publish the \
+             release again"
         }
         "E-CHANNEL-DOCUMENT" | "E-CHANNEL-EDIT" => {
             "what the channel says breaks its own rules: do not use it, and ask who publishes it"
@@ -72,8 +75,8 @@ fn decision(code: &str) -> Option<&'static str> {
             "what is known is too old for the policy: run it again where the place of the channel can be reached"
         }
         "E-CHANNEL-EXPIRED" => {
-            "look at this machine's clock; else nobody renewed the channel: its publisher types lacre channel refresh CH \
-             --keys DIR, and an edit when the document itself has expired"
+            "look at this machine's clock; else nobody renewed the channel: its publisher types lacre channel \
+             refresh CH --keys DIR, with --document when the document itself has expired"
         }
         "E-CLOCK" => {
             "set this machine's clock: it is behind what was seen before, so that nothing can be said to be fresh"
@@ -88,30 +91,36 @@ fn decision(code: &str) -> Option<&'static str> {
             "a floor only rises within an epoch: do not use it, and ask the publisher whether a key was stolen"
         }
         "E-QUARANTINED" => {
-            "it is being examined: lacre channel status CH shows what may run meanwhile, and lacre channel enforce DIR puts it there"
+            "it is being examined: lacre channel status CH shows what may run meanwhile, and lacre channel enforce \
+             DIR puts it there"
         }
         "E-RELEASE-UNKNOWN" => "lacre channel status CH shows the releases that the channel lists",
         "E-RELEASE-MISMATCH" => {
             "what is stored there is not the release that the channel lists: do not use it, and ask who can write there"
         }
         "E-REPLAY" => {
-            "somebody offers an older state than was seen before: try another network, and ask who runs the place of the channel"
+            "somebody offers an older state than was seen before: try another network, and ask who runs the place of \
+             the channel"
         }
         "E-REVOKED" => {
-            "do not run it: lacre channel status CH says why, and lacre channel enforce DIR puts an allowed release in its place"
+            "do not run it: lacre channel status CH says why, and lacre channel enforce DIR puts an allowed release \
+             in its place"
         }
         "E-ROLLBACK" => {
-            "pull the current release; going back is allowed by the publisher: lacre channel rollback CH VERSION --until DATE --reason TEXT"
+            "pull the current release; going back is allowed by the publisher: lacre channel rollback CH VERSION \
+             --until DATE --reason TEXT"
         }
         "E-TUF-EXPIRED" => {
-            "look at this machine's clock; else nobody renewed the channel, or somebody holds newer metadata back: its publisher \
-             types lacre channel refresh CH --keys DIR"
+            "look at this machine's clock; else nobody renewed the channel, or somebody holds newer metadata back: \
+             its publisher types lacre channel refresh CH --keys DIR"
         }
         "E-TUF-SIGNATURE" => {
-            "the channel is not signed by those who speak for it: do not use it, try another network, and ask its publisher"
+            "the channel is not signed by those who speak for it: do not use it, try another network, and ask its \
+             publisher"
         }
         "E-TUF-KEYS" | "E-TUF-METADATA" | "E-TUF-MISMATCH" | "E-TUF-MISSING" => {
-            "the channel's files are damaged, incomplete or forged: fetch them again; if that does not help, ask who runs the place"
+            "the channel's files are damaged, incomplete or forged: fetch them again; if that does not help, ask who \
+             runs the place"
         }
         "E-TUF-ORDER" => {
             "this is a fault of lacre, not yours: please report it with the command line and this message"
@@ -135,8 +144,8 @@ fn state(code: &str) -> Option<&'static str> {
             "check the state folder, its permissions and its disk; nothing is accepted without it"
         }
         "E-STATE-MISSING" => {
-            "first of all: lacre channel trust CH --channel-root root.json; if it was trusted before, the state was lost: \
-             lacre channel state import FILE brings it back"
+            "first of all: lacre channel trust CH --channel-root root.json; if there was a state and it was lost: \
+             lacre channel state import CH FILE --key PUB after it"
         }
         "E-STATE-OTHER" => "the folder remembers another channel: give this one a --state DIR of its own",
         "E-STATE-READ-ONLY" => {
@@ -144,8 +153,8 @@ fn state(code: &str) -> Option<&'static str> {
         }
         "E-STATE-SCHEMA" => "a newer lacre wrote this state: use that version",
         "E-STATE-TORN" => {
-            "the state is damaged, and is not guessed: lacre channel state import FILE brings back an exported one; else remove it \
-             and lacre channel trust CH --channel-root root.json anew"
+            "it is damaged, and nothing is guessed: move the folder away, lacre channel trust CH --channel-root \
+             root.json, and lacre channel state import CH FILE --key PUB if there is an export"
         }
         _ => return None,
     })
@@ -155,7 +164,8 @@ fn state(code: &str) -> Option<&'static str> {
 fn edit(code: &str, Subject { model: place, .. }: &Subject) -> Option<String> {
     Some(match code {
         "E-CHANNEL-FILE" | "E-CHANNEL-METADATA" => {
-            "nothing was changed: what lies there is not what the roles signed; put back a good copy, and look at who can write there"
+            "nothing was changed: what lies there is not what the roles signed; put back a good copy, and look at \
+             who can write there"
                 .to_owned()
         }
         "E-CHANNEL-NAME" => {
@@ -166,7 +176,8 @@ fn edit(code: &str, Subject { model: place, .. }: &Subject) -> Option<String> {
         }
         "E-CONFLICT" => format!("lacre channel log {place} shows what the other one did; then run it again"),
         "E-DRAFT" => {
-            "what waits for signatures is no draft of this channel: do not sign it, and make the edit again with --force".to_owned()
+            "what waits for signatures is no draft of this channel: do not sign it, and make the edit again with \
+             --force".to_owned()
         }
         "E-DRAFT-PENDING" => format!("whoever has one of these keys: lacre channel sign {place} --keys DIR"),
         "E-DRAFT-STALE" => "make the edit again: what was to be signed does not fit what is published now".to_owned(),
@@ -174,7 +185,8 @@ fn edit(code: &str, Subject { model: place, .. }: &Subject) -> Option<String> {
             "a floor rises to at most the counter of the current release: publish or promote that one first".to_owned()
         }
         "E-EDIT-LISTED" => {
-            format!("a version is published once: give the new one another name, or lacre channel promote {place} VERSION --keys DIR")
+            format!("a version is published once: give the new one another name, or lacre channel promote {place} \
+             VERSION --keys DIR")
         }
         "E-EDIT-NOTHING" | "E-EDIT-STATUS" | "E-EDIT-UNLISTED" => {
             format!("lacre channel status {place} shows what the channel says now")
@@ -189,7 +201,8 @@ fn edit(code: &str, Subject { model: place, .. }: &Subject) -> Option<String> {
         "E-LIFETIME" => "a lifetime is a whole number with its unit: 10m, 24h, 90d".to_owned(),
         "E-ROLE-ALGORITHM" => "lacre key new NAME --algorithm ed25519 makes a key that can have a role".to_owned(),
         "E-ROLE-KEY" => {
-            format!("lacre channel status {place} -v names the keys of the roles; new ones come in by lacre channel rotate")
+            format!("lacre channel status {place} -v names the keys of the roles; new ones come in by lacre channel \
+             rotate")
         }
         "E-ROLE-THRESHOLD" => "for example --threshold root=2/3,targets=2/3: two of three keys have to sign".to_owned(),
         _ => return None,

@@ -5,8 +5,8 @@ use crate::desk::{CH, begun, changes, init, log, published, take, waits, with};
 
 const PUBLISH: &str = "publish oci:store:stable 1.0.0 --artifact oci:store:v1.0.0";
 
-/// A channel that two of three approve; `online` has the keys of snapshot and timestamp, `one` to `three` one of channel each,
-/// and `keys` those of root and targets.
+/// A channel that two of three approve; `online` has the keys of snapshot and timestamp, `one` to `three` one of
+/// channel each, and `keys` those of root and targets.
 fn of_three() -> Bench {
     let bench = begun(&["1.0.0", "1.1.0"], "root=2/3,channel=2/3");
     take(&bench, "online", &["snapshot-1", "timestamp-1"]);
@@ -114,10 +114,21 @@ fn what_waits_is_void_once_something_else_is_published() {
     published(&bench, &format!("refresh {CH} --keys keys"));
     published(&bench, &format!("publish {CH} 1.1.0 --artifact oci:store:v1.1.0 --keys keys"));
     bench.bad(&format!("channel sign {CH} --keys keys"), "E-USAGE", 2);
-    // And when the one who waited comes too late with a copy of the draft.
-    waits(&bench, &format!("{PUBLISH} --hold --keys one"));
-    bench.good(&format!("channel revoke {CH} 1.1.0 --code cve --reason x --keys keys"));
-    assert_eq!(log(&bench, CH)[0]["changes"][0]["kind"], "status");
+}
+
+#[test]
+fn a_copy_of_a_draft_comes_too_late() {
+    let bench = with(&["1.0.0", "1.1.0"]);
+    init(&bench, "channel", "channel=1/2");
+    take(&bench, "one", &["channel-1"]);
+    waits(&bench, "publish channel 1.0.0 --artifact oci:store:v1.0.0 --keys one");
+    let draft = bench.read("channel/pending.json");
+    published(&bench, "publish channel 1.1.0 --artifact oci:store:v1.1.0 --keys keys");
+    bench.write("channel/pending.json", &draft);
+    bench.bad("channel sign channel --keys keys", "E-DRAFT-STALE", 6);
+    // What is of no use any more keeps nobody from an edit.
+    waits(&bench, "publish channel 1.0.0 --artifact oci:store:v1.0.0 --hold --keys one");
+    published(&bench, "sign channel --keys keys");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! A channel from its publisher's side, as processes: where it lies, who signs, what is refused, and what happens when edits
-//! are broken off or meet.
+//! Channels as processes. Publishers: where a channel lies, who signs, what is refused, and what happens when edits are
+//! broken off or meet. Clients: what may run, what is remembered, and what is set aside.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
@@ -8,8 +8,10 @@ mod approvers;
 #[path = "../verbs/bench.rs"]
 mod bench;
 mod candidates;
+mod clients;
 mod desk;
 mod drill;
+mod enforcing;
 mod keys;
 mod log;
 mod meeting;

@@ -142,6 +142,20 @@ fn an_old_state_is_not_built_on() {
 }
 
 #[test]
+fn an_approver_who_never_publishes_remembers_too() {
+    let bench = with(&["1.0.0", "1.1.0"]);
+    init(&bench, "channel", "channel=2/2");
+    take(&bench, "two", &["channel-2"]);
+    copy(&bench.path("channel"), &bench.path("old"));
+    waits(&bench, "publish channel 1.0.0 --artifact oci:store:v1.0.0 --keys keys");
+    waits(&bench, "sign channel --keys two");
+    published(&bench, "sign channel --keys keys");
+    waits(&bench, "publish channel 1.1.0 --artifact oci:store:v1.1.0 --keys two");
+    put_back(&bench, "old");
+    bench.bad("channel publish channel 1.1.0 --artifact oci:store:v1.1.0 --keys two", "E-REPLAY", 7);
+}
+
+#[test]
 fn two_documents_in_one_place_are_told() {
     let bench = with(&["1.0.0", "1.1.0"]);
     init(&bench, "channel", "");

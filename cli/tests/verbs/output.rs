@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::bench::{Bench, Said};
 
-const VERBS: [&str; 15] = [
+const VERBS: [&str; 27] = [
     "key",
     "key new",
     "key import",
@@ -21,6 +21,18 @@ const VERBS: [&str; 15] = [
     "trust",
     "trust update",
     "trust show",
+    "channel",
+    "channel init",
+    "channel publish",
+    "channel promote",
+    "channel rollback",
+    "channel revoke",
+    "channel reinstate",
+    "channel floor",
+    "channel sign",
+    "channel refresh",
+    "channel rotate",
+    "channel log",
 ];
 
 #[test]
@@ -38,7 +50,7 @@ fn help_fits_a_screen_and_shows_examples() {
         );
         let widest = said.stdout.lines().map(|line| line.chars().count()).max().unwrap();
         assert!(widest <= 80, "{verb}: {widest} columns\n{}", said.stdout);
-        if !["key", "trust"].contains(verb) {
+        if !["key", "trust", "channel"].contains(verb) {
             assert!(said.stdout.contains("\nExamples:\n  "), "{verb}\n{}", said.stdout);
         }
     }

@@ -18,8 +18,8 @@ const LOOKED_INTO: usize = 64;
 /// What a document lists of a release's attestations.
 const MOST_ATTESTATIONS: usize = 64;
 
-/// An artifact whose layers are the files of a signed model. Whose signature it is was checked only if keys were given: what
-/// is listed in a channel still has to be believed by every client, by its own trust.
+/// An artifact whose layers are the files of a signed model. Whose signature it is was checked only if keys were
+/// given: what is listed in a channel still has to be believed by every client, by its own trust.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     manifest: Descriptor,
@@ -38,12 +38,12 @@ enum Beside {
 }
 
 impl Candidate {
-    /// Looks at the artifact that `target` names: its layers have to be the files of every signature of a model beside it,
-    /// or, with `keys`, of those that one of them made.
+    /// Looks at the artifact that `target` names: its layers have to be the files of every signature of a model beside
+    /// it, or, with `keys`, of those that one of them made.
     ///
     /// # Errors
-    /// `E-NO-SIGNATURE` when none fits; `E-CLAIMS-DIFFER` when those that fit claim different contents, names or versions;
-    /// those of reading the artifact and its referrers.
+    /// `E-NO-SIGNATURE` when none fits; `E-CLAIMS-DIFFER` when those that fit claim different contents, names or
+    /// versions; those of reading the artifact and its referrers.
     pub fn look(
         store: &dyn Store,
         target: &Target,
@@ -92,8 +92,8 @@ impl Candidate {
         Ok(found)
     }
 
-    /// The release that it becomes. The signed name has to be that of the channel's model, and the signed version, if there
-    /// is one, that of the release (`E-NAME-MISMATCH`, `E-VERSION-MISMATCH`).
+    /// The release that it becomes. The signed name has to be that of the channel's model, and the signed version, if
+    /// there is one, that of the release (`E-NAME-MISMATCH`, `E-VERSION-MISMATCH`).
     pub fn publication(
         &self,
         id: &ChannelId,

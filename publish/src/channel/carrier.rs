@@ -64,8 +64,8 @@ impl Carrier<'_> {
         Ok(Found { files: set.all()?, manifest: Some(manifest), previous: set.previous() })
     }
 
-    /// Puts `next` there, in the place of `before`. What is no file of a channel stays. Gives the digest of the manifest, where
-    /// there is one.
+    /// Puts `next` there, in the place of `before`. What is no file of a channel stays. Gives the digest of the
+    /// manifest, where there is one.
     ///
     /// # Errors
     /// `E-CONFLICT` when somebody else has written since `before` was read; those of the store.
@@ -165,8 +165,8 @@ impl Found {
 
     /// The same, verified as [`VerifiedRepository::open`] does it.
     ///
-    /// An edit of a folder that was broken off may have left a root behind whose timestamp was not written: then what was
-    /// published before counts, so that the edit can be made again.
+    /// An edit of a folder that was broken off may have left a root behind whose timestamp was not written: then what
+    /// was published before counts, so that the edit can be made again.
     pub fn verify(
         &self,
         id: &ChannelId,

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use lacre_publish::channel::{
-    Carrier, Change, Edit, FileName, Launch, Repository, Role, Rotation, VerifiedRepository, rotate,
+    Carrier, Change, Edit, FileName, Last, Launch, Repository, Restart, Role, Rotation, VerifiedRepository,
+    edit, refresh, rotate,
 };
 use lacre_registry_client::{FileKind, FileName as StoredName, FolderFiles, Layout, Tag};
 
-use crate::crew::{Crew, Holders, days, now, promote, publish, roll_back};
+use crate::crew::{Crew, days, now, promote, publish, roll_back};
 
 /// Runs `check` on a layout and on a folder, both empty.
 fn everywhere(check: impl Fn(&Carrier<'_>)) {
@@ -89,38 +90,70 @@ fn what_others_keep_in_the_folder_stays() {
     assert_eq!(std::fs::read(place.path().join("targets/index.html")).unwrap(), b"hello");
 }
 
-/// `before` with the root of `after`, whose other files were not written.
-fn broken_off(before: &Repository, after: &Repository) -> Repository {
-    let mut between = before.clone();
-    between.insert(FileName::Root(2), after.get(FileName::Root(2)).unwrap().to_vec()).unwrap();
-    between
+/// What a folder holds after each file of `after` was written over `before`, in the order in which that is done: roots and
+/// the timestamp last.
+fn half_written(before: &Repository, after: &Repository) -> Vec<Repository> {
+    let mut files: Vec<_> = after.files().filter(|(name, bytes)| before.get(*name) != Some(bytes)).collect();
+    files.sort_by_key(|(name, _)| (*name == FileName::Timestamp, matches!(name, FileName::Root(_))));
+    let mut states = vec![before.clone()];
+    for (name, bytes) in files {
+        let mut next = states.last().unwrap().clone();
+        next.insert(name, bytes.to_vec()).unwrap();
+        states.push(next);
+    }
+    states
 }
 
 #[test]
-fn a_root_without_its_timestamp_counts_as_not_written() {
-    let (crew, new) = (Crew::single(), Holders::new(1, 1));
+fn an_edit_that_was_broken_off_anywhere_is_made_again() {
+    let (crew, new) = (Crew::single(), Crew::single());
     let first = crew.begin();
     let anchor = first.root_bytes();
     let live = crew.edit(&first, &publish("1.0", None, Launch::Current)).unwrap();
-    let rotation =
-        Rotation { keys: [(Role::Timestamp, new.role_keys(Role::Timestamp))].into(), ..Rotation::default() };
-    let mut draft = rotate(&live, &rotation, now()).unwrap();
-    let signers: Vec<_> = [&crew.root, &crew.snapshot, &new].into_iter().flat_map(Holders::signers).collect();
-    draft.sign(&signers, now()).unwrap();
-    let after = draft.finish().unwrap();
-    let place = tempfile::tempdir().unwrap();
-    let folder = FolderFiles::create(place.path()).unwrap();
-    let carrier = Carrier::Folder(&folder);
-    let between = broken_off(live.repository(), after.repository());
-    carrier.write(&between, &carrier.read().unwrap()).unwrap();
-    let found = carrier.read().unwrap();
-    assert_eq!(found.verify(live.id(), &anchor, Some(&live.last())).unwrap().last(), live.last());
-    // Not where the new root is known already: then it is an old state.
-    let refused = found.verify(live.id(), &anchor, Some(&after.last())).unwrap_err();
-    assert_ne!(refused.code(), "E-REPLAY");
-    carrier.write(after.repository(), &found).unwrap();
-    let found = carrier.read().unwrap();
-    assert_eq!(found.verify(live.id(), &anchor, Some(&after.last())).unwrap().last(), after.last());
+    let roles = |roles: &[Role]| {
+        let plan = new.plan();
+        let keys = roles.iter().map(|role| (*role, plan.keys.get(*role).clone())).collect();
+        Rotation { keys, ..Rotation::default() }
+    };
+    let anew = Rotation {
+        restart: Some(Restart::keeping(live.document(), 0)),
+        ..roles(&[Role::Channel, Role::Snapshot, Role::Timestamp])
+    };
+    let drafts = vec![
+        edit(&live, &publish("2.0", None, Launch::Current), now()),
+        refresh(&live, now()),
+        rotate(&live, &roles(&[Role::Root]), now()),
+        rotate(&live, &roles(&[Role::Timestamp]), now()),
+        rotate(&live, &roles(&[Role::Snapshot, Role::Targets]), now()),
+        rotate(&live, &anew, now()),
+    ];
+    for draft in drafts {
+        let mut draft = draft.unwrap();
+        for signer in crew.all().into_iter().chain(new.all()) {
+            // Some have no role in it.
+            let _ = draft.sign(&[signer], now());
+        }
+        let online = [&crew, &new].map(Crew::online).concat();
+        let held: Vec<_> =
+            online.into_iter().filter(|signer| draft.clone().sign(&[*signer], now()).is_ok()).collect();
+        draft.sign(&held, now()).unwrap();
+        let after = draft.finish().unwrap();
+        let states = half_written(live.repository(), after.repository());
+        for (written, state) in states.iter().enumerate() {
+            let place = tempfile::tempdir().unwrap();
+            let folder = FolderFiles::create(place.path()).unwrap();
+            let carrier = Carrier::Folder(&folder);
+            carrier.write(state, &carrier.read().unwrap()).unwrap();
+            let found = carrier.read().unwrap();
+            let read = found.verify(live.id(), &anchor, Some(&live.last())).unwrap();
+            let expected = if written + 1 == states.len() { after.last() } else { live.last() };
+            let document = |last: &Last| (last.epoch, last.sequence, last.document);
+            assert_eq!(document(&read.last()), document(&expected), "{written} of {}", states.len());
+            carrier.write(after.repository(), &found).unwrap();
+            let whole = carrier.read().unwrap();
+            assert_eq!(&whole.repository(live.id()).unwrap(), after.repository());
+        }
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(crate) type Fetch<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;
 /// A client of one channel.
 #[derive(Clone)]
 pub(crate) struct Client {
-    record: Record,
+    pub(crate) record: Record,
     channel: Option<Channel>,
 }
 

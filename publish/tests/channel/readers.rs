@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use lacre_attest::KeyAlgorithm;
 use lacre_publish::channel::{Edit, FileName, Launch, Role, Rotation, VerifiedRepository, edit, rotate};
 use lacre_release::{Kept, Refresh};
+use lacre_testkit::interop::{self, Direction};
 use lacre_testkit::places::Peer;
 use serde_json::Value;
 use sigstore_tuf::TrustedMetadataSet;
@@ -14,6 +15,10 @@ use tempfile::TempDir;
 
 use crate::client::{Client, outcome};
 use crate::crew::{Crew, Holders, days, id, now, publish, roll_back};
+
+const WAY: &str = "channel, with edits and new keys of every role";
+const AFTERWARDS: &str =
+    "what was refused afterwards: a state that is older, and one by keys that have no role any more";
 
 /// A client of `sigstore_tuf` that begins with the first root reads the document.
 pub(crate) fn sigstore_reads(live: &VerifiedRepository) {
@@ -142,6 +147,7 @@ fn other_clients_read_it_through_edits_and_rotations() {
     // Keys that were taken away say nothing any more.
     if let Some(python) = &python {
         python.refuses(&third, "UnsignedMetadataError");
+        interop::holds_if("python-tuf", WAY, Direction::FromLacre, AFTERWARDS);
     }
 }
 
@@ -192,4 +198,5 @@ fn what_python_tuf_writes_is_read() {
         (found.bytes.as_slice(), found.target.roles.as_slice()),
         (b"2".as_slice(), ["targets", "models", "deep"].map(str::to_owned).as_slice())
     );
+    interop::holds_if("python-tuf", WAY, Direction::ToLacre, AFTERWARDS);
 }

@@ -98,8 +98,8 @@ impl<'a> ArtifactFiles<'a> {
         self.previous
     }
 
-    /// Stores `files` as one artifact and moves `tag` to it: readers see the old set or the new one. The tag has to stand
-    /// at `before` still, or nowhere; the new manifest names it (`vnd.lacre.channel.previous`).
+    /// Stores `files` as one artifact and moves `tag` to it: readers see the old set or the new one. The tag has to
+    /// stand at `before` still, or nowhere; the new manifest names it (`vnd.lacre.channel.previous`).
     ///
     /// # Errors
     /// `E-CONFLICT` when somebody else moved the tag; those of [`Store::put_blob`] and [`Store::replace_manifest`].

@@ -1,5 +1,5 @@
-//! A set in a folder, as `python-tuf` lays it out: `metadata/` and `targets/`. A web server that serves the folder makes
-//! it a [`WebFiles`](super::WebFiles).
+//! A set in a folder, as `python-tuf` lays it out: `metadata/` and `targets/`. A web server that serves the folder
+//! makes it a [`WebFiles`](super::WebFiles).
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -38,15 +38,15 @@ impl FolderFiles {
         Self::open(path)
     }
 
-    /// Makes `files` the set, if it is still `before`. Each file appears whole, those through which others are found last;
-    /// what only the set before had goes afterwards.
+    /// Makes `files` the set, if it is still `before`. Each file appears whole, those through which others are found
+    /// last; what only the set before had goes afterwards.
     ///
     /// # Errors
     /// `E-CONFLICT` when somebody else wrote meanwhile; `E-OUTPUT`; then readers see the set before, or the new one.
     pub fn put(&self, files: &Files, before: &Files) -> Result<(), RegistryError> {
         let root = self.root()?;
         let _turn = root.lock()?;
-        if self.all()? != *before {
+        if self.all_in(&root)? != *before {
             return Err(RegistryError::Conflict { place: self.path.display().to_string() });
         }
         let mut order: Vec<_> = files.iter().collect();
@@ -113,6 +113,20 @@ impl FolderFiles {
         root.sync()
     }
 
+    /// All files, for who has the lock.
+    fn all_in(&self, root: &Folder) -> Result<Files, RegistryError> {
+        let mut budget = Budget::new();
+        let mut files = Files::new();
+        for name in names_in(root)? {
+            let limit = budget.next("the folder of the channel")?;
+            if let Some(bytes) = self.read(&name, limit)? {
+                budget.spend(bytes.len());
+                files.insert(name, bytes);
+            }
+        }
+        Ok(files)
+    }
+
     fn root(&self) -> Result<Folder, RegistryError> {
         Folder::open(&self.path)?.ok_or_else(|| RegistryError::NotFound { path: self.path.clone() })
     }
@@ -134,18 +148,11 @@ impl FileSet for FolderFiles {
         None
     }
 
+    /// Not while somebody writes: else it would be a part of one set and a part of the next.
     fn all(&self) -> Result<Files, RegistryError> {
         let root = self.root()?;
-        let mut budget = Budget::new();
-        let mut files = Files::new();
-        for name in names_in(&root)? {
-            let limit = budget.next("the folder of the channel")?;
-            if let Some(bytes) = self.read(&name, limit)? {
-                budget.spend(bytes.len());
-                files.insert(name, bytes);
-            }
-        }
-        Ok(files)
+        let _turn = root.lock()?;
+        self.all_in(&root)
     }
 }
 
@@ -276,6 +283,31 @@ mod tests {
         assert_eq!(set.all().unwrap(), Files::new());
         set.put_beside(&pending, None, Some(b"one")).unwrap();
         assert_eq!(set.beside(&pending, 10).unwrap(), None);
+    }
+
+    #[test]
+    fn nobody_reads_a_part_of_one_set_and_a_part_of_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = FolderFiles::create(&folder.path().join("channel")).unwrap();
+        let files = |text: &str| -> Files {
+            let names = (0..8).map(|number| name(FileKind::Metadata, &format!("{number}.{text}.json")));
+            let timestamp = name(FileKind::Metadata, "timestamp.json");
+            names.chain([timestamp]).map(|name| (name, text.as_bytes().to_vec())).collect()
+        };
+        let (one, two) = (files("one"), files("two"));
+        set.put(&one, &Files::new()).unwrap();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for _ in 0..50 {
+                    set.put(&two, &one).unwrap();
+                    set.put(&one, &two).unwrap();
+                }
+            });
+            while !writer.is_finished() {
+                let found = set.all().unwrap();
+                assert!(found == one || found == two, "{:?}", found.keys().collect::<Vec<_>>());
+            }
+        });
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A channel that is believed, and what it is asked.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     AttestationRef, ChannelDocument, Floors, Permit, ReleaseError, Request, RoleStatus, Seen, Wanted, decide,
@@ -11,7 +11,7 @@ use crate::{
 pub struct Channel {
     document: ChannelDocument,
     seen: Seen,
-    roles: Vec<RoleStatus>,
+    roles: Vec<(Option<SignedDuration>, RoleStatus)>,
     local_floor: u64,
     now: Timestamp,
 }
@@ -42,7 +42,7 @@ impl Channel {
     pub(super) fn new(
         document: ChannelDocument,
         seen: Seen,
-        roles: Vec<RoleStatus>,
+        roles: Vec<(Option<SignedDuration>, RoleStatus)>,
         local_floor: u64,
         now: Timestamp,
     ) -> Self {
@@ -60,8 +60,18 @@ impl Channel {
     }
 
     /// Whose word it rests on, and until when.
-    pub fn roles(&self) -> &[RoleStatus] {
-        &self.roles
+    pub fn roles(&self) -> impl Iterator<Item = &RoleStatus> {
+        self.roles.iter().map(|(_, status)| status)
+    }
+
+    /// Those of them whose word ends within `time`. What never lives so long is named in the last third of its life: it is
+    /// renewed more often than once in `time`, and a warning must mean that this did not happen.
+    pub fn expiring(&self, time: SignedDuration) -> impl Iterator<Item = &RoleStatus> {
+        let ends = move |(lifetime, status): &&(Option<SignedDuration>, RoleStatus)| {
+            let within = lifetime.filter(|lifetime| *lifetime <= time).map_or(time, |lifetime| lifetime / 3);
+            status.expires.duration_since(self.now) < within
+        };
+        self.roles.iter().filter(ends).map(|(_, status)| status)
     }
 
     /// The floor that was committed here.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::Channel;
+use crate::{ChannelId, Kept, Record, Refresh, ReleaseError, RoleStatus, Seen, WantedFile};
 use jiff::{SignedDuration, Timestamp};
 use lacre_hash::Sha256Digest;
-use serde::Deserialize;
 
-use super::Channel;
-use crate::{ChannelId, Kept, Record, Refresh, ReleaseError, Seen, WantedFile};
-
+/// The top-level roles.
+const TOP: [&str; 4] = ["root", "timestamp", "snapshot", "targets"];
 /// The document among the files that are kept.
 const DOCUMENT: &str = "+channel.json";
 /// Where the channel lies, in the words of its user.
@@ -17,6 +17,10 @@ const PLACE: &str = "+place";
 const BESIDE: char = '+';
 /// The member of the root that says how long what roles sign is believed, in seconds.
 const LIFETIMES: &str = "x-lacre-lifetimes";
+/// A hundred years, in seconds.
+const LONGEST_LIFE: i64 = 100 * 366 * 24 * 60 * 60;
+/// How far the clocks of a publisher and a client may be apart.
+const DRIFT: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a client without memory demands instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,30 +165,38 @@ impl ChannelRefresh {
                 0
             }
         };
-        Ok(Channel::new(document, offered, self.refresh.expirations(), local_floor, self.now))
+        let lives = |status: RoleStatus| (self.lifetime(&status.role), status);
+        let roles = self.refresh.expirations().into_iter().map(lives).collect();
+        Ok(Channel::new(document, offered, roles, local_floor, self.now))
     }
 
     /// Whether the timestamp is young enough. When it was signed follows from what the root and it say: until when it is
-    /// believed, and for how long.
+    /// believed, and for how long. One that would live longer than the root allows is no proof of anything: whoever stole
+    /// its key could have signed it long ago, for long.
     fn check_age(&self, freshness: Freshness) -> Result<(), ReleaseError> {
-        #[derive(Deserialize)]
-        struct Lifetimes {
-            timestamp: u32,
-        }
-        let unknown = || ReleaseError::TufMetadata {
-            file: "root.json".to_owned(),
-            reason: "it does not say how long a timestamp lives".to_owned(),
+        let refused = |file: &str, reason: &str| ReleaseError::TufMetadata {
+            file: file.to_owned(),
+            reason: reason.to_owned(),
         };
-        let lifetimes = self.refresh.root_member(LIFETIMES).ok_or_else(unknown)?;
-        let lifetime = Lifetimes::deserialize(lifetimes).map_err(|_| unknown())?.timestamp;
+        let unknown = || refused("root.json", "it does not say how long a timestamp lives");
+        let lifetime = self.lifetime("timestamp").ok_or_else(unknown)?;
         let expires = self.refresh.expirations().into_iter().find(|status| status.role == "timestamp");
         let expires = expires.ok_or_else(unknown)?.expires;
-        let signed =
-            expires.checked_sub(SignedDuration::from_secs(i64::from(lifetime))).map_err(|_| unknown())?;
+        let signed = expires.checked_sub(lifetime).map_err(|_| unknown())?;
+        if signed.duration_since(self.now) > DRIFT {
+            return Err(refused("timestamp.json", "it lives longer than the root allows"));
+        }
         if self.now.duration_since(signed) > freshness.max_age {
             return Err(ReleaseError::TooOld { signed, max_age: freshness.max_age });
         }
         Ok(())
+    }
+
+    /// How long what a role signs is believed, by the root: at most 100 years.
+    fn lifetime(&self, role: &str) -> Option<SignedDuration> {
+        let role = if role == self.id.role() { "channel" } else { role };
+        let seconds = self.refresh.root_member(LIFETIMES)?.get(role)?.as_i64()?;
+        (1..=LONGEST_LIFE).contains(&seconds).then(|| SignedDuration::from_secs(seconds))
     }
 }
 
@@ -219,7 +231,7 @@ impl Refreshed {
         if !same {
             return Ok(false);
         }
-        let kept = refresh.kept().files();
+        let kept = self.refresh.own_files();
         for name in files.keys().filter(|name| !name.starts_with(BESIDE) && !kept.contains_key(*name)) {
             record.drop_file(name);
         }
@@ -236,6 +248,17 @@ impl Refreshed {
             }
         }
         Ok(true)
+    }
+}
+
+impl ChannelRefresh {
+    /// What is kept of roles: the top level, and the channel's own. Nobody else's word counts for it, and a role of another
+    /// name could have one that no file should have.
+    fn own_files(&self) -> BTreeMap<String, &[u8]> {
+        let own = [TOP[0], TOP[1], TOP[2], TOP[3], &self.id.role()].map(|role| format!("{role}.json"));
+        let mut files = self.refresh.kept().files();
+        files.retain(|name, _| own.contains(name));
+        files
     }
 }
 

@@ -14,9 +14,11 @@ mod refusal;
 mod status;
 mod target;
 mod walk;
+mod wanted;
 
 pub use canonical::canonical_json;
 pub use kept::Kept;
-pub use refresh::{Refresh, WantedFile, WantedKind};
+pub use refresh::Refresh;
 pub use status::RoleStatus;
 pub use target::{ProvenTarget, TufTarget};
+pub use wanted::{WantedFile, WantedKind};

@@ -1,57 +1,21 @@
 //! The client's workflow (section 5 of the TUF specification) without a network: it says which file it needs next.
 
 use jiff::Timestamp;
-use lacre_hash::Sha256Digest;
 use serde_json::Value;
-use sigstore_tuf::{MetaFile, Root, Snapshot, Targets};
+use sigstore_tuf::{Root, Snapshot, Targets};
 
 use crate::ReleaseError;
 
 use super::adapter::{Expiry, Taken, Trusted, check_kept};
 use super::kept::Kept;
-use super::name::{file_of, plain, quote, target_path};
+use super::name::{file_of, plain, target_path};
 use super::precheck::Payload;
-use super::target::{self, ProvenTarget, TufTarget, sha256_of};
+use super::target::{self, ProvenTarget, TufTarget};
 use super::walk::{Chain, Walk};
+use super::wanted::{WantedFile, WantedKind};
 
 /// Most roots that one refresh takes.
 const ROOTS: u32 = 1024;
-
-/// What kind of file is needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WantedKind {
-    /// Metadata, in the folder of metadata.
-    Metadata,
-    /// A target, below the folder of targets.
-    Target,
-}
-
-/// A file that is needed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WantedFile {
-    /// What it is.
-    pub what: WantedKind,
-    /// The name of the file, as in `7.snapshot.json` or `channels/org/name/<sha256>.stable.json`.
-    pub name: String,
-    /// How long it can be, in bytes. Nobody need read on.
-    pub limit: u64,
-    /// Its SHA-256, if the signed metadata has it.
-    pub digest: Option<Sha256Digest>,
-    /// Whether its absence is an answer.
-    pub may_be_absent: bool,
-}
-
-impl WantedFile {
-    /// Its address relative to that of the folder. The names of metadata are written for addresses already.
-    pub fn url_path(&self) -> String {
-        match self.what {
-            WantedKind::Metadata => self.name.clone(),
-            WantedKind::Target => self.name.split('/').map(quote).collect::<Vec<_>>().join("/"),
-        }
-    }
-}
 
 /// Where the workflow is.
 #[derive(Debug)]
@@ -105,10 +69,11 @@ impl Refresh {
         refresh.give(None)?;
         let timestamp = refresh.kept.timestamp.clone();
         refresh.give(timestamp)?;
-        match refresh.wanted() {
-            None => Ok(refresh),
-            Some(wanted) => Err(ReleaseError::TufMissing { file: plain(&wanted.name) }),
+        // What is wanted now is not among the kept files; that is an error, which says why.
+        if refresh.wanted().is_some() {
+            refresh.give(None)?;
         }
+        Ok(refresh)
     }
 
     fn begin(kept: Kept, expiry: Expiry) -> Result<Self, ReleaseError> {
@@ -130,17 +95,21 @@ impl Refresh {
         match &self.step {
             Step::Root { .. } => {
                 let next = self.trusted.root().version.saturating_add(1);
-                let mut wanted = metadata(file_of("root", Some(next)), Root::LIMIT, None);
+                let mut wanted = WantedFile::metadata(file_of("root", Some(next)), Root::LIMIT, None);
                 wanted.may_be_absent = true;
                 Some(wanted)
             }
             Step::Timestamp => {
                 let limit = sigstore_tuf::metadata::Timestamp::LIMIT;
-                Some(metadata(file_of("timestamp", None), limit, None))
+                Some(WantedFile::metadata(file_of("timestamp", None), limit, None))
             }
             Step::Snapshot => {
                 let pin = self.trusted.snapshot_pin()?;
-                Some(metadata(file_of("snapshot", versioned(pin.version)), Snapshot::LIMIT, Some(pin)))
+                Some(WantedFile::metadata(
+                    file_of("snapshot", versioned(pin.version)),
+                    Snapshot::LIMIT,
+                    Some(pin),
+                ))
             }
             Step::Targets => self.wanted_role("targets"),
             Step::Role(_, chain) => self.wanted_role(chain.role()),
@@ -158,7 +127,7 @@ impl Refresh {
     fn wanted_role(&self, role: &str) -> Option<WantedFile> {
         let pin = self.trusted.pin(role)?;
         let version = self.trusted.root().consistent_snapshot.then_some(pin.version);
-        Some(metadata(file_of(role, version), Targets::LIMIT, Some(pin)))
+        Some(WantedFile::metadata(file_of(role, version), Targets::LIMIT, Some(pin)))
     }
 
     /// Takes the file that was [`wanted`](Self::wanted), or that it is not there.
@@ -188,7 +157,7 @@ impl Refresh {
         let Some(bytes) = answer else {
             return match step {
                 Step::Root { .. } => self.root_is_newest(),
-                _ => Err(ReleaseError::TufMissing { file: plain(&wanted.name) }),
+                step => Err(self.absent(&step, wanted)),
             };
         };
         let kept = &mut self.kept;
@@ -239,6 +208,22 @@ impl Refresh {
         }
     }
 
+    /// Why a file that is not there is needed: the kept one is the one that is named, and has expired; else there is none.
+    fn absent(&mut self, step: &Step, wanted: &WantedFile) -> ReleaseError {
+        let held = match step {
+            Step::Snapshot => {
+                self.kept.snapshot.as_deref().map(|held| self.trusted.next_snapshot(held, None))
+            }
+            Step::Targets => self.again("targets", None),
+            Step::Role(_, chain) => self.again(chain.role(), chain.delegator()),
+            _ => None,
+        };
+        match held {
+            Some(Err(error @ ReleaseError::TufExpired { .. })) => error,
+            _ => ReleaseError::TufMissing { file: plain(&wanted.name) },
+        }
+    }
+
     fn note(&mut self, taken: Taken, role: &str) {
         if taken == Taken::Equivocation {
             self.equivocated = Some(role.to_owned());
@@ -255,8 +240,12 @@ impl Refresh {
 
     /// Whether the kept file of a role is what the snapshot names and what its delegator lets speak now.
     fn is_kept(&mut self, role: &str, delegator: Option<&str>) -> bool {
-        let Some(bytes) = self.kept.roles.get(role) else { return false };
-        self.trusted.next_targets(bytes, role, delegator, None).is_ok()
+        self.again(role, delegator).is_some_and(|taken| taken.is_ok())
+    }
+
+    fn again(&mut self, role: &str, delegator: Option<&str>) -> Option<Result<Taken, ReleaseError>> {
+        let bytes = self.kept.roles.get(role)?;
+        Some(self.trusted.next_targets(bytes, role, delegator, None))
     }
 
     fn root_is_newest(&mut self) -> Result<Step, ReleaseError> {
@@ -382,16 +371,5 @@ impl Refresh {
 
     pub(super) fn trusted(&self) -> &Trusted {
         &self.trusted
-    }
-}
-
-fn metadata(name: String, limit: usize, pin: Option<&MetaFile>) -> WantedFile {
-    let most = limit as u64;
-    WantedFile {
-        what: WantedKind::Metadata,
-        name,
-        limit: pin.and_then(|pin| pin.length).map_or(most, |length| length.min(most)),
-        digest: sha256_of(pin.and_then(|pin| pin.hashes.as_ref())),
-        may_be_absent: false,
     }
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use jiff::Timestamp;
 use lacre_release::{Kept, Refresh, ReleaseError, WantedKind};
+use lacre_testkit::interop::{self, Direction};
 use lacre_testkit::places::Peer;
 use tempfile::TempDir;
 
@@ -113,6 +114,12 @@ fn what_python_tuf_writes_is_read_in_every_form() {
         late.now = time("2031-01-01T00:00:00Z");
         assert_eq!(late.code(&state(2)), "E-TUF-EXPIRED", "{kind}");
     }
+    interop::holds_if(
+        "python-tuf",
+        "repository with delegations, in four layouts",
+        Direction::ToLacre,
+        "what was refused afterwards: a state that is older, and one by keys that have no role any more",
+    );
 }
 
 /// Bytes that were changed on the way.

@@ -116,7 +116,7 @@ impl Table {
             let number = at + 1;
             let _ = writeln!(text, "{number}. <a id=\"{number}\"></a>{note}");
         }
-        let _ = write!(text, "{VERSIONS}");
+        let _ = write!(text, "{SUITES}{VERSIONS}");
         for [name, version, origin] in versions {
             let _ = writeln!(text, "| {name} | {version} | {origin} |");
         }
@@ -146,6 +146,20 @@ the note says why. –: nothing was tried.
 about the root digest of the model as it lies there (`lacre sign --dry-run` prints it). \"Message\" is a signature over a
 plain file, which is nothing that Lacre makes or takes for a model: the unpublished `sigstore-conformance` speaks for its
 Sigstore layer.
+";
+
+const SUITES: &str = "
+## The Update Framework
+
+What channels are made of. python-tuf and Lacre read what the other wrote, with all keys changed on the way; what they must
+refuse afterwards they refuse.
+
+| suite | asked of | passed |
+|---|---|---|
+| tuf-conformance 2.4.0 | `conformance/src/bin/tuf_conformance.rs` | 113 of 113 |
+
+The suite is no package, so no run fetches it, and this row alone is not written by one: `conformance/src/tuf.rs` says how to
+run it. What every run has is a test for each of its classes, in `release/tests/tuf/conformance`.
 ";
 
 const VERSIONS: &str = "

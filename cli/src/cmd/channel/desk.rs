@@ -1,5 +1,5 @@
-//! What every edit of a channel has in common: what lies there is verified, a draft is signed by the keys at hand, and it is
-//! published when nothing is missing; else it waits beside the channel.
+//! What every edit of a channel has in common: what lies there is verified, a draft is signed by the keys at hand, and
+//! it is published when nothing is missing; else it waits beside the channel.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -87,8 +87,8 @@ impl<'s> Desk<'s> {
         Err(CliError::Exists { path: desk.place.to_string(), why: "a channel lies there already" })
     }
 
-    /// A channel that is there: verified from the root in the folder of keys, and not older than what was seen before. What
-    /// lies there may also be nothing but a first draft.
+    /// A channel that is there: verified from the root in the folder of keys, and not older than what was seen before.
+    /// What lies there may also be nothing but a first draft.
     fn open(
         word: &str,
         args: &'s KeysArgs,
@@ -205,6 +205,10 @@ impl<'s> Desk<'s> {
             let (result, lines) = self.told(&draft, "would be edited", waits.as_ref());
             return Ok(Done::new(result, lines));
         }
+        if let Some(live) = &self.live {
+            // Also who never publishes is shown nothing older any more.
+            self.remember(live);
+        }
         let made = match &waits {
             Some(pending) => self.sign(&mut draft, pending, now)?,
             None => 0,
@@ -240,7 +244,7 @@ impl<'s> Desk<'s> {
         }
         let carrier = self.carrier()?;
         let manifest = carrier.write(next.repository(), &self.found)?;
-        self.folder.keep_note(next.id(), Some(next.last()))?;
+        self.remember(&next);
         if !draft.staged().is_empty() && self.waiting.draft().is_some() {
             // What waited was made on what is gone now; it may also be what was published.
             if let Err(error) = carrier.put_waiting(None, &self.waiting) {
@@ -301,6 +305,15 @@ impl<'s> Desk<'s> {
             ),
         ));
         Ok((result, lines))
+    }
+
+    /// Keeps what was seen. Where the folder of keys cannot be written to, that is no reason not to publish.
+    fn remember(&self, seen: &VerifiedRepository) {
+        if let Err(error) = self.folder.keep_note(seen.id(), Some(seen.last())) {
+            self.session.warn(format!(
+                "an older state could be shown to you the next time, because what is there now was not kept: {error}"
+            ));
+        }
     }
 
     fn carrier(&self) -> Result<Carrier<'_>, CliError> {

@@ -16,8 +16,9 @@ use crate::text;
 
 /// Begin a channel: make its roles' keys and a first document
 ///
-/// Keys that lie in DIR already (ROLE-N.pub with ROLE-N.key, or with ROLE-N.uri that holds pkcs11:…, ssh-agent:…, awskms:… or
-/// exec:…) are taken; what is missing is made, in the files ROLE-N.key and ROLE-N.pub. DIR/root.json is what clients trust.
+/// Keys that lie in DIR already (ROLE-N.pub with ROLE-N.key, or with ROLE-N.uri that holds pkcs11:…, ssh-agent:…,
+/// awskms:… or exec:…) are taken; what is missing is made, in the files ROLE-N.key and ROLE-N.pub. DIR/root.json is
+/// what clients trust.
 #[derive(Debug, Args)]
 #[command(override_usage = "lacre channel init [OPTIONS] --model NAME --channel NAME --keys DIR <CH>")]
 #[command(after_help = "\
@@ -38,8 +39,8 @@ pub(crate) struct InitArgs {
     keys: KeysArgs,
     /// So many of so many keys sign [default: 1/1]
     ///
-    /// ROLE=M/N for the roles root, targets, channel, snapshot and timestamp, with commas between. The role channel, which
-    /// approves releases, has as many as targets unless it is named.
+    /// ROLE=M/N for the roles root, targets, channel, snapshot and timestamp, with commas between. The role channel,
+    /// which approves releases, has as many as targets unless it is named.
     #[arg(long, value_name = "ROLE=M/N,…", default_value = "", hide_default_value = true)]
     threshold: PerRole<Quorum>,
     /// How long what a role signs is believed: ROLE=TIME,…

@@ -19,8 +19,9 @@ use crate::session::Session;
 
 /// Show what was changed in a channel, the newest first
 ///
-/// A store keeps every state until somebody prunes it; a folder keeps the last documents. Each state is verified from the root that
-/// --keys DIR or --channel-root names; without one, from the root that lies there, and marked UNVERIFIED.
+/// A store keeps every state until somebody prunes it; a folder keeps the last documents. Each state is verified from
+/// the root that --keys DIR or --channel-root names; without one, from the root that lies there, and marked
+/// UNVERIFIED.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

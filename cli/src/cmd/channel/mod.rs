@@ -25,12 +25,14 @@ mod trust;
 
 use clap::{Args, Subcommand};
 
+use crate::args::ON_ONE_SCREEN;
 use crate::error::CliError;
 use crate::printer::Done;
 use crate::session::Session;
 
 /// Say which release of a model may run, and follow what is said
 #[derive(Debug, Args)]
+#[command(help_template = ON_ONE_SCREEN)]
 pub(crate) struct ChannelArgs {
     #[command(subcommand)]
     action: ChannelAction,

@@ -18,8 +18,8 @@ use crate::text;
 
 /// Add a release, which becomes current
 ///
-/// The artifact is looked at by its manifest: its layers have to be the files of the signed model beside it, whose signed name
-/// is the channel's and whose signed version is VERSION. What is attested beside it is listed, too.
+/// The artifact is looked at by its manifest: its layers have to be the files of the signed model beside it, whose
+/// signed name is the channel's and whose signed version is VERSION. What is attested beside it is listed, too.
 #[derive(Debug, Args)]
 #[command(override_usage = "lacre channel publish [OPTIONS] --artifact REF --keys DIR <CH> <VERSION>")]
 #[command(after_help = "\

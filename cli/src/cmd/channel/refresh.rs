@@ -11,8 +11,9 @@ use crate::session::Session;
 
 /// Say that this is the newest state: renew the timestamp
 ///
-/// Takes the keys of timestamp and snapshot alone, and is meant to run twice a day. The snapshot is renewed when half of its
-/// life is over. With --document the document is said again for its whole lifetime, too, which takes the keys of channel.
+/// Takes the keys of timestamp and snapshot alone, and is meant to run twice a day. The snapshot is renewed when half
+/// of its life is over. With --document the document is said again for its whole lifetime, too, which takes the keys
+/// of channel.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

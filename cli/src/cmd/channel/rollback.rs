@@ -14,8 +14,8 @@ use crate::session::Session;
 
 /// Go back to an older release
 ///
-/// It becomes current, and may run until the date even when another one is current again. No floor moves: what is below the
-/// floor stays out of use.
+/// It becomes current, and may run until the date even when another one is current again. No floor moves: what is
+/// below the floor stays out of use.
 #[derive(Debug, Args)]
 #[command(override_usage = "\
 lacre channel rollback [OPTIONS] --until DATE --reason TEXT --keys DIR

@@ -19,10 +19,10 @@ use crate::session::Session;
 
 /// Give roles other keys, or begin a new epoch
 ///
-/// Unless --key names them, as many keys as the role has now are made in DIR; the old ones count no more. New keys of root,
-/// targets, snapshot and timestamp take the keys of root; new ones of channel those of targets. A new epoch,
-/// for stolen keys, takes the keys of root and channel and gives snapshot and timestamp new ones; sequence and floor of the old
-/// one do not count any more.
+/// Unless --key names them, as many keys as the role has now are made in DIR; the old ones count no more. New keys of
+/// root, targets, snapshot and timestamp take the keys of root; new ones of channel those of targets. A new epoch, for
+/// stolen keys, takes the keys of root and channel and gives snapshot and timestamp new ones; sequence and floor of
+/// the old one do not count any more.
 #[derive(Debug, Args)]
 #[command(override_usage = "\
 lacre channel rotate [OPTIONS] --role R --keys DIR <CH>

@@ -8,14 +8,18 @@ use super::keys::KeyFolder;
 use crate::printer::Line;
 
 pub(super) fn changes_json(changes: &[Change]) -> Vec<Value> {
-    let one = |change: &Change| json!({ "kind": change.kind(), "text": change.to_string(), "version": change.version() });
+    let one = |change: &Change| {
+        let text = change.to_string();
+        json!({ "kind": change.kind(), "text": text, "version": change.version() })
+    };
     changes.iter().map(one).collect()
 }
 
 pub(super) fn pending_json(pending: &Pending, folder: &KeyFolder) -> Vec<Value> {
     let one = |lack: &Lack| {
+        let keys = lack.of.iter().map(|id| json!({ "id": id.to_string(), "name": folder.name(*id) }));
         json!({
-            "keys": lack.of.iter().map(|id| json!({ "id": id.to_string(), "name": folder.name(*id) })).collect::<Vec<_>>(),
+            "keys": keys.collect::<Vec<_>>(),
             "needed": lack.needed,
             "role": lack.role.as_str(),
         })

@@ -33,6 +33,8 @@ pub(crate) struct StatusArgs {
     #[arg(value_name = "CH")]
     pub(super) place: String,
     /// Exit with 6 if something expires within this time
+    ///
+    /// What never lives so long (a timestamp, by default a day) counts in the last third of its life.
     #[arg(long, value_name = "TIME", value_parser = units::interval)]
     warn_before: Option<Duration>,
     /// Show it under this root, and remember nothing
@@ -62,16 +64,14 @@ pub(super) fn run(args: &StatusArgs, session: &Session) -> Result<Done, CliError
         let (expired, now) = (document.expires, channel.now());
         return Err(ReleaseError::Refused(lacre_release::Refusal::Expired { expired, now }).into());
     }
-    let limit = args.warn_before.map(follow::signed);
-    let soon: Vec<&RoleStatus> = channel
-        .roles()
-        .iter()
-        .filter(|role| limit.is_some_and(|limit| role.expires.duration_since(channel.now()) < limit))
-        .collect();
+    let soon: Vec<&RoleStatus> = match args.warn_before {
+        Some(time) => channel.expiring(follow::signed(time)).collect(),
+        None => Vec::new(),
+    };
     let mut lines = head(&channel, &place);
     lines.extend(timeline(document));
     lines.push(Line::plain(""));
-    lines.extend(channel.roles().iter().map(|role| {
+    lines.extend(channel.roles().map(|role| {
         let of = format!("{} of {} keys", role.threshold, role.keys.len());
         let left = days(role.expires.duration_since(channel.now()));
         let line = Line::row(
@@ -209,7 +209,7 @@ fn status_json(channel: &Channel, place: &ChannelPlace, soon: &[&RoleStatus]) ->
         "name": document.id().to_string(),
         "place": place.to_string(),
         "releases": document.releases.iter().map(release).collect::<Vec<_>>(),
-        "roles": channel.roles().iter().map(|it| role(&it)).collect::<Vec<_>>(),
+        "roles": channel.roles().map(|it| role(&it)).collect::<Vec<_>>(),
         "rollback_targets": targets.map(|target| json!({
             "reason": target.reason, "until": target.until, "version": target.version,
         })).collect::<Vec<_>>(),
