@@ -74,6 +74,7 @@ fn without_a_channel_everything_passes() {
         ("equivocation", "two documents", "E-EQUIVOCATION"),
         ("stolen timestamp", "older snapshot", "E-REPLAY"),
         ("lost key", "root", "accepted"),
+        ("new epoch", "leaves stolen keys behind", "accepted"),
         ("rollback", "not allowed", "E-ROLLBACK"),
         ("rollback", "allowed for an hour", "accepted"),
         ("floor", "below the floor", "E-FLOOR"),

@@ -1,6 +1,6 @@
-//! A key that nobody has any more: others must be able to put a new one in its place.
+//! Keys that nobody has any more, or somebody else has: others must be able to put new ones in their place.
 
-use lacre_publish::channel::{self, Draft, Edit, Role, Rotation};
+use lacre_publish::channel::{self, Draft, Edit, Restart, Role, RoleKeys, Rotation, VerifiedRepository};
 use lacre_sign::Signer;
 
 use super::super::scratch::Scratch;
@@ -13,7 +13,46 @@ pub(super) fn acts(scratch: &Scratch) -> Vec<Act> {
         let attempt = format!("{role} loses a key ({threshold} of {keys} must sign)");
         Act::new("lost key", attempt, Came::Accepted, move |stage| lose(stage, role))
     };
-    Role::ALL.into_iter().map(act).collect()
+    let mut acts: Vec<Act> = Role::ALL.into_iter().map(act).collect();
+    acts.push(Act::new("new epoch", "root leaves stolen keys behind", Came::Accepted, |stage| {
+        let scratch = stage.scratch;
+        let [.., current] = &scratch.versions;
+        let client = stage.client()?;
+        let channel = client.follow(&scratch.lay(new_epoch(scratch)?.repository())?, scratch.now)?;
+        Ok(Came::from(client.asks(&channel, current)))
+    }));
+    acts.push(Act::new(
+        "new epoch",
+        "the stolen keys go on without it",
+        Came::Refused("E-TUF-SIGNATURE"),
+        |stage| {
+            let scratch = stage.scratch;
+            let client = stage.client()?;
+            client.follow(&scratch.lay(new_epoch(scratch)?.repository())?, scratch.now)?;
+            let thief = scratch.edit(&scratch.live, &Edit::Renew)?;
+            Ok(Came::from(client.follow(&scratch.lay(thief.repository())?, scratch.now)))
+        },
+    ));
+    acts
+}
+
+/// The same releases, under new keys of all roles that are not root and targets.
+fn new_epoch(scratch: &Scratch) -> Result<VerifiedRepository, CliError> {
+    let Scratch { crew, live, now, .. } = scratch;
+    let document = live.document();
+    let restart = Restart::keeping(document, document.floor.counter);
+    let mut rotation = Rotation { restart: Some(restart), ..Rotation::default() };
+    let mut new = Vec::new();
+    for role in [Role::Channel, Role::Snapshot, Role::Timestamp] {
+        let key = crew::new_key()?;
+        rotation.keys.insert(role, RoleKeys::new(role, &[key.public_key().clone()], 1)?);
+        new.push(key);
+    }
+    let mut draft = channel::rotate(live, &rotation, *now)?;
+    let mut signers = crew.signers();
+    signers.extend(new.iter().map(|key| key as &dyn Signer));
+    draft.sign(&signers, *now)?;
+    Ok(draft.finish()?)
 }
 
 /// Loses one key of the role after the other, where they are not alike; the worst counts.
