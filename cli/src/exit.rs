@@ -15,7 +15,7 @@ pub(crate) struct Row {
 
 /// Everything is as it should be.
 pub(crate) const OK: u8 = 0;
-/// Two contents differ.
+/// Two contents differ, or something came out otherwise than it must.
 pub(crate) const DIFFERS: u8 = 1;
 /// A bug of ours; also what an error code that is not in the table ends in.
 pub(crate) const BUG: u8 = 70;
@@ -25,7 +25,7 @@ pub(crate) const TABLE: &[Row] = &[
     Row { exit: OK, meaning: "done; for diff: equal", codes: &[] },
     Row {
         exit: DIFFERS,
-        meaning: "the content differs",
+        meaning: "the content differs; for channel drill: a rehearsal failed",
         codes: &[
             "E-ARTIFACT-MISMATCH",
             "E-BLOB-DIGEST",

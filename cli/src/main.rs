@@ -4,6 +4,7 @@ mod args;
 mod bug;
 mod claims;
 mod cmd;
+mod drill;
 mod error;
 mod exit;
 mod follow;

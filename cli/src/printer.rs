@@ -18,7 +18,7 @@ pub(crate) struct Done {
     pub(crate) result: Value,
     /// The same for people.
     pub(crate) lines: Vec<Line>,
-    /// [`exit::OK`], or [`exit::DIFFERS`] for a comparison.
+    /// [`exit::OK`], or [`exit::DIFFERS`] for a comparison or a rehearsal.
     pub(crate) exit: u8,
     /// Bytes that stdout was asked to carry: then the lines go to stderr.
     pub(crate) data: Option<Vec<u8>>,

@@ -10,6 +10,7 @@ mod bench;
 mod candidates;
 mod clients;
 mod desk;
+mod drill;
 mod enforcing;
 mod keys;
 mod log;

@@ -2,6 +2,7 @@
 
 mod commit;
 mod desk;
+mod drill;
 mod enforce;
 mod floor;
 mod init;
@@ -56,6 +57,7 @@ enum ChannelAction {
     Commit(commit::CommitArgs),
     State(state::StateArgs),
     Enforce(enforce::EnforceArgs),
+    Drill(drill::DrillArgs),
 }
 
 /// The verbs, as they are written and as JSON and hints give them.
@@ -78,6 +80,7 @@ pub(crate) const VERBS: &[(&str, &str)] = &[
     ("import", "channel state import"),
     ("state", "channel state export"),
     ("enforce", "channel enforce"),
+    ("drill", "channel drill"),
 ];
 
 impl ChannelArgs {
@@ -100,6 +103,7 @@ impl ChannelArgs {
             ChannelAction::Commit(args) => &args.place,
             ChannelAction::State(args) => args.place(),
             ChannelAction::Enforce(args) => &args.channel,
+            ChannelAction::Drill(args) => return args.place.clone().unwrap_or_else(|| "CH".to_owned()),
         };
         place.clone()
     }
@@ -123,6 +127,7 @@ impl ChannelArgs {
             ChannelAction::Commit(_) => "channel commit",
             ChannelAction::State(args) => args.verb(),
             ChannelAction::Enforce(_) => "channel enforce",
+            ChannelAction::Drill(_) => "channel drill",
         }
     }
 }
@@ -145,5 +150,6 @@ pub(crate) fn run(args: &ChannelArgs, session: &Session) -> Result<Done, CliErro
         ChannelAction::Commit(args) => commit::run(args, session),
         ChannelAction::State(args) => state::run(args, session),
         ChannelAction::Enforce(args) => enforce::run(args, session),
+        ChannelAction::Drill(args) => drill::run(args, session),
     }
 }
