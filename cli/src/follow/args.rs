@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use lacre_release::ChannelId;
 
+use super::CounterArgs;
 use crate::units;
 
 const HEADING: &str = "Channel options";
@@ -22,6 +23,8 @@ pub(crate) struct FollowArgs {
     /// Whose channel it is, where nobody has said yet what lies at CH
     #[arg(long = "of", value_name = "NAME@CHANNEL", hide_short_help = true, help_heading = HEADING)]
     pub(crate) of: Option<ChannelId>,
+    #[command(flatten)]
+    pub(crate) counter: CounterArgs,
 }
 
 /// What a client demands of a channel.
