@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken check must fail its test")]
 
-mod device;
-
 use std::fs;
 use std::path::Path;
 
-use device::Device;
 use lacre_hash::Sha256Digest;
 use lacre_release::{
     ChannelId, CounterError, MonotonicCounter, Position, Record, ReleaseError, Seen, StateStore, TpmCounter,
 };
+use lacre_testkit::SoftwareTpm;
 use tempfile::TempDir;
 
 const AUTH: &[u8] = b"known to the service";
@@ -37,14 +35,14 @@ fn code<T>(outcome: Result<T, ReleaseError>) -> &'static str {
 
 /// A device with the state of a channel that is bound to it.
 struct Bound {
-    device: Device,
+    device: SoftwareTpm,
     folder: TempDir,
     index: u32,
 }
 
 impl Bound {
     fn new() -> Option<Self> {
-        let (device, folder) = (Device::start()?, TempDir::new().unwrap());
+        let (device, folder) = (SoftwareTpm::start()?, TempDir::new().unwrap());
         let counter = TpmCounter::define(&device.tcti(), b"", &id()).unwrap();
         let index = counter.index();
         StateStore::create_bound(&folder.path().join("now"), &record(), Box::new(counter)).unwrap();
@@ -239,7 +237,7 @@ fn every_state_has_a_counter_of_its_own() {
 
 #[test]
 fn who_does_not_know_the_authorization_value_neither_counts_nor_seals() {
-    let Some(device) = Device::start() else { return };
+    let Some(device) = SoftwareTpm::start() else { return };
     let mine = TpmCounter::define(&device.tcti(), AUTH, &id()).unwrap();
     let counted = mine.value().unwrap();
     assert_eq!(TpmCounter::open(&device.tcti(), AUTH, mine.index()).unwrap().value().unwrap(), counted);
@@ -260,7 +258,7 @@ fn who_does_not_know_the_authorization_value_neither_counts_nor_seals() {
 #[test]
 fn another_device_does_not_vouch() {
     let Some(bound) = Bound::new() else { return };
-    let other = Device::start().unwrap();
+    let other = SoftwareTpm::start().unwrap();
     let counter = TpmCounter::define(&other.tcti(), b"", &id()).unwrap();
     // Its first free index is the same, and it has counted as often; only its seals differ.
     assert_eq!(counter.index(), bound.index);
@@ -282,7 +280,7 @@ fn a_device_that_is_away_is_an_error() {
 
 #[test]
 fn an_index_that_is_no_counter_is_refused() {
-    let Some(device) = Device::start() else { return };
+    let Some(device) = SoftwareTpm::start() else { return };
     device.tool(&["tpm2_nvdefine", "-C", "o", "-s", "8", "-a", "authread|authwrite|no_da", "0x01812345"]);
     let error = TpmCounter::open(&device.tcti(), b"", 0x0181_2345).unwrap_err();
     assert!(error.to_string().contains("the index is no counter"), "{error}");

@@ -4,19 +4,21 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use lacre_testkit::places;
 use tempfile::TempDir;
 
-/// `swtpm`, which is stopped when it is dropped. What it keeps survives a restart.
-pub(crate) struct Device {
+use crate::places;
+
+/// `swtpm`, which is stopped when the value goes. What it keeps survives a restart.
+#[derive(Debug)]
+pub struct SoftwareTpm {
     kept: TempDir,
     running: Child,
     port: u16,
 }
 
-impl Device {
+impl SoftwareTpm {
     /// Nothing where `swtpm` or the tools are not installed.
-    pub(crate) fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         places::program("swtpm")?;
         places::program("tpm2_nvread")?;
         let kept = TempDir::new().unwrap();
@@ -25,22 +27,24 @@ impl Device {
     }
 
     /// Its power goes and comes back.
-    pub(crate) fn restart(&mut self) {
+    pub fn restart(&mut self) {
         self.stop();
         (self.running, self.port) = run(&self.kept);
     }
 
-    pub(crate) fn stop(&mut self) {
+    /// Its power goes.
+    pub fn stop(&mut self) {
         self.running.kill().unwrap();
         self.running.wait().unwrap();
     }
 
-    pub(crate) fn tcti(&self) -> String {
+    /// Its name, as programs that use TPMs know it.
+    pub fn tcti(&self) -> String {
         format!("swtpm:host=127.0.0.1,port={}", self.port)
     }
 
     /// What one of tpm2-tools says; it must succeed.
-    pub(crate) fn tool(&self, words: &[&str]) -> Vec<u8> {
+    pub fn tool(&self, words: &[&str]) -> Vec<u8> {
         let (program, words) = words.split_first().unwrap();
         let said = Command::new(program).args(["-T", &self.tcti()]).args(words).output().unwrap();
         assert!(said.status.success(), "{program}: {}", String::from_utf8_lossy(&said.stderr));
@@ -48,14 +52,14 @@ impl Device {
     }
 
     /// What the tools read of a counter.
-    pub(crate) fn counted(&self, index: u32) -> u64 {
+    pub fn counted(&self, index: u32) -> u64 {
         let index = format!("{index:#010x}");
         let said = self.tool(&["tpm2_nvread", "-C", &index, &index]);
         u64::from_be_bytes(said.try_into().unwrap())
     }
 }
 
-impl Drop for Device {
+impl Drop for SoftwareTpm {
     fn drop(&mut self) {
         // It may have been stopped by the test.
         let _ = self.running.kill();
