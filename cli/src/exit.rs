@@ -221,6 +221,7 @@ pub(crate) const TABLE: &[Row] = &[
             "E-SAFETENSORS",
             "E-SIGNATURE-COUNT",
             "E-STATE-BUSY",
+            "E-STATE-COUNTER",
             "E-STATE-EXISTS",
             "E-STATE-IO",
             "E-STATE-MISSING",

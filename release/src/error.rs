@@ -29,6 +29,7 @@ pub const CODES: &[&str] = &[
     "E-REVOKED",
     "E-ROLLBACK",
     "E-STATE-BACKWARDS",
+    "E-STATE-COUNTER",
     "E-STATE-EXISTS",
     "E-STATE-IO",
     "E-STATE-MISSING",

@@ -23,5 +23,10 @@ pub use client::{Ask, Channel, ChannelRefresh, Freshness, Refreshed};
 pub use decide::{FloorKind, Floors, Permit, Refusal, Request, Standing, Wanted, decide};
 pub use error::{CODES, ReleaseError};
 pub use ordering::{Advance, OrderFault, Position, Seen, compare_documents};
-pub use state::{Accepted, ExportedState, LocalFloor, Record, StateError, StateStore, Tear, WayOut};
+#[cfg(feature = "tpm")]
+pub use state::TpmCounter;
+pub use state::{
+    Accepted, CounterError, ExportedState, LocalFloor, MonotonicCounter, Record, StateError, StateStore,
+    Tear, WayOut,
+};
 pub use tuf::{Kept, ProvenTarget, Refresh, RoleStatus, TufTarget, WantedFile, WantedKind, canonical_json};

@@ -19,6 +19,7 @@
 //! | a service that answers badly | [`HttpServer`] |
 //! | a registry, as it should be or as it should not | [`registry::Registry`] |
 //! | a registry of somebody else | [`PeerRegistry`] |
+//! | a TPM | [`SoftwareTpm`] |
 //! | a line in the table of what works with whom | [`interop`] |
 //! | the committed vectors, the peers | [`places::vectors`], [`places::Peer`] |
 //!
@@ -55,6 +56,7 @@ mod sealed;
 mod server;
 mod stack;
 pub mod tamper;
+mod tpm;
 mod transparency;
 mod tuf;
 mod tuf_simulator;
@@ -70,6 +72,7 @@ pub use peer_registry::PeerRegistry;
 pub use safetensors::SafetensorsFile;
 pub use sealed::{Seal, Sealed};
 pub use stack::Stack;
+pub use tpm::SoftwareTpm;
 pub use transparency::TestLog;
 pub use tuf::{FAR, TufDraft, TufRepository};
 pub use tuf_simulator::{Pins, TUF_EXPIRES, TufKey, TufSimulator};

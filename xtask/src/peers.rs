@@ -40,6 +40,7 @@ pub(crate) fn ensure(cache: &Cache) -> Outcome<PathBuf> {
     let _alone = cache.hold("peers")?;
     let folder = cache.folder("peers")?;
     system::ensure(system::FOR_PEERS)?;
+    system::ensure_libraries()?;
     let programs = debian::ensure(&folder)?;
     let packages = python::ensure(&folder)?;
     let servers = servers::ensure(&folder)?;
@@ -80,6 +81,7 @@ fn record(folder: &Path) -> Outcome<String> {
         ("skopeo", "--version", ""),
         ("softhsm2-util", "--version", "SoftHSM "),
         ("age", "--version", "age "),
+        ("swtpm", "--version", "swtpm: "),
     ] {
         let told = Program::new(program).arg(argument).read()?;
         lines.push(format!("{name}{} (the machine's)", told.lines().next().unwrap_or(program)));

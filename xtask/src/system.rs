@@ -24,7 +24,13 @@ pub(crate) const FOR_PEERS: &[Need] = &[
     Need { program: "ssh-agent", package: "openssh-client" },
     Need { program: "age", package: "age" },
     Need { program: "htpasswd", package: "apache2-utils" },
+    Need { program: "swtpm", package: "swtpm" },
+    Need { program: "tpm2_nvread", package: "tpm2-tools" },
+    Need { program: "pkg-config", package: "pkg-config" },
 ];
+
+/// What the feature `tpm` links, by the name that pkg-config knows, and its package.
+const LIBRARIES: &[Need] = &[Need { program: "tss2-esys", package: "libtss2-dev" }];
 
 /// What the benchmark calls by name: `time` tells a child's processor time and peak memory.
 pub(crate) const FOR_BENCH: &[Need] = &[Need { program: "time", package: "time" }];
@@ -33,6 +39,19 @@ pub(crate) const FOR_BENCH: &[Need] = &[Need { program: "time", package: "time" 
 pub(crate) fn ensure(needs: &[Need]) -> Outcome {
     let missing: Vec<&str> =
         needs.iter().filter(|need| find(need.program).is_none()).map(|need| need.package).collect();
+    if missing.is_empty() { Ok(()) } else { install(&missing) }
+}
+
+/// Installs the libraries that are missing, or says what to install.
+pub(crate) fn ensure_libraries() -> Outcome {
+    let known = |library: &str| {
+        Program::new("pkg-config")
+            .args(["--exists", library])
+            .finish()
+            .is_ok_and(|done| done.status.success())
+    };
+    let missing: Vec<&str> =
+        LIBRARIES.iter().filter(|need| !known(need.program)).map(|need| need.package).collect();
     if missing.is_empty() { Ok(()) } else { install(&missing) }
 }
 

@@ -8,6 +8,17 @@ use crate::process::{Listen, Program};
 use crate::tally::{self, Tally};
 use crate::{interop, peers, say, tools};
 
+/// The feature `tpm` is in no other build: its own tests, and none that the whole workspace has run already.
+const WITH_A_TPM: &[&str] = &[
+    "--package=lacre-release",
+    "--package=lacre",
+    "--features=lacre-release/tpm,lacre/tpm",
+    "--lib",
+    "--test=tpm",
+    "-E",
+    "binary(tpm) | test(/^state::tpm::/)",
+];
+
 /// Runs the tests whose names contain one of `filters`, or all of them.
 pub(crate) fn run(filters: &[&str]) -> Outcome {
     let cache = Cache::open()?;
@@ -15,7 +26,8 @@ pub(crate) fn run(filters: &[&str]) -> Outcome {
     let nextest = tools::ensure(&cache, &tools::NEXTEST)?;
     let surroundings = Surroundings::new(peers)?;
 
-    let mut all = unit_and_integration(&nextest, &surroundings, filters)?;
+    let mut all = unit_and_integration(&nextest, &surroundings, &["--workspace", "--all-targets"], filters)?;
+    all += unit_and_integration(&nextest, &surroundings, WITH_A_TPM, filters)?;
     all += documentation(&surroundings, filters)?;
     if all.failed == 0 && all.passed == 0 {
         return Err(Failure::new("no test ran: does the filter match a name?"));
@@ -93,11 +105,17 @@ fn vectors(checkout: &Path) -> Option<PathBuf> {
     None
 }
 
-fn unit_and_integration(nextest: &Path, surroundings: &Surroundings, filters: &[&str]) -> Outcome<Tally> {
+fn unit_and_integration(
+    nextest: &Path,
+    surroundings: &Surroundings,
+    suite: &[&str],
+    filters: &[&str],
+) -> Outcome<Tally> {
     let program = surroundings
         .around(Program::new(nextest))
         .arg(tools::subcommand(&tools::NEXTEST))
-        .args(["run", "--locked", "--workspace", "--all-targets", "--no-fail-fast", "--no-tests=pass"])
+        .args(["run", "--locked", "--no-fail-fast", "--no-tests=pass"])
+        .args(suite)
         .args(["--color", "never", "--tool-config-file", &surroundings.settings()])
         .args(filters);
     let mut closing = None;

@@ -6,12 +6,13 @@ use std::time::Duration;
 use clap::Args;
 use lacre_release::ChannelId;
 
+use super::CounterArgs;
 use crate::units;
 
 const HEADING: &str = "Channel options";
 
 /// Where what is remembered of channels is.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct FollowArgs {
     /// Folder of what is remembered of channels [default: ~/.local/state/lacre/channels]
     #[arg(long, value_name = "DIR", hide_short_help = true, help_heading = HEADING)]
@@ -22,6 +23,8 @@ pub(crate) struct FollowArgs {
     /// Whose channel it is, where nobody has said yet what lies at CH
     #[arg(long = "of", value_name = "NAME@CHANNEL", hide_short_help = true, help_heading = HEADING)]
     pub(crate) of: Option<ChannelId>,
+    #[command(flatten)]
+    pub(crate) counter: CounterArgs,
 }
 
 /// What a client demands of a channel.

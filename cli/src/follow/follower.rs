@@ -51,7 +51,7 @@ impl<'a> Follower<'a> {
             let freshness = Freshness { max_age: signed(max_age) };
             Held::Nothing { id, anchor: read_root(root)?, freshness }
         } else {
-            let states = States::at(follow.state.as_deref())?;
+            let states = States::at(follow.state.as_deref(), &follow.counter)?;
             let id = match id {
                 Some(id) => id.clone(),
                 None => states.whose(&place)?,

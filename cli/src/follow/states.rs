@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use lacre_registry_client::Reference;
 use lacre_release::{ChannelId, Record, StateError, StateStore};
 
+use super::CounterArgs;
 use crate::cmd::channel::place::ChannelPlace;
 use crate::error::CliError;
 use crate::text;
@@ -19,17 +20,19 @@ const LONGEST_ROOT: u64 = 512 << 10;
 #[derive(Debug)]
 pub(crate) struct States {
     folder: PathBuf,
+    counter: CounterArgs,
 }
 
 impl States {
     /// The folder that was named, else `$XDG_STATE_HOME/lacre/channels`, else that below `~/.local/state` (XDG Base
-    /// Directory Specification 0.8).
-    pub(crate) fn at(named: Option<&Path>) -> Result<Self, CliError> {
+    /// Directory Specification 0.8). Where a counter's device is named, each of them must be bound to a counter in it.
+    pub(crate) fn at(named: Option<&Path>, counter: &CounterArgs) -> Result<Self, CliError> {
+        let counter = counter.clone();
         if let Some(named) = named {
-            return Ok(Self { folder: named.to_owned() });
+            return Ok(Self { folder: named.to_owned(), counter });
         }
         match of(std::env::var_os("XDG_STATE_HOME"), std::env::var_os("HOME")) {
-            Some(folder) => Ok(Self { folder }),
+            Some(folder) => Ok(Self { folder, counter }),
             None => Err(CliError::Usage {
                 message: "there is no home to remember channels in".to_owned(),
                 tip: Some("name a folder: --state DIR".to_owned()),
@@ -44,12 +47,12 @@ impl States {
 
     /// The state of a channel, which must be there.
     pub(crate) fn open(&self, id: &ChannelId) -> Result<StateStore, CliError> {
-        Ok(StateStore::open(&self.path(id), id)?)
+        Ok(self.counter.open(&self.path(id), id)?)
     }
 
     /// Makes the state of a channel: only trusting it does.
     pub(crate) fn create(&self, record: &Record) -> Result<StateStore, CliError> {
-        Ok(StateStore::create(&self.path(record.id()), record)?)
+        Ok(self.counter.create(&self.path(record.id()), record)?)
     }
 
     /// Whose channel lies at `place`, as it was said when it was trusted.

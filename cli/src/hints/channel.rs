@@ -134,9 +134,14 @@ fn state(code: &str) -> Option<&'static str> {
     Some(match code {
         "E-COMMIT" => "commit says that a version ran well here: pull or verify it with --channel CH first",
         "E-STATE-BACKWARDS" => {
-            "nothing was changed: what was seen and committed is never taken back; import the newer state"
+            "nothing was changed: what was seen and committed is never taken back; if an older folder was put back, \
+             put the newest one in its place, or move it away, trust the channel again and import an exported state"
         }
         "E-STATE-BUSY" => "others use the same state at this moment: run it again",
+        "E-STATE-COUNTER" => {
+            "a state that is bound to a TPM needs a lacre that was built with it, and LACRE_TPM or --tpm TCTI; one that \
+             is not bound needs neither: if it was bound before, somebody put another one in its place"
+        }
         "E-STATE-EXISTS" => {
             "it is trusted already, and nothing was changed; another --state DIR holds another trust"
         }

@@ -71,7 +71,8 @@ impl Bench {
     /// A command that runs `lacre` here: no terminal, and nothing of the caller's environment that it would obey.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lacre"));
-        for variable in ["LACRE_PASSPHRASE", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+        for variable in ["LACRE_PASSPHRASE", "LACRE_TPM", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"]
+        {
             command.env_remove(variable);
         }
         command.current_dir(self.folder.path()).stdin(Stdio::null());

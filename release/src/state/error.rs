@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use lacre_json::JsonError;
 
+use super::CounterError;
 use crate::{ChannelId, Position};
 
 /// Why the state of a channel cannot be used, or not so. [`StateError::way_out`] says what helps.
@@ -90,6 +91,14 @@ pub enum StateError {
         /// The highest time seen.
         last_seen: Timestamp,
     },
+    /// The counter that it is bound to does not vouch for it, or nothing is known of a counter on one side.
+    #[error("the state in {}: {fault}", folder.display())]
+    Counter {
+        /// Where it is.
+        folder: PathBuf,
+        /// Why.
+        fault: CounterError,
+    },
     /// A release is to be accepted from a document that is not the newest one seen, or committed before one was.
     #[error("no release was accepted from {}", position.map_or_else(|| "any document".to_owned(), |at| at.to_string()))]
     Unaccepted {
@@ -145,6 +154,8 @@ pub enum WayOut {
     SetClock,
     /// Pull a release first.
     AcceptFirst,
+    /// Name the device of the counter that the state is bound to, or name none for a state that is bound to none.
+    NameCounter,
     /// Nothing a user did: what failed is named.
     Report,
 }
@@ -162,6 +173,7 @@ impl StateError {
             Self::Io { .. } | Self::Unkept { .. } => "E-STATE-IO",
             Self::Backwards { .. } => "E-STATE-BACKWARDS",
             Self::Clock { .. } => "E-CLOCK",
+            Self::Counter { fault, .. } => fault.code(),
             Self::Unaccepted { .. } => "E-COMMIT",
         }
     }
@@ -171,7 +183,12 @@ impl StateError {
         match self {
             Self::Missing { .. } => WayOut::Trust,
             Self::Exists { .. } => WayOut::KeepOrMove,
-            Self::Torn { .. } => WayOut::TrustAgainAndImport,
+            Self::Torn { .. }
+            | Self::Counter {
+                fault: CounterError::RolledBack { .. } | CounterError::Behind { .. } | CounterError::Seal,
+                ..
+            } => WayOut::TrustAgainAndImport,
+            Self::Counter { .. } => WayOut::NameCounter,
             Self::Schema { .. } => WayOut::Upgrade,
             Self::Other { .. } => WayOut::OtherFolder,
             Self::ReadOnly { .. } => WayOut::MakeWritable,

@@ -9,6 +9,7 @@ use lacre_json::Limits;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::counter::Bound;
 use super::{Accepted, LocalFloor, StateError, Tear};
 use crate::{ChannelId, ChannelName, ModelName, ReleaseError, Seen};
 
@@ -26,6 +27,9 @@ pub(super) struct Stored {
     pub(super) accepted: Option<Accepted>,
     pub(super) anchor: Sha256Digest,
     pub(super) channel: ChannelName,
+    /// Only in a state that is bound to a counter: others stay readable by versions that know of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) counter: Option<Bound>,
     pub(super) document: Option<Seen>,
     pub(super) files: BTreeMap<String, KeptFile>,
     pub(super) last_seen: Timestamp,

@@ -4,10 +4,12 @@
 //! be there afterwards or not, each on its own: a name without its contents, half of the contents, the second of two
 //! names without the first. [`Simulated::worlds`] enumerates them all.
 
-use std::cell::RefCell;
+mod bound;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use lacre_hash::Sha256Digest;
 
@@ -57,45 +59,52 @@ struct Names {
 struct Memory {
     files: Vec<Contents>,
     folders: [Names; 2],
+    /// What the counter beside the disk says.
+    counted: u64,
     /// Operations until the power goes.
     left: Option<usize>,
-    done: usize,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Simulated(RefCell<Memory>);
+/// Shared, so that the counter's power goes with the disk's.
+#[derive(Debug, Default)]
+struct Simulated(Arc<Mutex<Memory>>);
+
+/// Another disk that holds the same.
+impl Clone for Simulated {
+    fn clone(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.0.lock().unwrap().clone())))
+    }
+}
 
 impl Simulated {
     /// A change of the disk: it happens, unless the power is gone.
     fn change<T>(&self, change: impl FnOnce(&mut Memory) -> io::Result<T>) -> io::Result<T> {
-        let mut memory = self.0.borrow_mut();
+        let mut memory = self.0.lock().unwrap();
         match &mut memory.left {
             Some(0) => return Err(io::Error::other("no power")),
             Some(left) => *left -= 1,
             None => {}
         }
-        memory.done += 1;
         change(&mut memory)
     }
 
     /// The same disk, whose power goes after so many operations.
     fn failing_after(&self, operations: usize) -> Self {
-        let mut memory = self.0.borrow().clone();
+        let mut memory = self.0.lock().unwrap().clone();
         memory.left = Some(operations);
-        Self(RefCell::new(memory))
+        Self(Arc::new(Mutex::new(memory)))
     }
 
     /// The same disk as another process finds it after the one before was killed.
     fn restarted(&self) -> Self {
-        let mut memory = self.0.borrow().clone();
+        let mut memory = self.0.lock().unwrap().clone();
         memory.left = None;
-        memory.done = 0;
-        Self(RefCell::new(memory))
+        Self(Arc::new(Mutex::new(memory)))
     }
 
     /// Every disk that may be found after the power came back.
     fn worlds(&self) -> Vec<Self> {
-        let memory = self.0.borrow();
+        let memory = self.0.lock().unwrap();
         let [top, kept] = memory.folders.each_ref().map(|folder| {
             let pending = &folder.pending;
             assert!(pending.len() < 10, "too many worlds");
@@ -130,7 +139,12 @@ impl Simulated {
                         pending: Vec::new(),
                     });
                     let files = memory.files.iter().map(settle).collect();
-                    worlds.push(Self(RefCell::new(Memory { files, folders, left: None, done: 0 })));
+                    worlds.push(Self(Arc::new(Mutex::new(Memory {
+                        files,
+                        folders,
+                        counted: memory.counted,
+                        left: None,
+                    }))));
                 }
             }
         }
@@ -154,7 +168,7 @@ impl Disk for Simulated {
     }
 
     fn read(&self, place: Place, name: &str, limit: u64) -> io::Result<Vec<u8>> {
-        let memory = self.0.borrow();
+        let memory = self.0.lock().unwrap();
         let file = memory.folders[at(place)].now.get(name).ok_or(io::ErrorKind::NotFound)?;
         let bytes = &memory.files[*file].now;
         Ok(bytes[..bytes.len().min(usize::try_from(limit).unwrap())].to_vec())
@@ -208,7 +222,7 @@ impl Disk for Simulated {
     }
 
     fn remove(&self, place: Place, name: &str) -> io::Result<()> {
-        if !self.0.borrow().folders[at(place)].now.contains_key(name) {
+        if !self.0.lock().unwrap().folders[at(place)].now.contains_key(name) {
             return Err(io::ErrorKind::NotFound.into());
         }
         self.change(|memory| {
@@ -221,7 +235,7 @@ impl Disk for Simulated {
     }
 
     fn names(&self, place: Place) -> io::Result<Vec<String>> {
-        Ok(self.0.borrow().folders[at(place)].now.keys().cloned().collect())
+        Ok(self.0.lock().unwrap().folders[at(place)].now.keys().cloned().collect())
     }
 }
 
@@ -252,6 +266,16 @@ fn lose_power_everywhere(
     act: impl Fn(&Store<Simulated>) -> Result<(), ReleaseError>,
     look: impl Fn(&Result<(), ReleaseError>, &Simulated),
 ) -> (usize, usize) {
+    lose_power(disk, store, act, look)
+}
+
+/// The same for any way to open a store on a disk.
+fn lose_power(
+    disk: &Simulated,
+    store: impl Fn(Simulated) -> Store<Simulated>,
+    act: impl Fn(&Store<Simulated>) -> Result<(), ReleaseError>,
+    look: impl Fn(&Result<(), ReleaseError>, &Simulated),
+) -> (usize, usize) {
     let (mut operations, mut disks) = (0, 0);
     loop {
         let trial = store(disk.failing_after(operations));
@@ -263,7 +287,7 @@ fn lose_power_everywhere(
             look(&outcome, &world);
             disks += 1;
         }
-        if trial.0.borrow().left != Some(0) {
+        if trial.0.lock().unwrap().left != Some(0) {
             return (operations, disks);
         }
         operations += 1;

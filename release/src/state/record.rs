@@ -23,6 +23,9 @@ const LONGEST_NAME: usize = 300;
 /// How far a clock may fall behind the highest time seen: what a correction of a drifting clock takes.
 const DRIFT: SignedDuration = SignedDuration::from_mins(5);
 
+/// In seconds.
+const DAY: i64 = 24 * 60 * 60;
+
 /// What a client remembers of a channel. It changes only forwards.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record {
@@ -275,12 +278,23 @@ impl Record {
         Ok(())
     }
 
+    /// Whether a counter must tell it from `old`: always, unless it was made on the same day and differs in the time alone.
+    pub(super) fn counts_after(&self, old: &Self) -> bool {
+        let day = |record: &Self| record.last_seen.as_second().div_euclid(DAY);
+        let mut same = self.clone();
+        if day(self) == day(old) {
+            same.last_seen = old.last_seen;
+        }
+        same != *old
+    }
+
     pub(super) fn stored(&self) -> Stored {
         let kept = |kept: &Kept| KeptFile { sha256: kept.sha256, size: kept.bytes.len() as u64 };
         Stored {
             accepted: self.accepted.clone(),
             anchor: self.anchor,
             channel: self.id.channel.clone(),
+            counter: None,
             document: self.seen,
             files: self.files.iter().map(|(name, file)| (name.clone(), kept(file))).collect(),
             last_seen: self.last_seen,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use lacre_hash::Sha256Digest;
 
+use super::counter::{self, Age, CounterError, MonotonicCounter};
 use super::disk::{Disk, Place, Sharing};
 use super::format::{KeptFile, LONGEST_STATE, Stored};
 use super::record::{LONGEST_FILE, Record};
@@ -22,11 +23,23 @@ pub(super) struct Store<D> {
     disk: D,
     folder: PathBuf,
     id: ChannelId,
+    counter: Option<Box<dyn MonotonicCounter>>,
+}
+
+/// A state as it was read and proven.
+struct Loaded {
+    record: Record,
+    kept: BTreeMap<String, KeptFile>,
+    age: Age,
 }
 
 impl<D: Disk> Store<D> {
     pub(super) fn new(disk: D, folder: PathBuf, id: ChannelId) -> Self {
-        Self { disk, folder, id }
+        Self { disk, folder, id, counter: None }
+    }
+
+    pub(super) fn bound(self, counter: Box<dyn MonotonicCounter>) -> Self {
+        Self { counter: Some(counter), ..self }
     }
 
     pub(super) fn create(&self, record: &Record) -> Result<(), ReleaseError> {
@@ -36,23 +49,41 @@ impl<D: Disk> Store<D> {
             Err(error) => return Err(self.unreadable(STATE, error).into()),
             Ok(_) => return Err(StateError::Exists { folder: self.folder.clone() }.into()),
         }
-        self.save(record, &BTreeMap::new())
+        let age = match &self.counter {
+            None => Age::Unbound,
+            Some(counter) => {
+                Age::OneAhead(counter.value().and_then(counter::next).map_err(|fault| self.unvouched(fault))?)
+            }
+        };
+        self.save(record, &BTreeMap::new(), age)
     }
 
     pub(super) fn read(&self) -> Result<Record, ReleaseError> {
+        let lock = self.disk.lock(Sharing::Shared).map_err(|error| self.unreadable("lock", error))?;
+        let loaded = self.load()?;
+        let Age::OneAhead(_) = loaded.age else { return Ok(loaded.record) };
+        drop(lock);
+        // What is one ahead may not be acted on, and only one process at a time may change that.
+        let _lock = self.lock_alone()?;
+        let loaded = self.load()?;
+        self.catch_up(&loaded)?;
+        Ok(loaded.record)
+    }
+
+    /// Which counter the state says that it is bound to.
+    pub(super) fn bound_to(&self) -> Result<Option<u32>, ReleaseError> {
         let _lock = self.disk.lock(Sharing::Shared).map_err(|error| self.unreadable("lock", error))?;
-        self.load().map(|(record, _)| record)
+        Ok(self.stored()?.counter.map(|bound| bound.index()))
     }
 
     pub(super) fn update<T>(
         &self,
         change: impl FnOnce(&mut Record) -> Result<T, ReleaseError>,
     ) -> Result<T, ReleaseError> {
-        let _lock = self.disk.lock(Sharing::Alone).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => self.unreadable("lock", error),
-            _ => self.unwritten("lock", error),
-        })?;
-        let (old, kept) = self.load()?;
+        let _lock = self.lock_alone()?;
+        let loaded = self.load()?;
+        let age = self.catch_up(&loaded)?;
+        let Loaded { record: old, kept, .. } = loaded;
         let mut new = old.clone();
         let answer = change(&mut new)?;
         new.check_after(&old)?;
@@ -60,7 +91,13 @@ impl<D: Disk> Store<D> {
             // Someone whose process ended before its last sync may have left it to us.
             self.disk.sync_folder(Place::Top).map_err(|error| self.unwritten("sync", error))?;
         } else {
-            self.save(&new, &kept)?;
+            let age = match age {
+                Age::Level(value) if new.counts_after(&old) => {
+                    Age::OneAhead(counter::next(value).map_err(|fault| self.unvouched(fault))?)
+                }
+                age => age,
+            };
+            self.save(&new, &kept, age)?;
         }
         Ok(answer)
     }
@@ -68,26 +105,40 @@ impl<D: Disk> Store<D> {
     /// One of the files that are kept, without a look at the others.
     pub(super) fn read_file(&self, name: &str) -> Result<Option<Vec<u8>>, ReleaseError> {
         let _lock = self.disk.lock(Sharing::Shared).map_err(|error| self.unreadable("lock", error))?;
-        let stored = self.load_stored()?;
+        let stored = self.stored()?;
         stored.files.get(name).map(|kept| self.load_file(name, kept)).transpose()
-    }
-
-    fn load(&self) -> Result<(Record, BTreeMap<String, KeptFile>), ReleaseError> {
-        let stored = self.load_stored()?;
-        let mut files = BTreeMap::new();
-        for (name, kept) in &stored.files {
-            files.insert(name.clone(), self.load_file(name, kept)?);
-        }
-        let kept = stored.files.clone();
-        let record = Record::restore(stored, files).ok_or_else(|| self.torn(STATE, Tear::Nonsense))?;
-        Ok((record, kept))
     }
 
     fn torn(&self, name: &str, tear: Tear) -> StateError {
         StateError::Torn { folder: self.folder.clone(), name: name.to_owned(), tear }
     }
 
-    fn load_stored(&self) -> Result<Stored, ReleaseError> {
+    fn lock_alone(&self) -> Result<D::Lock, StateError> {
+        self.disk.lock(Sharing::Alone).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => self.unreadable("lock", error),
+            _ => self.unwritten("lock", error),
+        })
+    }
+
+    /// Lets the counter count for a writer that was interrupted before it could, and gives the age that the state has
+    /// then. The lock is held alone.
+    fn catch_up(&self, loaded: &Loaded) -> Result<Age, ReleaseError> {
+        let Age::OneAhead(value) = loaded.age else { return Ok(loaded.age) };
+        // The rename may not have reached the disk: a counter that is beyond what is there stays so.
+        self.disk.sync_folder(Place::Top).map_err(|error| self.unwritten("sync", error))?;
+        self.count(loaded.age)?;
+        Ok(Age::Level(value))
+    }
+
+    /// Lets the counter count if the state is ahead of it.
+    fn count(&self, age: Age) -> Result<(), ReleaseError> {
+        if let (Some(counter), Age::OneAhead(value)) = (&self.counter, age) {
+            counter::count_to(counter.as_ref(), value).map_err(|fault| self.unvouched(fault))?;
+        }
+        Ok(())
+    }
+
+    fn stored(&self) -> Result<Stored, ReleaseError> {
         let limit = LONGEST_STATE as u64 + 1;
         let bytes = self.disk.read(Place::Top, STATE, limit).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => StateError::Missing { folder: self.folder.clone() },
@@ -118,10 +169,26 @@ impl<D: Disk> Store<D> {
         Ok(bytes)
     }
 
-    /// Replaces the state. `kept` was read and proven under the same lock.
-    fn save(&self, record: &Record, kept: &BTreeMap<String, KeptFile>) -> Result<(), ReleaseError> {
+    fn load(&self) -> Result<Loaded, ReleaseError> {
+        let stored = self.stored()?;
+        let age = counter::age(self.counter.as_deref(), &stored).map_err(|fault| self.unvouched(fault))?;
+        let mut files = BTreeMap::new();
+        for (name, kept) in &stored.files {
+            files.insert(name.clone(), self.load_file(name, kept)?);
+        }
+        let kept = stored.files.clone();
+        let record = Record::restore(stored, files).ok_or_else(|| self.torn(STATE, Tear::Nonsense))?;
+        Ok(Loaded { record, kept, age })
+    }
+
+    /// Replaces the state by one of this age. `kept` was read and proven under the same lock.
+    fn save(&self, record: &Record, kept: &BTreeMap<String, KeptFile>, age: Age) -> Result<(), ReleaseError> {
         let failed = |error| self.unwritten("write", error);
-        let stored = record.stored();
+        let mut stored = record.stored();
+        if let (Some(counter), Age::Level(value) | Age::OneAhead(value)) = (&self.counter, age) {
+            let bound = counter::sealed(counter.as_ref(), stored.clone(), value);
+            stored.counter = Some(bound.map_err(|fault| self.unvouched(fault))?);
+        }
         let there: Vec<_> = kept.values().map(|file| file.sha256).collect();
         let mut written = Vec::new();
         for (name, bytes) in record.files() {
@@ -137,6 +204,8 @@ impl<D: Disk> Store<D> {
         // The one moment: until the rename the old state is whole, and all that the new one names is on the disk.
         self.put(Place::Top, STATE, &stored.to_bytes()).map_err(failed)?;
         self.disk.sync_folder(Place::Top).map_err(failed)?;
+        // Only now: a counter that is beyond what the disk holds refuses it for good.
+        self.count(age)?;
         self.prune(&stored);
         Ok(())
     }
@@ -166,6 +235,10 @@ impl<D: Disk> Store<D> {
     #[cfg(test)]
     pub(super) fn into_disk(self) -> D {
         self.disk
+    }
+
+    fn unvouched(&self, fault: CounterError) -> StateError {
+        StateError::Counter { folder: self.folder.clone(), fault }
     }
 
     fn unwritten(&self, action: &'static str, error: io::Error) -> StateError {

@@ -29,7 +29,7 @@ pub(crate) struct CommitArgs {
 
 pub(super) fn run(args: &CommitArgs, session: &Session) -> Result<Done, CliError> {
     let place = ChannelPlace::parse(&args.place)?;
-    let states = States::at(args.follow.state.as_deref())?;
+    let states = States::at(args.follow.state.as_deref(), &args.follow.counter)?;
     let id = match &args.follow.of {
         Some(id) => id.clone(),
         None => states.whose(&place)?,

@@ -93,8 +93,7 @@ fn look(args: &DrillArgs, place: &str, session: &Session) -> Result<Channel, Cli
             lacre_deliver::first(files.as_ref(), root, args.follow.of.clone(), Timestamp::now())?;
         return Ok(channel);
     }
-    let FollowArgs { state, of, .. } = &args.follow;
-    let follow = FollowArgs { state: state.clone(), read_only_state: true, of: of.clone() };
+    let follow = FollowArgs { read_only_state: true, ..args.follow.clone() };
     let demands = DemandArgs::default();
     Follower::new(place, None, (&follow, &demands), &args.registry, session)?.refresh()
 }

@@ -162,7 +162,7 @@ fn import(args: &ImportArgs, session: &Session) -> Result<Done, CliError> {
 
 fn named(place: &str, follow: &FollowArgs) -> Result<(States, ChannelId), CliError> {
     let place = ChannelPlace::parse(place)?;
-    let states = States::at(follow.state.as_deref())?;
+    let states = States::at(follow.state.as_deref(), &follow.counter)?;
     let id = match &follow.of {
         Some(id) => id.clone(),
         None => states.whose(&place)?,

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::place::ChannelPlace;
 use crate::error::CliError;
-use crate::follow::{self, States};
+use crate::follow::{self, CounterArgs, States};
 use crate::printer::{Done, Line, Tone};
 use crate::registry::RegistryArgs;
 use crate::session::Session;
@@ -40,12 +40,14 @@ pub(crate) struct TrustChannelArgs {
     #[arg(long = "of", value_name = "NAME@CHANNEL", hide_short_help = true)]
     of: Option<ChannelId>,
     #[command(flatten)]
+    counter: CounterArgs,
+    #[command(flatten)]
     registry: RegistryArgs,
 }
 
 pub(super) fn run(args: &TrustChannelArgs, session: &Session) -> Result<Done, CliError> {
     let place = ChannelPlace::parse(&args.place)?;
-    let states = States::at(args.state.as_deref())?;
+    let states = States::at(args.state.as_deref(), &args.counter)?;
     let root = follow::read_root(&args.channel_root)?;
     let digest = Sha256Digest::of(&root);
     let open = place.open(&args.registry, session)?;
