@@ -285,3 +285,33 @@ fn an_index_that_is_no_counter_is_refused() {
     let error = TpmCounter::open(&device.tcti(), b"", 0x0181_2345).unwrap_err();
     assert!(error.to_string().contains("the index is no counter"), "{error}");
 }
+
+#[test]
+fn counters_are_in_the_owners_range() {
+    let Some(device) = SoftwareTpm::start() else { return };
+    // The registry of reserved handles (TCG) gives the owner these.
+    let owners = 0x0180_0000..=0x01bf_ffff;
+    for id in ["org/name@stable", "org/name@canary", "org/other@stable"] {
+        let index = TpmCounter::define(&device.tcti(), b"", &id.parse().unwrap()).unwrap().index();
+        assert!(owners.contains(&index), "{id}: {index:#x}");
+    }
+    for index in [0, owners.start() - 1, owners.end() + 1, u32::MAX] {
+        let error = TpmCounter::open(&device.tcti(), b"", index).unwrap_err();
+        assert_eq!(error, CounterError::Missing { index });
+    }
+}
+
+#[test]
+fn what_names_no_device_is_refused() {
+    let open = |tcti, auth: &[u8]| TpmCounter::open(tcti, auth, 0x0180_0000).unwrap_err();
+    assert!(matches!(
+        open("floppy:/dev/fd0", b""),
+        CounterError::Device { action: "read the TPM's name", .. }
+    ));
+    assert!(matches!(
+        open("device:/dev/null/none", b""),
+        CounterError::Device { action: "open the TPM", .. }
+    ));
+    let long = open("device:/dev/null/none", &[7; 33]);
+    assert!(matches!(long, CounterError::Device { action: "use the authorization value", .. }), "{long}");
+}

@@ -8,16 +8,9 @@ use crate::process::{Listen, Program};
 use crate::tally::{self, Tally};
 use crate::{interop, peers, say, tools};
 
-/// The feature `tpm` is in no other build: its own tests, and none that the whole workspace has run already.
-const WITH_A_TPM: &[&str] = &[
-    "--package=lacre-release",
-    "--package=lacre",
-    "--features=lacre-release/tpm,lacre/tpm",
-    "--lib",
-    "--test=tpm",
-    "-E",
-    "binary(tpm) | test(/^state::tpm::/)",
-];
+/// Tests of the feature `tpm`, which no other build has.
+const WITH_A_TPM: &[&str] =
+    &["--package=lacre-release", "--package=lacre", "--features=lacre-release/tpm,lacre/tpm", "--test=tpm"];
 
 /// Runs the tests whose names contain one of `filters`, or all of them.
 pub(crate) fn run(filters: &[&str]) -> Outcome {

@@ -12,7 +12,7 @@ use lacre_release::{CounterError, StateError, TpmCounter};
 /// It is named by whoever runs the client, never by the state: else whoever writes the state could leave the counter out.
 #[derive(Debug, Default, Clone, Args)]
 pub(crate) struct CounterArgs {
-    /// The TPM that holds the counters of what is remembered (device:/dev/tpmrm0)
+    /// The TPM that holds the counters of what is remembered, by its name for TSS 2.0
     #[cfg(feature = "tpm")]
     #[arg(
         long,

@@ -31,7 +31,8 @@
 //! A device wears out by counting (a TPM may promise no more than 100 000 times), so a change of nothing but the highest
 //! time counts once in a day. Within the day, at most that time can be turned back.
 //!
-//! What it does not do: someone who may use the device can seal what he likes. And a state says by itself whether it is bound, so
+//! What it does not do: a change that was interrupted, lost by the disk, and made anew in another way has two states of one value;
+//! whoever copied the first in between can put it back. It was never promised, and is newer than what was. Someone who may use the device can seal what he likes. And a state says by itself whether it is bound, so
 //! the caller must know: [`StateStore::open_bound`](crate::StateStore::open_bound) refuses a state that is not.
 
 use std::fmt;

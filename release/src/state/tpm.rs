@@ -244,28 +244,3 @@ fn failed(action: &'static str) -> impl Fn(Error) -> CounterError {
 fn refused(action: &'static str, reason: &str) -> CounterError {
     CounterError::Device { action, reason: reason.to_owned() }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn channels_begin_to_look_in_the_owners_range() {
-        let at = |id: &str| first_choice(&id.parse().unwrap());
-        for id in ["org/name@stable", "org/name@canary", "org/other@stable"] {
-            assert!((FIRST..=LAST).contains(&at(id)), "{id}");
-        }
-        assert_ne!(at("org/name@stable"), at("org/name@canary"));
-    }
-
-    #[test]
-    fn what_is_no_device_and_no_index_is_refused() {
-        let open = |tcti, index| TpmCounter::open(tcti, b"", index).unwrap_err();
-        assert!(matches!(open("floppy:/dev/fd0", FIRST), CounterError::Device { .. }));
-        for index in [0, FIRST - 1, LAST + 1, u32::MAX] {
-            assert_eq!(open("device:/dev/null", index), CounterError::Missing { index });
-        }
-        let long = TpmCounter::open("device:/dev/null", &[7; 33], FIRST);
-        assert!(matches!(long, Err(CounterError::Device { action: "use the authorization value", .. })));
-    }
-}
