@@ -104,8 +104,12 @@ impl<D: Disk> Store<D> {
 
     /// One of the files that are kept, without a look at the others.
     pub(super) fn read_file(&self, name: &str) -> Result<Option<Vec<u8>>, ReleaseError> {
-        let _lock = self.disk.lock(Sharing::Shared).map_err(|error| self.unreadable("lock", error))?;
+        let lock = self.disk.lock(Sharing::Shared).map_err(|error| self.unreadable("lock", error))?;
         let stored = self.stored()?;
+        if let Age::OneAhead(_) = self.age(&stored)? {
+            drop(lock);
+            return Ok(self.read()?.file(name).map(<[u8]>::to_vec));
+        }
         stored.files.get(name).map(|kept| self.load_file(name, kept)).transpose()
     }
 
@@ -155,6 +159,11 @@ impl<D: Disk> Store<D> {
         Ok(stored)
     }
 
+    /// How old it is; what is not the newest is refused.
+    fn age(&self, stored: &Stored) -> Result<Age, ReleaseError> {
+        Ok(counter::age(self.counter.as_deref(), stored).map_err(|fault| self.unvouched(fault))?)
+    }
+
     fn load_file(&self, name: &str, kept: &KeptFile) -> Result<Vec<u8>, ReleaseError> {
         if kept.size > LONGEST_FILE as u64 {
             return Err(self.torn(name, Tear::TooLarge).into());
@@ -171,7 +180,7 @@ impl<D: Disk> Store<D> {
 
     fn load(&self) -> Result<Loaded, ReleaseError> {
         let stored = self.stored()?;
-        let age = counter::age(self.counter.as_deref(), &stored).map_err(|fault| self.unvouched(fault))?;
+        let age = self.age(&stored)?;
         let mut files = BTreeMap::new();
         for (name, kept) in &stored.files {
             files.insert(name.clone(), self.load_file(name, kept)?);

@@ -81,6 +81,7 @@ fn whenever_the_power_goes_the_state_and_its_counter_agree_again() {
             if found == record(2) {
                 let restored = put_back(&after.into_disk(), &old);
                 assert_eq!(code(bound(restored.clone()).read()), "E-STATE-BACKWARDS");
+                assert_eq!(code(bound(restored.clone()).read_file("document.json")), "E-STATE-BACKWARDS");
                 assert_eq!(code(bound(restored).update(|_| Ok(()))), "E-STATE-BACKWARDS");
             }
             // What was left behind is in nobody's way.
@@ -175,4 +176,33 @@ fn a_counter_that_is_too_far_behind_was_cleared() {
         other.0.lock().unwrap().counted = counted;
         assert_eq!(code(bound(other).read()), expected, "{counted}");
     }
+}
+
+/// Whoever is told one file of a state is told of the state.
+#[test]
+fn a_single_file_is_vouched_for_as_the_whole_state_is() {
+    let created = created_bound();
+    assert_eq!(code(store(created.clone()).read_file("document.json")), "E-STATE-COUNTER");
+    let file = bound(created.clone()).read_file("document.json").unwrap();
+    assert_eq!(file.as_deref(), Some(&b"document 1"[..]));
+    let (mut ahead, mut killed) = (0, 0);
+    loop {
+        let first = bound(created.failing_after(killed));
+        let finished = first.update(|record| advance(record, 2)).is_ok();
+        let between = first.into_disk().restarted();
+        let before = between.0.lock().unwrap().counted;
+        let next = bound(between);
+        let file = next.read_file("document.json").unwrap().unwrap();
+        let after = next.into_disk();
+        ahead += after.0.lock().unwrap().counted - before;
+        if file == b"document 2" {
+            let restored = put_back(&after, &created);
+            assert_eq!(code(bound(restored).read_file("document.json")), "E-STATE-BACKWARDS");
+        }
+        if finished {
+            break;
+        }
+        killed += 1;
+    }
+    assert!(ahead >= 2, "the state was ahead of its counter {ahead} times");
 }
