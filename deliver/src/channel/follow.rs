@@ -72,7 +72,7 @@ fn follow_and_keep(files: &dyn FileSet, store: &StateStore, now: Timestamp) -> R
 /// whose channel it is; without it, the root must be that of one channel alone.
 ///
 /// # Errors
-/// `E-USAGE` when it is the root of none, or of several; those of [`follow`].
+/// `E-USAGE` when it is the root of none, or of several; those of [`follow()`].
 pub fn first(
     files: &dyn FileSet,
     anchor: Vec<u8>,

@@ -11,7 +11,7 @@
 //!                        └─► what is here and may not run: set_aside, restore
 //! ```
 //!
-//! The carrier proves nothing and is not trusted: what [`follow`] gives is what the keys of the channel signed, not older
+//! The carrier proves nothing and is not trusted: what [`follow()`] gives is what the keys of the channel signed, not older
 //! than what was seen here, and not expired. What it learns is stored before it is used.
 
 mod allowed;

@@ -17,12 +17,11 @@ fn a_carried_state_is_signed_by_a_key_that_is_trusted() {
         FileKey::generate(KeyAlgorithm::Ed25519).unwrap(),
         FileKey::generate(KeyAlgorithm::EcdsaP256).unwrap(),
     );
-    for key in [&ours, &theirs] {
+    for (key, other) in [(&ours, &theirs), (&theirs, &ours)] {
         let signature = key.sign(&CarriedState::to_be_signed(&state)).unwrap();
         let bytes = CarriedState::new(&state, &signature).to_bytes();
         let read = CarriedState::parse(&bytes).unwrap();
         assert_eq!(read.verify(&[key.public_key().clone()]).unwrap(), state);
-        let other = if std::ptr::eq(key, &ours) { &theirs } else { &ours };
         let refused = read.verify(&[other.public_key().clone()]).unwrap_err();
         assert_eq!(refused.code(), "E-SIGNATURE-INVALID");
         assert_eq!(read.verify(&[]).unwrap_err().code(), "E-SIGNATURE-INVALID");
