@@ -315,3 +315,24 @@ fn what_names_no_device_is_refused() {
     let long = open("device:/dev/null/none", &[7; 33]);
     assert!(matches!(long, CounterError::Device { action: "use the authorization value", .. }), "{long}");
 }
+
+#[test]
+fn many_at_once_count_one_after_the_other() {
+    let Some(bound) = Bound::new() else { return };
+    bound.see(1).unwrap();
+    let begun = bound.device.counted(bound.index);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    let next =
+                        |record: &mut Record| see(record, record.seen().unwrap().position.sequence + 1);
+                    bound.store().update(next).unwrap();
+                    bound.seen().unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(bound.seen().unwrap(), 21);
+    assert_eq!(bound.device.counted(bound.index), begun + 20);
+}
