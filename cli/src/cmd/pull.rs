@@ -54,7 +54,7 @@ pub(crate) struct PullArgs {
     /// Open an encrypted model with the age identities in this file (- is stdin)
     #[arg(long, value_name = "FILE", hide_short_help = true, conflicts_with_all = ["cache", "reuse"])]
     decrypt_with: Option<PathBuf>,
-    /// What this channel lets run; REF: NAME@CHANNEL, or …:VERSION
+    /// Ask this channel; REF: NAME@CHANNEL or …:VERSION
     #[arg(long, value_name = "CH", conflicts_with = "decrypt_with")]
     pub(super) channel: Option<String>,
     /// With --channel: the repository of the models, where it is neither the channel's nor the one that it names
