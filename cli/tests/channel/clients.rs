@@ -199,6 +199,7 @@ fn status_tells_what_runs_and_warns_before_it_ends() {
     assert_eq!(roles, ["root", "timestamp", "snapshot", "targets", "channel"]);
     assert_eq!(status("--warn-before 30d").exit, Some(0), "a timestamp lives a day, and is new");
     bench.good(&format!("channel status {CH} --channel-root keys/root.json"));
+    bench.good(&format!("channel status {CH} --keys keys"));
 }
 
 #[test]

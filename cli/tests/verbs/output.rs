@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::bench::{Bench, Said};
 
-const VERBS: [&str; 27] = [
+const VERBS: [&str; 35] = [
     "key",
     "key new",
     "key import",
@@ -33,6 +33,14 @@ const VERBS: [&str; 27] = [
     "channel refresh",
     "channel rotate",
     "channel log",
+    "channel trust",
+    "channel status",
+    "channel commit",
+    "channel state",
+    "channel state export",
+    "channel state import",
+    "channel enforce",
+    "channel drill",
 ];
 
 #[test]
@@ -50,7 +58,7 @@ fn help_fits_a_screen_and_shows_examples() {
         );
         let widest = said.stdout.lines().map(|line| line.chars().count()).max().unwrap();
         assert!(widest <= 80, "{verb}: {widest} columns\n{}", said.stdout);
-        if !["key", "trust", "channel"].contains(verb) {
+        if !["key", "trust", "channel", "channel state"].contains(verb) {
             assert!(said.stdout.contains("\nExamples:\n  "), "{verb}\n{}", said.stdout);
         }
     }

@@ -10,7 +10,7 @@ use crate::session::Session;
 
 use super::place::ChannelPlace;
 
-/// Say that the accepted release runs well: its floor holds from now on
+/// Say that the accepted release runs well: its floor holds
 ///
 /// The floor is the one that the channel signed when the release was accepted, never the release's own counter: so that a
 /// rollback that the publisher allows succeeds here, and nothing below that floor ever does again.

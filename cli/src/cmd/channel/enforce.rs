@@ -17,7 +17,7 @@ use crate::registry::RegistryArgs;
 use crate::session::Session;
 use crate::{exit, shell, text};
 
-/// Set a model aside that may not run, and put one that may in its place
+/// Set a model aside that may not run, and restore one that may
 ///
 /// The newest allowed version comes from the cache. A model that the channel revoked, quarantined, left below its floor or does not allow moves to
 /// DIR.quarantine/VERSION/model in one step, with why.json beside it; nothing is deleted. So does one that no trusted

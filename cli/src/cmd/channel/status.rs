@@ -38,8 +38,11 @@ pub(crate) struct StatusArgs {
     #[arg(long, value_name = "TIME", value_parser = units::interval)]
     warn_before: Option<Duration>,
     /// Show it under this root, and remember nothing
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["state", "read_only_state"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["state", "read_only_state", "keys"])]
     channel_root: Option<PathBuf>,
+    /// The same with the publisher's folder, which has the root
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["state", "read_only_state"])]
+    keys: Option<PathBuf>,
     #[command(flatten)]
     follow: FollowArgs,
     #[command(flatten)]
@@ -47,7 +50,8 @@ pub(crate) struct StatusArgs {
 }
 
 pub(super) fn run(args: &StatusArgs, session: &Session) -> Result<Done, CliError> {
-    let (place, channel) = if let Some(root) = &args.channel_root {
+    let root = args.channel_root.clone().or_else(|| Some(args.keys.as_ref()?.join("root.json")));
+    let (place, channel) = if let Some(root) = &root {
         let place = ChannelPlace::parse(&args.place)?;
         let open = place.open(&args.registry, session)?;
         let (files, root) = (open.files()?, follow::read_root(root)?);
