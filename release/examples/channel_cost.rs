@@ -42,10 +42,18 @@ fn main() -> Outcome<()> {
     let read = |bytes: &[u8]| ChannelDocument::parse(bytes);
     read(&large_bytes)?;
 
+    let before = peak_kib()?;
+    for _ in 0..1000 {
+        drop(black_box(current()));
+        drop(black_box(by_contents()));
+    }
+    let decisions = peak_kib()? - before;
+
     writeln!(
         io::stdout(),
         "{}",
         json!({
+            "decide_peak_kib": decisions,
             "decide_100_microseconds": median(1000, || drop(black_box(current()))),
             "decide_100_by_contents_microseconds": median(1000, || drop(black_box(by_contents()))),
             "parse_100_microseconds": median(1000, || drop(black_box(read(&small_bytes)))),
@@ -95,6 +103,13 @@ fn document(id: &ChannelId, count: u64) -> Outcome<ChannelDocument> {
         schema_version: 1,
         sequence: count,
     })
+}
+
+/// The peak of this process's memory so far, in KiB (proc(5), `VmHWM`).
+fn peak_kib() -> Outcome<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no peak")?;
+    Ok(line.trim().strip_suffix(" kB").ok_or("no KiB")?.trim().parse()?)
 }
 
 /// What a client has after one refresh.

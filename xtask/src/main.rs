@@ -51,6 +51,9 @@ cargo xtask <command>
                         measure pushing and pulling against oras, crane and skopeo at a docker-registry on this machine, and
                         what a new version moves; write the fourth part of docs/BENCHMARKS.md (full: 25 GiB of free disk;
                         --quick: small inputs, one run, writes nothing)
+  bench channel [--quick]
+                        measure what a decision costs and how a channel grows; write the fifth part of docs/BENCHMARKS.md
+                        (--quick: few runs, writes nothing)
   fuzz [SECONDS]        run every fuzz target for SECONDS (default 20), as many at once as there are cores
   soak [--minutes N] [--only TARGET] [--keep]
                         run every fuzz target for N minutes (default 10), one after another, and print a table; a round
@@ -87,6 +90,8 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["bench", "hash", "--quick"] => bench::hashing::run(&bench::hashing::QUICK),
         ["bench", "keyless"] => bench::keyless::run(&bench::keyless::FULL),
         ["bench", "keyless", "--quick"] => bench::keyless::run(&bench::keyless::QUICK),
+        ["bench", "channel"] => bench::channel::run(&bench::channel::FULL),
+        ["bench", "channel", "--quick"] => bench::channel::run(&bench::channel::QUICK),
         ["bench", "registry"] => bench::registry::run(&bench::registry::FULL),
         ["bench", "registry", "--quick"] => bench::registry::run(&bench::registry::QUICK),
         ["fuzz"] => fuzz::run(fuzz::DEFAULT_SECONDS),

@@ -145,3 +145,25 @@ fn a_new_epoch_gives_the_keys_of_thieves_no_second_life() {
     );
     assert_eq!(log(&bench, CH), before);
 }
+
+/// A thief of the approvers' key may alter releases under their versions, too: what was said before is what counts.
+#[test]
+fn a_new_epoch_begins_with_what_was_said_before_a_thief() {
+    let bench = begun(&["1.0.0", "1.1.0", "6.6.6"], "");
+    for version in ["1.0.0", "1.1.0", "6.6.6"] {
+        published(&bench, &format!("publish {CH} {version} --artifact oci:store:v{version} --keys keys"));
+    }
+    published(&bench, &format!("revoke {CH} 1.0.0 --code license --reason x --keys keys"));
+    let anew = "--new-epoch --floor 1 --role channel --keys keys --no-passphrase";
+    for sequence in ["5", "99", "0"] {
+        bench.bad(&format!("channel rotate {CH} {anew} --as-of {sequence}"), "E-USAGE", 2);
+    }
+    let result = published(&bench, &format!("rotate {CH} {anew} --as-of 3"));
+    assert_eq!((&result["epoch"], &result["current"]), (&2.into(), &"1.1.0".into()));
+    bench.good(&format!("channel trust {CH} --channel-root keys/root.json --state st"));
+    let status = bench.good(&format!("channel status {CH} --state st --json")).json();
+    let releases = status["result"]["releases"].as_array().unwrap();
+    let said: Vec<_> =
+        releases.iter().map(|it| (it["version"].as_str().unwrap(), it["status"].as_str().unwrap())).collect();
+    assert_eq!(said, [("1.0.0", "active"), ("1.1.0", "active")]);
+}

@@ -12,6 +12,8 @@ use crate::{Position, ReleaseError};
 
 /// The only schema there is.
 pub(super) const SCHEMA: u32 = 1;
+/// About as long as a release is in bytes, without attestations.
+const RELEASE: usize = 512;
 
 /// What a channel says: which releases there are, which one is current, and what may not run any more.
 ///
@@ -228,7 +230,11 @@ impl ChannelDocument {
     /// Its bytes: compact JSON, keys in code-point order.
     pub fn to_bytes(&self) -> Vec<u8> {
         // Not through `lacre_json::to_vec`, which sorts: here the fields are sorted, and ten thousand releases are many.
-        serde_json::to_vec(self).unwrap_or_else(|_| b"null".to_vec())
+        let mut bytes = Vec::with_capacity(RELEASE * (self.releases.len() + 2));
+        match serde_json::to_writer(&mut bytes, self) {
+            Ok(()) => bytes,
+            Err(_) => b"null".to_vec(),
+        }
     }
 
     /// Whose document it is.

@@ -1,4 +1,4 @@
-//! `docs/BENCHMARKS.md`: four parts, each rewritten by its own command and by nothing else.
+//! `docs/BENCHMARKS.md`: five parts, each rewritten by its own command and by nothing else.
 
 use std::fs;
 use std::path::Path;
@@ -13,6 +13,7 @@ pub(crate) enum Part {
     Hashing,
     Keyless,
     Registry,
+    Channel,
 }
 
 impl Part {
@@ -28,6 +29,9 @@ impl Part {
             }
             Self::Registry => {
                 ["<!-- begin: cargo xtask bench registry -->", "<!-- end: cargo xtask bench registry -->"]
+            }
+            Self::Channel => {
+                ["<!-- begin: cargo xtask bench channel -->", "<!-- end: cargo xtask bench channel -->"]
             }
         }
     }
@@ -105,7 +109,7 @@ mod tests {
     #[test]
     fn the_document_of_this_checkout_has_all_parts() {
         let whole = fs::read_to_string(cache::checkout().unwrap().join("docs/BENCHMARKS.md")).unwrap();
-        for part in [Part::MainJob, Part::Hashing, Part::Keyless, Part::Registry] {
+        for part in [Part::MainJob, Part::Hashing, Part::Keyless, Part::Registry, Part::Channel] {
             assert!(replaced(&whole, part, "new").unwrap().contains("\nnew\n"));
         }
     }

@@ -1,9 +1,11 @@
 //! `cargo xtask bench`: Lacre beside its peers, in one run, on one machine.
 //!
 //! `main_job` measures what a user waits for; `hashing` looks closer at the part that takes the time; `keyless` at signatures
-//! of Sigstore, and at hostile bundles; `registry` at pushing and pulling. All run programs in turns (`contest`), tell what
+//! of Sigstore, and at hostile bundles; `registry` at pushing and pulling; `channel` at
+//! decisions. All run programs in turns (`contest`), tell what
 //! each run cost (`measure`), and write a part each of one document (`document`).
 
+pub(crate) mod channel;
 mod contest;
 mod document;
 pub(crate) mod hashing;

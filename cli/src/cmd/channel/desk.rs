@@ -2,11 +2,13 @@
 //! it is published when nothing is missing; else it waits beside the channel.
 
 use clap::Args;
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 use lacre_publish::channel::{
     self, Carrier, Change, Draft, Edit, Found, Pending, VerifiedRepository, Waiting,
 };
-use lacre_release::ChannelId;
+use lacre_release::{ChannelDocument, ChannelId, Position};
 use lacre_sign::Signer;
 use serde_json::{Value, json};
 
@@ -19,6 +21,9 @@ use crate::printer::{Done, Line, Tone};
 use crate::registry::RegistryArgs;
 use crate::session::Session;
 use crate::{interrupt, shell, text};
+
+/// The most states that are looked through for an earlier one.
+const MOST_STATES: usize = 10_000;
 
 /// A channel, and the keys of somebody who edits it.
 pub(super) struct Desk<'s> {
@@ -149,6 +154,33 @@ impl<'s> Desk<'s> {
         // The place's own words on what is not there.
         self.open.as_ref().map(OpenPlace::files).transpose()?;
         Err(CliError::NotFound { path: format!("a channel in {}", self.place) })
+    }
+
+    /// What the channel said at an earlier place of this epoch, verified as it was then: a thief may have written since.
+    pub(super) fn as_of(&self, sequence: u64) -> Result<ChannelDocument, CliError> {
+        let live = self.live()?;
+        let wanted = Position { epoch: live.document().epoch, sequence };
+        let anchor = self.folder.anchor()?.unwrap_or_default();
+        let carrier = self.carrier()?;
+        let mut previous = self.found.previous();
+        for _ in 0..MOST_STATES {
+            let Some(manifest) = previous else { break };
+            interrupt::check()?;
+            let found = carrier.at(manifest)?;
+            let state = found.verify(live.id(), &anchor, None)?;
+            match state.document().position().cmp(&wanted) {
+                Ordering::Equal => return Ok(state.document().clone()),
+                Ordering::Less => break,
+                Ordering::Greater => previous = found.previous(),
+            }
+        }
+        Err(CliError::Usage {
+            message: format!("no earlier state with {wanted} is kept at {}", self.place),
+            tip: Some(format!(
+                "lacre channel log {} shows those that are; a folder keeps none",
+                shell::quoted(&self.place.to_string())
+            )),
+        })
     }
 
     /// The draft that waits for signatures, if it fits what is published.

@@ -54,6 +54,9 @@ pub(crate) struct RotateArgs {
     /// Its current release [default: as before]
     #[arg(long, value_name = "VERSION", requires = "new_epoch")]
     current: Option<Version>,
+    /// Take the releases as they were at this sequence: what was written since is a thief's
+    #[arg(long, value_name = "SEQUENCE", requires = "new_epoch", hide_short_help = true)]
+    as_of: Option<u64>,
     /// Do not list this release any more (repeatable)
     #[arg(long, value_name = "VERSION", requires = "new_epoch", hide_short_help = true)]
     drop: Vec<Version>,
@@ -112,7 +115,10 @@ pub(super) fn run(args: &RotateArgs, session: &Session) -> Result<Done, CliError
 impl RotateArgs {
     fn restart(&self, desk: &Desk<'_>) -> Result<Option<Restart>, CliError> {
         let Some(floor) = self.floor else { return Ok(None) };
-        let document = desk.live()?.document();
+        let document = &match self.as_of {
+            Some(sequence) => desk.as_of(sequence)?,
+            None => desk.live()?.document().clone(),
+        };
         if let Some(version) = self.drop.iter().find(|version| document.release(version).is_none()) {
             return Err(CliError::usage(format!("--drop {version}: the channel does not list it")));
         }
