@@ -61,6 +61,7 @@ pub(crate) const TABLE: &[Row] = &[
             "E-EPOCH-KEYS",
             "E-LIFETIME",
             "E-NO-MATCH",
+            "E-RANGE",
             "E-REFERENCE",
             "E-ROLE-ALGORITHM",
             "E-ROLE-THRESHOLD",

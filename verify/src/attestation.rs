@@ -51,7 +51,7 @@ impl Unverified<Attestation> {
         }
         report.pass(Step::Claim, format!("about sha256:{digest}"));
         let predicate_type = statement.predicate_type().to_owned();
-        Ok(Verified { proven: Attestation { predicate_type, signer, report } })
+        Ok(Verified::strict(Attestation { predicate_type, signer, report }))
     }
 }
 

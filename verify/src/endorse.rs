@@ -52,7 +52,7 @@ impl Unverified<Endorsement> {
             Ok(demanded) => report.pass(Step::Expectations, demanded.join(", ")),
             Err(error) => return Err(report.fail(Step::Expectations, error)),
         }
-        Ok(Verified { proven: Endorsement { signed: claim, signer, report } })
+        Ok(Verified::strict(Endorsement { signed: claim, signer, report }))
     }
 }
 
@@ -94,11 +94,11 @@ impl Verified<Claim> {
                         Some(other) => other.or_further(failure),
                     });
                 }
-                (Ok(Verified { proven: Endorsement { signed, signer, report } }), None) => {
+                (Ok(Verified { proven: Endorsement { signed, signer, report }, .. }), None) => {
                     let strictness = requirements.strictness();
                     claim = Some(Claim { signed, signers: vec![signer], report, strictness });
                 }
-                (Ok(Verified { proven: one }), Some(claim)) => {
+                (Ok(Verified { proven: one, .. }), Some(claim)) => {
                     if !same(&claim.signed, &one.signed) {
                         differs = Some(format!("the key {} signed something else", one.signer.key()));
                     } else if !claim.signers.iter().any(|signer| signer.is(&one.signer)) {
@@ -126,7 +126,7 @@ impl Verified<Claim> {
             claim.report.pass(Step::Signer, format!("{found} distinct signers"));
         }
         claim.report.signers.clone_from(&claim.signers);
-        Ok(Verified { proven: claim })
+        Ok(Verified::strict(claim))
     }
 }
 

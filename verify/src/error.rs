@@ -40,6 +40,7 @@ pub const CODES: &[&str] = &[
     "E-NO-SIGNATURE",
     "E-NOT-FOUND",
     "E-OUTPUT",
+    "E-RANGE",
     "E-REVOCATION-UNKNOWN",
     "E-SAFETENSORS",
     "E-SIGNATURE-INVALID",
@@ -124,6 +125,14 @@ pub enum VerifyError {
     NoSignature {
         /// Where it was looked for, safe for a terminal.
         path: String,
+    },
+    /// Bytes were asked for that the file does not have.
+    #[error("the range ends at {end}, and the file has {size} bytes")]
+    Range {
+        /// The size of the file in bytes.
+        size: u64,
+        /// Where the range ends.
+        end: u64,
     },
     /// The statement is about something else.
     #[error("the statement is not about sha256:{manifest}")]
@@ -430,6 +439,7 @@ impl VerifyError {
             Self::Shape(mismatch) => mismatch.code(),
             Self::ShapeNotSigned => "E-MODES-NOT-SIGNED",
             Self::Store { .. } => "E-OUTPUT",
+            Self::Range { .. } => "E-RANGE",
             Self::Subject { .. } => "E-SUBJECT",
             Self::Timestamp { .. } | Self::KeylessTimestamp { .. } => "E-TIMESTAMP",
             Self::Version { .. } => "E-VERSION-MISMATCH",

@@ -61,11 +61,12 @@ pub use error::{CODES, Failure, VerifyError};
 pub use identity::CertificateIdentity;
 #[cfg(feature = "sigstore")]
 pub use identity::{CI_CLAIMS, KeylessIdentity, SubjectMatch, SubjectPattern};
-pub use load::{ProvenBytes, ProvenTensors};
+pub use load::{ProvenBytes, ProvenFile, ProvenTensors};
 pub use mismatch::{ContentMismatch, WrongSize};
 pub use nearest::HowFar;
 pub use proof::{
-    Attestation, Claim, Endorsement, Extent, ManifestSignature, Model, Part, Unverified, Verified,
+    Attestation, Claim, Endorsement, Extent, ManifestSignature, Model, Part, Standing, Strict, Unverified,
+    Verified, Waived, WaivedRule,
 };
 pub use prove::Prove;
 pub use receive::{Arrival, Incoming, Leftovers, Receiving, Sharing};

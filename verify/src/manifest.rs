@@ -35,7 +35,7 @@ impl Unverified<ManifestSignature> {
         )?;
         match read_claim(&self.input, requirements) {
             Ok(claim) => {
-                Ok(Verified { proven: ManifestSignature { manifests: claim.manifests().to_vec(), signer } })
+                Ok(Verified::strict(ManifestSignature { manifests: claim.manifests().to_vec(), signer }))
             }
             Err(error) => Err(report.fail(Step::Claim, error)),
         }
@@ -61,7 +61,7 @@ impl Verified<ManifestSignature> {
         requirements: &Requirements,
     ) -> Vec<Signer> {
         let mut signers: Vec<Signer> = Vec::new();
-        for Self { proven: ManifestSignature { manifests, signer } } in signatures {
+        for Self { proven: ManifestSignature { manifests, signer }, .. } in signatures {
             if manifests.contains(manifest) && !signers.iter().any(|other| other.is(&signer)) {
                 signers.push(signer);
             }

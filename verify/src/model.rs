@@ -71,18 +71,16 @@ impl Unverified<Model> {
             progress,
         );
         match found {
-            Ok(content::Proven { manifest, held, chunks }) => Ok(Verified {
-                proven: Model {
-                    signed: claim,
-                    signers,
-                    report,
-                    root,
-                    manifest,
-                    prove: requirements.proof(),
-                    held,
-                    chunks,
-                },
-            }),
+            Ok(content::Proven { manifest, held, chunks }) => Ok(Verified::strict(Model {
+                signed: claim,
+                signers,
+                report,
+                root,
+                manifest,
+                prove: requirements.proof(),
+                held,
+                chunks,
+            })),
             Err(error) => Err(report.fail(Step::Content, error)),
         }
     }

@@ -41,7 +41,7 @@ pub struct Unverified<T: Subject> {
 /// ```compile_fail
 /// // No value built by hand.
 /// fn forge(model: lacre_verify::Model) -> lacre_verify::Verified<lacre_verify::Model> {
-///     lacre_verify::Verified { proven: model }
+///     lacre_verify::Verified { proven: model, standing: todo!() }
 /// }
 /// ```
 /// ```compile_fail
@@ -64,10 +64,53 @@ pub struct Unverified<T: Subject> {
 ///     part
 /// }
 /// ```
+/// ```compile_fail
+/// // What was let through in spite of a failure is not what met every rule.
+/// # use lacre_verify::*;
+/// fn serve(model: Verified<Model, Strict>) {}
+/// fn anyway(model: Verified<Model, Waived>) {
+///     serve(model)
+/// }
+/// ```
 #[derive(Debug)]
-pub struct Verified<T> {
+pub struct Verified<T, S: Standing = Strict> {
     pub(crate) proven: T,
+    pub(crate) standing: S,
 }
+
+/// How what was verified stands to the rules it was held against.
+pub trait Standing: sealed::Standing + std::fmt::Debug {}
+
+/// Every rule was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Strict(());
+
+impl Standing for Strict {}
+
+/// Some rules were not met, and whoever wrote them lets it pass all the same: a rule that only warns, or one that is
+/// suspended. The signature and the content are proven as ever: of them nothing is ever waived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waived {
+    pub(crate) failed: Vec<WaivedRule>,
+}
+
+impl Waived {
+    /// What was not met, and why it was let pass; at least one.
+    pub fn failed(&self) -> &[WaivedRule] {
+        &self.failed
+    }
+}
+
+/// A rule that was not met.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct WaivedRule {
+    /// The code of the failure.
+    pub code: &'static str,
+    /// What failed, safe for a terminal.
+    pub detail: String,
+}
+
+impl Standing for Waived {}
 
 /// What can be verified.
 pub trait Subject: sealed::Sealed {
@@ -83,6 +126,10 @@ mod sealed {
     impl Sealed for super::Claim {}
     impl Sealed for super::ManifestSignature {}
     impl Sealed for super::Model {}
+
+    pub trait Standing {}
+    impl Standing for super::Strict {}
+    impl Standing for super::Waived {}
 
     /// What all proofs about content have in common.
     pub trait Extent {
@@ -251,7 +298,21 @@ impl Verified<Claim> {
     }
 }
 
-impl<T: Extent> Verified<T> {
+impl<T> Verified<T> {
+    /// Every rule was met: only verification may say so.
+    pub(crate) fn strict(proven: T) -> Self {
+        Self { proven, standing: Strict(()) }
+    }
+}
+
+impl<T, S: Standing> Verified<T, S> {
+    /// How it stands to the rules: met them all, or was let through by a waiver that says what failed.
+    pub fn standing(&self) -> &S {
+        &self.standing
+    }
+}
+
+impl<T: Extent, S: Standing> Verified<T, S> {
     /// What was claimed about the model; of a [`Part`], about the files that are not in it, too.
     pub fn claim(&self) -> &ModelClaim {
         &self.model().signed

@@ -447,6 +447,7 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
                 .to_owned()
         }
         "E-BLOB-MISSING" => "the store is incomplete: push the model again".to_owned(),
+        "E-RANGE" => "ask for bytes that the file has".to_owned(),
         "E-USAGE" => format!("lacre {verb} --help"),
         _ => return None,
     })

@@ -1,15 +1,17 @@
 //! Whole files in private memory.
 
-use std::ops::Deref;
+use std::borrow::Cow;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use lacre_hash::{Engine, NoProgress};
 use lacre_manifest::FileSource;
 
+use super::ProvenFile;
 use crate::VerifyError;
 use crate::content::{self, Place, SignedFile};
 use crate::mismatch;
-use crate::proof::{Extent, Verified};
+use crate::proof::{Extent, Standing, Verified};
 
 /// The bytes of a signed file: a private copy that was found to have the signed digest. Cheap to clone.
 #[derive(Clone)]
@@ -35,13 +37,24 @@ impl AsRef<[u8]> for ProvenBytes {
     }
 }
 
+impl ProvenFile for ProvenBytes {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn bytes(&self, range: Range<u64>) -> Result<Cow<'_, [u8]>, VerifyError> {
+        let within = || self.0.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?);
+        within().map(Cow::Borrowed).ok_or(VerifyError::Range { size: self.size(), end: range.end })
+    }
+}
+
 impl std::fmt::Debug for ProvenBytes {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "ProvenBytes({} bytes)", self.0.len())
     }
 }
 
-impl<T: Extent> Verified<T> {
+impl<T: Extent, S: Standing> Verified<T, S> {
     /// The bytes of the signed file `name`: those held since verification, or a private copy that is read and proven
     /// now, against the signed digests that proved it before.
     ///

@@ -7,5 +7,24 @@
 mod copy;
 mod safetensors;
 
+use std::borrow::Cow;
+use std::fmt::Debug;
+use std::ops::Range;
+
+use crate::VerifyError;
+
 pub use copy::ProvenBytes;
 pub use safetensors::ProvenTensors;
+
+/// A signed file whose bytes are proven wherever they are read from.
+pub trait ProvenFile: Debug + Send + Sync {
+    /// Its size in bytes.
+    fn size(&self) -> u64;
+
+    /// The bytes of `range`, counted from the beginning of the file. They do not change any more.
+    ///
+    /// # Errors
+    /// `E-RANGE` when the range ends behind the file; where bytes are proven only when they are read,
+    /// `E-FILE-CHANGED` and codes of the disk.
+    fn bytes(&self, range: Range<u64>) -> Result<Cow<'_, [u8]>, VerifyError>;
+}

@@ -5,7 +5,7 @@ use safetensors::tensor::{Metadata, SafeTensors, TensorView};
 
 use super::ProvenBytes;
 use crate::VerifyError;
-use crate::proof::{Extent, Verified};
+use crate::proof::{Extent, Standing, Verified};
 
 /// Longest header in bytes, as in the reference implementation.
 const MAX_HEADER: usize = 100_000_000;
@@ -21,7 +21,7 @@ pub struct ProvenTensors {
     file: String,
 }
 
-impl<T: Extent> Verified<T> {
+impl<T: Extent, S: Standing> Verified<T, S> {
     /// The tensors of the signed file `name`.
     ///
     /// # Errors

@@ -170,9 +170,8 @@ impl<T: Extent> Receiving<T> {
                     report.prove_part(&manifest, signed.manifest().len(), proven_by, how);
                 }
                 let held = std::collections::BTreeMap::new();
-                Ok(Verified {
-                    proven: T::of(Model { signed, signers, report, root, manifest, prove, held, chunks }),
-                })
+                let model = Model { signed, signers, report, root, manifest, prove, held, chunks };
+                Ok(Verified::strict(T::of(model)))
             }
             Err(error) => Err(report.fail(Step::Content, error)),
         }
