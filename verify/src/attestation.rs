@@ -2,7 +2,7 @@
 //!
 //! What they say is left to whoever knows their predicate. A model signature is more than this: see [`Claim`](crate::Claim).
 
-use lacre_attest::{Bundle, Limits, Statement};
+use lacre_attest::{Bundle, Limits, Statement, Subject};
 use lacre_hash::Sha256Digest;
 
 use crate::proof::{Attestation, Unverified, Verified};
@@ -29,6 +29,29 @@ impl Unverified<Attestation> {
         requirements: &Requirements,
         manifest: &Sha256Digest,
     ) -> Result<Verified<Attestation>, Box<Failure>> {
+        let digest = manifest.to_string();
+        let is_about = |subject: &Subject| subject.digest.get("sha256") == Some(&digest);
+        match self.verify_about(requirements, &is_about) {
+            Err(mut failure) if matches!(failure.error, VerifyError::OtherSubject) => {
+                failure.error = VerifyError::Subject { manifest: *manifest };
+                Err(failure)
+            }
+            verified => verified.map(|(attestation, _)| attestation),
+        }
+    }
+
+    /// Of which kind the claim calls itself; nothing when it cannot be read. Not verified.
+    pub(crate) fn predicate_type(&self, limits: &Limits) -> Option<String> {
+        let statement = Statement::parse(self.input.envelope().payload(), limits).ok()?;
+        Some(statement.predicate_type().to_owned())
+    }
+
+    /// The same for whatever the statement has to be about; gives the payload, too.
+    pub(crate) fn verify_about(
+        self,
+        requirements: &Requirements,
+        is_about: &dyn Fn(&Subject) -> bool,
+    ) -> Result<(Verified<Attestation>, Vec<u8>), Box<Failure>> {
         let mut report = Report::default();
         report.pass(Step::Bundle, "well-formed");
         let (signer, mut report) = signature::verify(
@@ -44,14 +67,13 @@ impl Unverified<Attestation> {
             Ok(statement) => statement,
             Err(error) => return Err(report.fail(Step::Claim, error.into())),
         };
-        let digest = manifest.to_string();
-        let is_about = |subject: &lacre_attest::Subject| subject.digest.get("sha256") == Some(&digest);
         if !statement.subjects().iter().any(is_about) {
-            return Err(report.fail(Step::Claim, VerifyError::Subject { manifest: *manifest }));
+            return Err(report.fail(Step::Claim, VerifyError::OtherSubject));
         }
-        report.pass(Step::Claim, format!("about sha256:{digest}"));
+        report.pass(Step::Claim, "about what it came with");
         let predicate_type = statement.predicate_type().to_owned();
-        Ok(Verified::strict(Attestation { predicate_type, signer, report }))
+        let payload = payload.to_vec();
+        Ok((Verified::strict(Attestation { predicate_type, signer, report }), payload))
     }
 }
 

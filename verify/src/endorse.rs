@@ -16,6 +16,14 @@ impl Unverified<Endorsement> {
         }
     }
 
+    /// The name that the statement calls the model by. Nobody has vouched for it: it is for finding out what would be
+    /// demanded, and has to be demanded then.
+    pub fn claimed_name(&self, limits: &Limits) -> Option<String> {
+        let statement = Statement::parse(self.input.envelope().payload(), limits).ok()?;
+        let is_model = statement.predicate_type() == lacre_attest::MODEL_PREDICATE_TYPE;
+        is_model.then(|| statement.subjects().first().map(|subject| subject.name.clone())).flatten()
+    }
+
     /// Checks the signature, then the signer, then what is claimed. Not how many signers there are.
     pub fn verify(self, requirements: &Requirements) -> Result<Verified<Endorsement>, Box<Failure>> {
         let mut report = Report::default();

@@ -7,6 +7,7 @@ use lacre_hash::HashError;
 use lacre_manifest::{EntryPath, ManifestError, escape};
 
 use crate::mismatch::ContentMismatch;
+use crate::policy::{PolicyFault, Violation};
 use crate::shape::ShapeMismatch;
 use crate::{CertificateProblem, Report, TimestampProblem};
 
@@ -40,6 +41,22 @@ pub const CODES: &[&str] = &[
     "E-NO-SIGNATURE",
     "E-NOT-FOUND",
     "E-OUTPUT",
+    "E-POLICY-AGE",
+    "E-POLICY-ATTESTATION",
+    "E-POLICY-CHANNEL",
+    "E-POLICY-DEPRECATED",
+    "E-POLICY-DIGEST",
+    "E-POLICY-EVALUATION",
+    "E-POLICY-EXPRESSION",
+    "E-POLICY-FILE",
+    "E-POLICY-FORMAT",
+    "E-POLICY-KEY-ALGORITHM",
+    "E-POLICY-NO-MATCH",
+    "E-POLICY-PIN",
+    "E-POLICY-ROLLBACK",
+    "E-POLICY-STALE",
+    "E-POLICY-TIMESTAMP",
+    "E-POLICY-TRANSPARENCY",
     "E-RANGE",
     "E-REVOCATION-UNKNOWN",
     "E-SAFETENSORS",
@@ -125,6 +142,30 @@ pub enum VerifyError {
     NoSignature {
         /// Where it was looked for, safe for a terminal.
         path: String,
+    },
+    /// The statement is about something else than what it came with.
+    #[error("the statement is not about what it came with")]
+    OtherSubject,
+    /// A policy cannot be used.
+    #[error("{0}")]
+    PolicyFile(Box<PolicyFault>),
+    /// No rule of the policy is about this model, and what no rule is about is refused.
+    #[error("no rule of the policy is about {}{}", escape(.model), .repository.as_ref().map_or(String::new(), |from| format!(" from {}", escape(from))))]
+    PolicyUnmatched {
+        /// The name that the model is signed with.
+        model: String,
+        /// The repository that it came from, if it came from one.
+        repository: Option<String>,
+    },
+    /// A rule of the policy is not met.
+    #[error("the rule {rule}: {}", .violation)]
+    PolicyRefused {
+        /// The name of the rule.
+        rule: String,
+        /// The first demand that is not met.
+        violation: Violation,
+        /// How many others are not met.
+        more: usize,
     },
     /// Bytes were asked for that the file does not have.
     #[error("the range ends at {end}, and the file has {size} bytes")]
@@ -439,8 +480,11 @@ impl VerifyError {
             Self::Shape(mismatch) => mismatch.code(),
             Self::ShapeNotSigned => "E-MODES-NOT-SIGNED",
             Self::Store { .. } => "E-OUTPUT",
+            Self::PolicyFile(_) => "E-POLICY-FILE",
+            Self::PolicyRefused { violation, .. } => violation.code,
+            Self::PolicyUnmatched { .. } => "E-POLICY-NO-MATCH",
             Self::Range { .. } => "E-RANGE",
-            Self::Subject { .. } => "E-SUBJECT",
+            Self::OtherSubject | Self::Subject { .. } => "E-SUBJECT",
             Self::Timestamp { .. } | Self::KeylessTimestamp { .. } => "E-TIMESTAMP",
             Self::Version { .. } => "E-VERSION-MISMATCH",
             Self::Log { .. } => "E-LOG",

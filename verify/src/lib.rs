@@ -43,6 +43,7 @@ mod manifest;
 mod mismatch;
 mod model;
 mod nearest;
+mod policy;
 mod proof;
 mod prove;
 mod receive;
@@ -63,7 +64,14 @@ pub use identity::CertificateIdentity;
 pub use identity::{CI_CLAIMS, KeylessIdentity, SubjectMatch, SubjectPattern};
 pub use load::{ProvenBytes, ProvenFile, ProvenTensors};
 pub use mismatch::{ContentMismatch, WrongSize};
+pub use model::Claimed;
 pub use nearest::HowFar;
+#[cfg(feature = "release")]
+pub use policy::ReleaseRule;
+pub use policy::{
+    Admitted, Age, BreakGlass, Candidate, Demand, Facts, Finding, Judged, Judgement, Mode, Passed, Pattern,
+    Policy, PolicyFault, Refused, Rule, Spot, Violation,
+};
 pub use proof::{
     Attestation, Claim, Endorsement, Extent, ManifestSignature, Model, Part, Standing, Strict, Unverified,
     Verified, Waived, WaivedRule,

@@ -57,12 +57,68 @@ impl Unverified<Model> {
         hold: &Hold,
         progress: &dyn Progress,
     ) -> Result<Verified<Model>, Box<Failure>> {
+        self.claim(requirements)?.prove(requirements, hold, progress)
+    }
+
+    /// Verifies the claim, and leaves the content for later: what nobody trusted signed needs no hashing, and there may be
+    /// more to ask about the claim.
+    pub fn claim(self, requirements: &Requirements) -> Result<Claimed, Box<Failure>> {
         let ModelInput { first, others, root, signature } = self.input;
         let first = first.into_iter().map(|bundle| bundle.and_then(|bundle| bundle.verify(requirements)));
         // One at a time: as many as are demanded are read, and no more.
         let others = others.iter().map(|at| read_other(at, requirements)?.verify(requirements));
-        let Claim { signed: claim, signers, mut report, .. } =
-            Verified::unite(first.chain(others), requirements)?.proven;
+        let claim = Verified::unite(first.chain(others), requirements)?;
+        Ok(Claimed { claim, root, signature })
+    }
+
+    /// The names that the bundles call the model by, each once, in the order of the bundles. Nobody has vouched for any.
+    pub(crate) fn claimed_names(&self, requirements: &Requirements) -> Vec<String> {
+        let limits = requirements.reading_limits();
+        let mut names: Vec<String> = Vec::new();
+        let first = self.input.first.iter().flatten().filter_map(|bundle| bundle.claimed_name(limits));
+        let others = self.input.others.iter().filter_map(|at| read_other(at, requirements).ok());
+        for name in first.chain(others.filter_map(|bundle| bundle.claimed_name(limits))) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// The bundles that lie beside the model: further signatures, and attestations. Those that cannot be read are left out.
+    pub(crate) fn beside(&self, limits: &Limits) -> Vec<Vec<u8>> {
+        let read = |at: &PathBuf| read_limited(Beside::open(at).ok()?, at, limits).ok();
+        self.input.others.iter().filter_map(read).collect()
+    }
+}
+
+/// A model on disk whose claim is verified: who signed what. Not a byte of its content was read yet.
+#[derive(Debug)]
+pub struct Claimed {
+    claim: Verified<Claim>,
+    root: Root,
+    signature: Option<EntryPath>,
+}
+
+impl Claimed {
+    /// Who claims what.
+    pub fn claim(&self) -> &Verified<Claim> {
+        &self.claim
+    }
+
+    /// Verifies that the files are exactly the signed ones. Files named by `hold` are kept in private memory as they are
+    /// read: the same bytes that were hashed.
+    ///
+    /// # Errors
+    /// The `E-FILE-…` codes when the content is not what was signed; a code of the disk when it cannot be read.
+    pub fn prove(
+        self,
+        requirements: &Requirements,
+        hold: &Hold,
+        progress: &dyn Progress,
+    ) -> Result<Verified<Model>, Box<Failure>> {
+        let Self { claim, root, signature } = self;
+        let Claim { signed: claim, signers, mut report, .. } = claim.proven;
         let engine = Engine::new();
         let found = content::prove(
             &content::Scene { root: &root, claim: &claim, signature, requirements, engine: &engine },

@@ -198,6 +198,8 @@ pub enum Step {
     Claim,
     /// The claim is for what is wanted.
     Expectations,
+    /// The policy lets such a claim pass.
+    Policy,
     /// The files are exactly the signed ones.
     Content,
 }

@@ -105,6 +105,10 @@ impl Requirements {
         self
     }
 
+    pub(crate) fn expected_name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
     pub(crate) fn strictness(&self) -> Strictness {
         self.strictness
     }
@@ -125,6 +129,11 @@ impl Requirements {
     /// How many distinct signers are demanded.
     pub fn wanted_signers(&self) -> std::num::NonZeroUsize {
         self.trust.wanted_signers()
+    }
+
+    /// The same with another trust.
+    pub(crate) fn with_trust(&self, trust: Trust) -> Self {
+        Self { trust, ..self.clone() }
     }
 
     pub(crate) fn trust(&self) -> &Trust {

@@ -201,6 +201,19 @@ impl Trust {
         self.signers
     }
 
+    /// How many distinct signers there can be, at most: an authority vouches for any number.
+    pub(crate) fn most_signers(&self) -> usize {
+        #[cfg(feature = "x509")]
+        if !self.authorities.is_empty() {
+            return usize::MAX;
+        }
+        #[cfg(feature = "sigstore")]
+        if !self.keyless.is_empty() {
+            return usize::MAX;
+        }
+        self.keys.len()
+    }
+
     #[cfg(feature = "x509")]
     pub(crate) fn authorities(&self) -> &[Authority] {
         &self.authorities

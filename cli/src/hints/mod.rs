@@ -1,6 +1,7 @@
 //! What to do about a failure: one remedy for each error code, in the words of the verb that failed.
 
 mod channel;
+mod policy;
 
 use std::io;
 
@@ -143,6 +144,7 @@ fn by_code(code: &str, subject: &Subject) -> Option<String> {
         .or_else(|| login(code))
         .or_else(|| encryption(code, subject))
         .or_else(|| channel::remedy(code, subject))
+        .or_else(|| policy::remedy(code, subject))
         .or_else(|| input(code, subject))
         .or_else(|| form(code, subject))
         .or_else(|| end(code, subject))

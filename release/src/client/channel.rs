@@ -74,6 +74,13 @@ impl Channel {
         self.roles.iter().filter(ends).map(|(_, status)| status)
     }
 
+    /// When the channel was last confirmed by its timestamp role; nothing when its root does not say how long such a
+    /// confirmation lives.
+    pub fn confirmed(&self) -> Option<Timestamp> {
+        let (lifetime, status) = self.roles.iter().find(|(_, status)| status.role == "timestamp")?;
+        status.expires.checked_sub((*lifetime)?).ok()
+    }
+
     /// The floor that was committed here.
     pub fn local_floor(&self) -> u64 {
         self.local_floor

@@ -33,7 +33,7 @@ impl<T: Extent, S: Standing> Verified<T, S> {
 }
 
 impl ProvenTensors {
-    fn parse(bytes: ProvenBytes, name: &str) -> Result<Self, VerifyError> {
+    pub(crate) fn parse(bytes: ProvenBytes, name: &str) -> Result<Self, VerifyError> {
         let file = escape(name);
         let refused = |detail: String| VerifyError::Safetensors { name: escape(name), detail };
         let length = bytes.first_chunk::<8>().map(|length| u64::from_le_bytes(*length));

@@ -38,7 +38,7 @@ mod keyless;
 #[cfg(not(feature = "sigstore"))]
 #[path = "keyless_unknown.rs"]
 mod keyless;
-mod signers;
+pub(crate) mod signers;
 mod source;
 mod wire;
 
@@ -48,8 +48,9 @@ use lacre_manifest::{escape, escape_os};
 use serde::Deserialize as _;
 use toml::de::{DeTable, Deserializer, ValueDeserializer};
 
-use self::source::{FILE_LIMIT, Source, read_limited};
-use self::wire::Stanzas;
+pub(crate) use self::signers::system_time;
+pub(crate) use self::source::{FILE_LIMIT, Source, read_limited};
+pub(crate) use self::wire::Stanzas;
 use crate::VerifyError;
 use crate::trust::Trust;
 

@@ -15,7 +15,7 @@ use crate::trust::{Trust, TrustedKey};
 pub(super) const PEM: &str = "-----BEGIN";
 
 /// Everybody whom the stanzas name.
-pub(super) fn trust(stanzas: Stanzas, source: &Source<'_>) -> Result<Trust, VerifyError> {
+pub(crate) fn trust(stanzas: Stanzas, source: &Source<'_>) -> Result<Trust, VerifyError> {
     let Stanzas { signers, trusted_root, key, authority, keyless, timestamp_authority } = stanzas;
     let keys = key.iter().map(|key| trusted_key(key, source)).collect::<Result<Vec<_>, _>>()?;
     let trust = Trust::nobody().and_keys(keys)?.signers(signers);
@@ -53,7 +53,7 @@ fn trusted_key(key: &WireKey, source: &Source<'_>) -> Result<TrustedKey, VerifyE
 }
 
 /// The moment, if the text says which one it is everywhere.
-fn system_time(time: &Datetime) -> Option<SystemTime> {
+pub(crate) fn system_time(time: &Datetime) -> Option<SystemTime> {
     time.offset?;
     let moment: jiff::Timestamp = time.to_string().parse().ok()?;
     let seconds = moment.as_second();

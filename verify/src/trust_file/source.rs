@@ -3,14 +3,16 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io::Read as _;
+use std::ops::Range;
 use std::path::Path;
 
 use lacre_manifest::{escape, escape_os};
 
 use crate::VerifyError;
+use crate::policy::{PolicyFault, Spot};
 
 /// The longest trust file, in bytes.
-pub(super) const FILE_LIMIT: u64 = 1 << 20;
+pub(crate) const FILE_LIMIT: u64 = 1 << 20;
 /// All files that one trust file names together, in bytes: revocation lists of large authorities have megabytes.
 const TOTAL_LIMIT: u64 = 64 << 20;
 
@@ -20,11 +22,24 @@ pub(crate) struct Source<'a> {
     shown: String,
     folder: &'a Path,
     left: Cell<u64>,
+    kind: Kind,
     #[cfg(feature = "sigstore")]
     public_good: &'a dyn Fn() -> Result<crate::TrustedRoot, VerifyError>,
 }
 
+/// What the text is, for refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Policy,
+    Trust,
+}
+
 impl<'a> Source<'a> {
+    /// The same for a policy: whatever is wrong in it is `E-POLICY-FILE`.
+    pub(crate) fn of_policy(text: &'a str, path: &'a Path) -> Self {
+        Self { kind: Kind::Policy, ..Self::new(text, path) }
+    }
+
     /// For a text that stands, or would stand, at `path`: files are looked for from there.
     pub(super) fn new(text: &'a str, path: &'a Path) -> Self {
         Self {
@@ -32,6 +47,7 @@ impl<'a> Source<'a> {
             shown: escape_os(path.as_os_str()),
             folder: path.parent().unwrap_or(Path::new(".")),
             left: Cell::new(TOTAL_LIMIT),
+            kind: Kind::Trust,
             #[cfg(feature = "sigstore")]
             public_good: &crate::TrustedRoot::public_good,
         }
@@ -39,7 +55,7 @@ impl<'a> Source<'a> {
 
     /// With another root of the public Sigstore than the embedded one.
     #[cfg(feature = "sigstore")]
-    pub(super) fn with_public_good(
+    pub(crate) fn with_public_good(
         mut self,
         public_good: &'a dyn Fn() -> Result<crate::TrustedRoot, VerifyError>,
     ) -> Self {
@@ -54,17 +70,26 @@ impl<'a> Source<'a> {
     }
 
     /// The text of the trust file.
-    pub(super) fn text(&self) -> &'a str {
+    pub(crate) fn text(&self) -> &'a str {
         self.text
     }
 
     /// A refusal, with the line of the byte `at`.
     pub(super) fn refused(&self, at: Option<usize>, detail: impl Into<String>) -> VerifyError {
+        if self.kind == Kind::Policy {
+            return self.refused_span(at.map(|at| at..at), detail.into());
+        }
         VerifyError::TrustFile {
             path: self.shown.clone(),
             line: at.map(|at| self.text.get(..at).unwrap_or_default().matches('\n').count() + 1),
             detail: detail.into(),
         }
+    }
+
+    /// A refusal of a policy, with the bytes that are wrong.
+    pub(crate) fn refused_span(&self, at: Option<Range<usize>>, detail: String) -> VerifyError {
+        let spot = at.map(|at| Spot::new(self.text, at));
+        PolicyFault { path: self.shown.clone(), detail, spot }.into()
     }
 
     /// The same for an error of what stands there.
@@ -95,7 +120,7 @@ impl<'a> Source<'a> {
 }
 
 /// All of a file, or one byte more than `limit`.
-pub(super) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, VerifyError> {
+pub(crate) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, VerifyError> {
     let unreadable = |source| VerifyError::TrustUnreadable { path: escape_os(path.as_os_str()), source };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;

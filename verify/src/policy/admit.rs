@@ -1,0 +1,63 @@
+//! The last step: a proven model and a judgement about it become a model that may be loaded, or a refusal.
+
+use super::judgement::Judgement;
+use crate::proof::{Extent, Model, Strict, Verified, Waived};
+use crate::{Failure, VerifyError};
+
+/// A model that a policy lets be loaded.
+#[derive(Debug)]
+pub enum Admitted<T = Model> {
+    /// It meets every demand.
+    Strict(Verified<T, Strict>),
+    /// It does not, and is let through: by a rule that only warns, or one that is suspended.
+    Waived(Verified<T, Waived>),
+}
+
+impl<T: Extent> Admitted<T> {
+    /// The model, if it meets every demand.
+    ///
+    /// # Errors
+    /// What was waived.
+    pub fn strict(self) -> Result<Verified<T, Strict>, Waived> {
+        match self {
+            Self::Strict(model) => Ok(model),
+            Self::Waived(model) => Err(model.standing),
+        }
+    }
+}
+
+impl Judgement {
+    /// The refusal, if there is one: to be asked before the content is read, and again afterwards.
+    ///
+    /// # Errors
+    /// The code of the first demand that is not met.
+    pub fn refusal(&self) -> Result<(), VerifyError> {
+        if !self.is_refused() {
+            return Ok(());
+        }
+        let mut violations = self.violations();
+        let Some(violation) = violations.next() else { return Ok(()) };
+        Err(VerifyError::PolicyRefused {
+            rule: self.rule.clone(),
+            violation: violation.clone(),
+            more: violations.count(),
+        })
+    }
+
+    /// Lets a model be loaded, or refuses it. The judgement must be about this model: its content was looked at, where the
+    /// rule asks for that.
+    ///
+    /// # Errors
+    /// The code of the first demand that is not met; `E-POLICY-FORMAT` when nobody looked at the content, and the rule
+    /// wants it.
+    pub fn admit<T: Extent>(&self, model: Verified<T, Strict>) -> Result<Admitted<T>, Box<Failure>> {
+        if let Err(error) = self.refusal() {
+            return Err(Box::new(Failure { error, report: model.report().clone() }));
+        }
+        let failed = self.waived();
+        if failed.is_empty() {
+            return Ok(Admitted::Strict(model));
+        }
+        Ok(Admitted::Waived(Verified { proven: model.proven, standing: Waived { failed } }))
+    }
+}

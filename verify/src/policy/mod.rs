@@ -1,0 +1,121 @@
+//! Policy: a file that says what may be loaded, and a judgement by it.
+//!
+//! ```text
+//! text (TOML or JSON) ─ wire, file ─► Policy: rules, first match
+//! claimed name, repository ─ rule_for ─► Rule ─ requirements ─► signature, signers, threshold: never waived
+//! Verified<Claim>, attestations, channel ─ judge ─► Judgement ─ with_content ─► Judgement
+//! Verified<Model>, Judgement ─ admit ─► Strict, or Waived (warn, audit, break-glass), or refused
+//! ```
+//!
+//! What no rule is about is refused. A file that cannot mean what it says does not load: an unknown member, an empty list,
+//! a rule that another one hides, a pattern that nothing matches, an expression about what is not known.
+
+mod admit;
+mod age;
+mod attested;
+mod candidate;
+#[cfg(feature = "cel")]
+mod expression;
+#[cfg(not(feature = "cel"))]
+#[path = "expression_unknown.rs"]
+mod expression;
+mod facts;
+mod fault;
+mod file;
+mod format;
+mod json;
+mod judge;
+mod judgement;
+mod pattern;
+#[cfg(feature = "release")]
+mod release;
+mod rule;
+mod wire;
+
+use std::path::Path;
+
+use lacre_hash::Sha256Digest;
+
+use crate::VerifyError;
+use crate::trust_file::Source;
+
+pub use admit::Admitted;
+pub use age::Age;
+pub use candidate::{Candidate, Passed, Refused};
+pub use facts::Facts;
+pub use fault::{PolicyFault, Spot};
+pub use judgement::{Finding, Judged, Judgement, Violation};
+pub use pattern::Pattern;
+#[cfg(feature = "release")]
+pub use release::ReleaseRule;
+pub use rule::{BreakGlass, Demand, Mode, Rule};
+
+/// What may be loaded: rules, of which the first that is about a model decides.
+#[derive(Debug)]
+pub struct Policy {
+    digest: Sha256Digest,
+    rules: Vec<Rule>,
+}
+
+impl Policy {
+    /// Reads a policy, in TOML or in JSON. Files that it names are looked for from where it lies.
+    ///
+    /// # Errors
+    /// `E-POLICY-FILE`, with line and column, for everything: a policy that does not load decides nothing.
+    pub fn read(path: &Path) -> Result<Self, VerifyError> {
+        let (text, _) = file::read(path)?;
+        Self::parse(&text, path)
+    }
+
+    /// The same, with another root of the public Sigstore than the embedded one: `public_good` is asked where the file
+    /// needs it.
+    ///
+    /// # Errors
+    /// `E-POLICY-FILE`.
+    #[cfg(feature = "sigstore")]
+    pub fn read_with(
+        path: &Path,
+        public_good: &dyn Fn() -> Result<crate::TrustedRoot, VerifyError>,
+    ) -> Result<Self, VerifyError> {
+        let (text, _) = file::read(path)?;
+        file::parse(&Source::of_policy(&text, path).with_public_good(public_good))
+    }
+
+    /// The same for a text that stands, or would stand, at `path`.
+    ///
+    /// # Errors
+    /// `E-POLICY-FILE`.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, VerifyError> {
+        file::parse(&Source::of_policy(text, path))
+    }
+
+    /// SHA-256 of its text.
+    pub fn digest(&self) -> &Sha256Digest {
+        &self.digest
+    }
+
+    /// Its rules, in order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rule that decides about a model of this signed name, out of this repository; of a model on a disk no repository
+    /// is known, and a rule that wants one is not about it.
+    ///
+    /// # Errors
+    /// `E-POLICY-NO-MATCH`.
+    pub fn rule_for(&self, repository: Option<&str>, model: &str) -> Result<&Rule, VerifyError> {
+        self.rules.iter().find(|rule| rule.is_about(repository, model)).ok_or_else(|| {
+            VerifyError::PolicyUnmatched {
+                model: model.to_owned(),
+                repository: repository.map(str::to_owned),
+            }
+        })
+    }
+
+    /// Holds `rule`, which is one of this policy, against what is known of a model whose claim is verified by
+    /// [`Rule::requirements`].
+    pub fn judge(&self, rule: &Rule, facts: &Facts<'_>) -> Judgement {
+        rule.judge(self.digest, facts)
+    }
+}

@@ -1,0 +1,5 @@
+//! Policies against models: which rule decides, what it demands, and what becomes of the model.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod gate;
