@@ -71,6 +71,9 @@ pub(crate) enum CliError {
     PassphraseSlip,
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// A policy's refusal.
+    #[error("{0}")]
+    Refused(Box<lacre_verify::Refused>),
     #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
@@ -111,6 +114,7 @@ impl CliError {
             Self::Output { .. } => "E-OUTPUT",
             Self::Passphrase { .. } | Self::PassphraseSlip => "E-PASSPHRASE",
             Self::Publish(error) => error.code(),
+            Self::Refused(refused) => refused.code(),
             Self::Registry(error) => error.code(),
             Self::Release(error) => error.code(),
             Self::Sign(error) => error.code(),
@@ -127,6 +131,7 @@ impl CliError {
     pub(crate) fn report(&self) -> Option<&Report> {
         match self {
             Self::Deliver(DeliverError::Refused(failure)) | Self::Verify(failure) => Some(&failure.report),
+            Self::Refused(refused) => Some(&refused.failure.report),
             Self::Deliver(DeliverError::BrokenOff(cause)) => match &**cause {
                 DeliverError::Refused(failure) => Some(&failure.report),
                 _ => None,

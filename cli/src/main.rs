@@ -8,6 +8,7 @@ mod drill;
 mod error;
 mod exit;
 mod follow;
+mod gate;
 mod hints;
 mod interrupt;
 mod keys;

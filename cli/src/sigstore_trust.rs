@@ -6,7 +6,9 @@ use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use lacre_attest::Limits;
 use lacre_sign::{SignError, SigstoreTrust};
+use lacre_verify::{TrustedRoot, VerifyError};
 use serde_json::{Value, json};
 
 use crate::error::CliError;
@@ -54,6 +56,12 @@ pub(crate) fn public_good() -> Result<Known, CliError> {
         Some(trust) if trust.as_of() > built_in.trust.as_of() => Ok(Known { trust, file: Some(path) }),
         _ => Ok(built_in),
     }
+}
+
+/// Its keys, for a file that names it: what was updated, or is built in.
+pub(crate) fn public_good_root() -> Result<TrustedRoot, VerifyError> {
+    let known = public_good().map_err(|error| VerifyError::TrustRoot { detail: error.to_string() })?;
+    TrustedRoot::from_json(known.trust.trusted_root().as_bytes(), &Limits::default())
 }
 
 /// Where the trust in the public Sigstore is kept: `$XDG_DATA_HOME/lacre/trust/public-good.json`, else below

@@ -1,57 +1,43 @@
 //! Which of the attached bundles count: those over exactly the artifact's files that meet the requirements.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use lacre_attest::{COSIGN_SIGN_PREDICATE_TYPE, Limits, MODEL_PREDICATE_TYPE};
 use lacre_manifest::{Manifest, diff, escape};
-use lacre_registry_client::{BUNDLE_ARTIFACT_TYPE, Descriptor, ModelArtifact, SignatureReferrer, Store};
+use lacre_registry_client::{Descriptor, ModelArtifact, SignatureReferrer, Store};
 use lacre_verify::{
     Claim, Endorsement, Failure, HowFar, ManifestSignature, Requirements, Signer, Unverified, Verified,
 };
 
 use crate::DeliverError;
+use crate::bundles::{Attached, Bundles, MOST_BUNDLES};
 use crate::transfer::packed;
 
-/// Bundles that are looked at. Whoever can write to the registry can attach any number.
-pub(crate) const MOST_BUNDLES: usize = 64;
 /// The longest bundle over a manifest, in bytes. A statement that names a thousand of them has 100 kB.
 pub(crate) const MANIFEST_BUNDLE_LIMIT: u64 = 4 * 1024 * 1024;
 
 pub(crate) struct Accepted {
     pub(crate) claim: Verified<Claim>,
     /// The bundles behind the claim, at least one.
-    pub(crate) bundles: Vec<Attached>,
+    pub(crate) bundles: Vec<Rc<Attached>>,
     /// Who stands for the manifest itself; as many as are demanded, or nobody.
     pub(crate) manifest_signers: Vec<Signer>,
 }
 
-/// A bundle as it was attached.
-pub(crate) struct Attached {
-    /// The manifest of the referrer.
-    pub(crate) referrer: Vec<u8>,
-    pub(crate) bundle: Vec<u8>,
-}
-
 /// Finds signatures over exactly the artifact's files that meet the requirements.
 pub(crate) fn accept(
-    store: &dyn Store,
-    manifest: &Descriptor,
+    from: &Bundles<'_>,
     artifact: &ModelArtifact,
     requirements: &Requirements,
-    limits: &Limits,
 ) -> Result<Accepted, DeliverError> {
-    let attached = store.referrers(&manifest.digest, Some(BUNDLE_ARTIFACT_TYPE))?;
-    // What is said to be something else is not looked into, and does not crowd out what may be a model signature.
-    let may_be = |it: &&Descriptor| it.announced_predicate().is_none_or(|kind| kind == MODEL_PREDICATE_TYPE);
-    let referrers: Vec<&Descriptor> = attached.iter().filter(may_be).collect();
-    if referrers.len() > MOST_BUNDLES {
-        return Err(DeliverError::TooManyBundles { found: referrers.len(), limit: MOST_BUNDLES });
-    }
+    let (store, manifest, limits) = (from.store, from.manifest, from.limits);
+    let referrers = from.signatures()?;
     let wanted = requirements.wanted_signers().get();
     let mut refusal: Option<DeliverError> = None;
     let (mut endorsements, mut bundles) = (Vec::new(), Vec::new());
     for referrer in referrers {
-        match candidate(store, referrer, artifact, requirements, limits) {
+        match candidate(from, referrer, artifact, requirements) {
             Ok(Some(Candidate { endorsement, attached })) => {
                 endorsements.push(Ok(endorsement));
                 bundles.push(attached);
@@ -70,12 +56,20 @@ pub(crate) fn accept(
     if endorsements.is_empty() {
         return Err(match refusal {
             Some(refusal) => refusal,
-            None => DeliverError::NoSignature { manifest: manifest.digest, others: others(store, manifest)? },
+            None => from.none()?,
         });
     }
     let claim = Verified::unite(endorsements, requirements).map_err(DeliverError::Refused)?;
-    let manifest_signers = manifest_signers(store, manifest, &attached, requirements, limits)?;
+    let manifest_signers = manifest_signers(store, manifest, &from.attached, requirements, limits)?;
     Ok(Accepted { claim, bundles, manifest_signers })
+}
+
+impl Bundles<'_> {
+    /// That no model signature is here, and what is instead.
+    pub(crate) fn none(&self) -> Result<DeliverError, DeliverError> {
+        let others = others(self.store, self.manifest)?;
+        Ok(DeliverError::NoSignature { manifest: self.manifest.digest, others })
+    }
 }
 
 /// Who of the trusted stands for the manifest itself. What is refused only does not count: nobody demands it.
@@ -124,24 +118,18 @@ fn others(store: &dyn Store, manifest: &Descriptor) -> Result<Vec<String>, Deliv
 /// A bundle that meets the requirements, as far as one can.
 struct Candidate {
     endorsement: Verified<Endorsement>,
-    attached: Attached,
+    attached: Rc<Attached>,
 }
 
 /// One bundle; nothing when it is said to hold something else than a model signature.
 fn candidate(
-    store: &dyn Store,
+    from: &Bundles<'_>,
     referrer: &Descriptor,
     artifact: &ModelArtifact,
     requirements: &Requirements,
-    limits: &Limits,
 ) -> Result<Option<Candidate>, DeliverError> {
-    let referrer = store.manifest(referrer)?;
-    let signature = SignatureReferrer::parse(&referrer)?;
-    if signature.predicate_type.is_some_and(|predicate| predicate != MODEL_PREDICATE_TYPE) {
-        return Ok(None);
-    }
-    let bundle = store.small_blob(&signature.bundle, limits.bundle() as u64)?;
-    let endorsement = Unverified::<Endorsement>::parse(&bundle, limits)
+    let Some(attached) = from.fetch(referrer, &|kind| kind == MODEL_PREDICATE_TYPE)? else { return Ok(None) };
+    let endorsement = Unverified::<Endorsement>::parse(&attached.bundle, from.limits)
         .and_then(|one| one.verify(requirements))
         .map_err(DeliverError::Refused)?;
     let signed = signed_digests(&endorsement)?;
@@ -150,7 +138,7 @@ fn candidate(
     } else {
         packed(artifact, signed)?;
     }
-    Ok(Some(Candidate { endorsement, attached: Attached { referrer, bundle } }))
+    Ok(Some(Candidate { endorsement, attached }))
 }
 
 /// Layers are known by SHA-256: nothing else can be compared with them before they are fetched.

@@ -27,7 +27,9 @@ use lacre_registry_client::{
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::DeliverError;
-use crate::accept::Attached;
+use std::rc::Rc;
+
+use crate::bundles::Attached;
 
 const STORE: &str = "store";
 const USES: &str = "uses";
@@ -188,7 +190,7 @@ impl Cache {
         manifest: &[u8],
         config: &[u8],
         missing: &[(&Descriptor, PathBuf)],
-        bundles: &[Attached],
+        bundles: &[Rc<Attached>],
     ) -> Result<(), DeliverError> {
         for (layer, path) in missing {
             let open = || File::open(path);
@@ -199,7 +201,8 @@ impl Cache {
         let listed = self.store.put_manifest(IMAGE_MANIFEST, manifest, None)?;
         let empty = Descriptor::of(EMPTY_CONFIG, EMPTY_CONFIG_BYTES);
         self.store.put_blob(&empty, &EMPTY_CONFIG_BYTES, &NoProgress)?;
-        for Attached { referrer, bundle } in bundles {
+        for attached in bundles {
+            let Attached { referrer, bundle } = &**attached;
             let found = SignatureReferrer::parse(referrer)?;
             self.store.put_blob(&found.bundle, bundle, &NoProgress)?;
             self.store.put_manifest(IMAGE_MANIFEST, referrer, None)?;

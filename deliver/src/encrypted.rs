@@ -8,7 +8,8 @@ use lacre_registry_client::{
 use lacre_verify::{ManifestSignature, Requirements, Signer, Unverified, Verified};
 
 use crate::DeliverError;
-use crate::accept::{MANIFEST_BUNDLE_LIMIT, MOST_BUNDLES};
+use crate::accept::MANIFEST_BUNDLE_LIMIT;
+use crate::bundles::MOST_BUNDLES;
 
 /// An encrypted artifact whose manifest trusted signers stand for, opened.
 #[derive(Debug)]

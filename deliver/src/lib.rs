@@ -28,10 +28,12 @@
 
 mod accept;
 mod arriving;
+mod bundles;
 mod cache;
 mod channel;
 mod encrypted;
 mod error;
+mod governed;
 mod journal;
 mod lists;
 mod pull;
@@ -50,6 +52,7 @@ pub use channel::{
 };
 pub use encrypted::{Envelope, reveal};
 pub use error::{CODES, DeliverError};
+pub use governed::{Governed, examine_under};
 pub use pull::{Offer, examine};
 pub use selection::{FilePattern, Selection};
 pub use staging::{Overwrite, may_write};

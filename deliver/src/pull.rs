@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use lacre_attest::Limits;
 use lacre_hash::{ChunkStore, Progress, Sha256Digest};
@@ -14,8 +15,9 @@ use lacre_registry_client::{Descriptor, MAX_MANIFEST, ModelArtifact, RegistryErr
 use lacre_verify::{Claim, Extent, Incoming, Model, Part, Prove, Receiving, Requirements, Signer, Verified};
 
 use crate::DeliverError;
-use crate::accept::{Accepted, Attached, accept};
+use crate::accept::{Accepted, accept};
 use crate::arriving::{Arriving, Pulled};
+use crate::bundles::{Attached, Bundles};
 use crate::cache::Cache;
 use crate::journal::Journal;
 use crate::lists;
@@ -62,29 +64,39 @@ pub fn examine<'a>(
     let manifest = store.resolve(target)?;
     let text = store.manifest(&manifest)?;
     let artifact = ModelArtifact::parse(&text)?;
-    let accepted = accept(store, &manifest, &artifact, requirements, limits)?;
-    // A pin by digest is a pin by SHA-256 alone.
-    let prove = match target {
-        Target::Digest(_) => Prove::Both,
-        Target::Only | Target::Tag(_) => requirements.proof(),
-    };
-    Ok(Offer {
-        store,
-        manifest,
-        text,
-        artifact,
-        accepted,
-        selection: None,
-        prove,
-        cache: None,
-        older: Vec::new(),
-        lists: None,
-        at_once: AT_ONCE,
-        becomes: PhantomData,
-    })
+    let accepted = accept(&Bundles::of(store, &manifest, limits)?, &artifact, requirements)?;
+    Ok(Offer::new((store, target), (manifest, text, artifact), accepted, requirements))
 }
 
 impl<'a> Offer<'a> {
+    /// What was found at `target`, under signatures that are accepted.
+    pub(crate) fn new(
+        (store, target): (&'a dyn Store, &Target),
+        (manifest, text, artifact): (Descriptor, Vec<u8>, ModelArtifact),
+        accepted: Accepted,
+        requirements: &Requirements,
+    ) -> Self {
+        // A pin by digest is a pin by SHA-256 alone.
+        let prove = match target {
+            Target::Digest(_) => Prove::Both,
+            Target::Only | Target::Tag(_) => requirements.proof(),
+        };
+        Self {
+            store,
+            manifest,
+            text,
+            artifact,
+            accepted,
+            selection: None,
+            prove,
+            cache: None,
+            older: Vec::new(),
+            lists: None,
+            at_once: AT_ONCE,
+            becomes: PhantomData,
+        }
+    }
+
     /// Offers the selected files alone. All that was found about the whole stays found: the signature, the signers, and that
     /// the artifact holds exactly the signed files.
     ///
@@ -189,9 +201,27 @@ impl<'a, T: Arriving> Offer<'a, T> {
         overwrite: Overwrite,
         progress: &dyn Progress,
     ) -> Result<Pulled<T>, DeliverError> {
+        self.pull_if(into, overwrite, progress, &mut |_| Ok(()))
+    }
+
+    /// The same, if `allow` lets what was proven appear: it is asked when every byte is there, and nothing is at `into` yet.
+    ///
+    /// # Errors
+    /// Those of [`pull`](Self::pull), and what `allow` refuses.
+    pub fn pull_if(
+        self,
+        into: &Path,
+        overwrite: Overwrite,
+        progress: &dyn Progress,
+        allow: &mut dyn FnMut(&Verified<T>) -> Result<(), DeliverError>,
+    ) -> Result<Pulled<T>, DeliverError> {
         let mark = self.what().to_string();
         let mut staging = Staging::beside(into, overwrite, mark.get(..16).unwrap_or_default())?;
-        match self.fill(&mut staging, progress) {
+        let filled = self.fill(&mut staging, progress).and_then(|(pulled, bundles)| {
+            allow(&pulled.model)?;
+            Ok((pulled, bundles))
+        });
+        match filled {
             Ok((pulled, bundles)) => {
                 let mut bundles = bundles.iter();
                 if let Some(first) = bundles.next() {
@@ -235,7 +265,7 @@ impl<'a, T: Arriving> Offer<'a, T> {
         self,
         staging: &mut Staging,
         progress: &dyn Progress,
-    ) -> Result<(Pulled<T>, Vec<Attached>), DeliverError> {
+    ) -> Result<(Pulled<T>, Vec<Rc<Attached>>), DeliverError> {
         let what = self.what();
         let Self { store, manifest, text, artifact, accepted, selection, prove, .. } = self;
         let (cache, older, lists, at_once) = (self.cache, self.older, self.lists, self.at_once);

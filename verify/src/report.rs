@@ -272,6 +272,11 @@ impl Report {
         self.checks.push(Check { step, outcome: Outcome::Passed, detail: detail.into() });
     }
 
+    /// The checks until now, closed with a refusal of whoever decides about what was verified.
+    pub fn refuse(self, step: Step, error: VerifyError) -> Box<crate::Failure> {
+        self.fail(step, error)
+    }
+
     pub(crate) fn fail(mut self, step: Step, error: VerifyError) -> Box<crate::Failure> {
         self.checks.push(Check { step, outcome: Outcome::Failed, detail: error.to_string() });
         Box::new(crate::Failure { error, report: self })

@@ -1,5 +1,6 @@
 //! What must hold before anything is believed.
 
+use std::num::NonZeroUsize;
 use std::time::SystemTime;
 
 use lacre_attest::{Limits, ModelClaim};
@@ -47,6 +48,12 @@ impl Requirements {
             strictness: Strictness::default(),
             legacy: Legacy::default(),
         }
+    }
+
+    /// Demands nothing of its own, and trusts nobody: what a caller adds to a policy, which says whom to trust.
+    /// The policy's number of signers counts, or this one if it is greater.
+    pub fn beside_policy(signers: NonZeroUsize) -> Self {
+        Self::new(Trust::nobody().signers(signers))
     }
 
     /// Demands that the signed name is exactly this one. Without it, any model that a trusted key ever signed is

@@ -9,12 +9,13 @@ use clap::{ArgGroup, Args};
 use lacre_hash::Sha256Digest;
 use lacre_sign::SigstoreTrust;
 use lacre_verify::{
-    Anchors, CertificateIdentity, Crls, KeylessIdentity, Limits, Requirements, SubjectMatch,
-    TimestampAuthorities, Trust, TrustedRoot, VerifyError,
+    Anchors, CertificateIdentity, Crls, KeylessIdentity, Requirements, SubjectMatch, TimestampAuthorities,
+    Trust, TrustedRoot, VerifyError,
 };
 
 use crate::args::signed_text;
 use crate::error::CliError;
+use crate::gate::Gate;
 use crate::keys::KeyRing;
 use crate::session::Session;
 use crate::sigstore_trust::{self, Known};
@@ -25,7 +26,7 @@ const FILE_LIMIT: u64 = 16 << 20;
 
 /// What a signature must satisfy.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("anchor").required(true).multiple(true).args(["key", "trust", "ca", "issuer"]))]
+#[command(group = ArgGroup::new("anchor").required(true).multiple(true).args(["key", "trust", "ca", "issuer", "policy"]))]
 pub(crate) struct Demands {
     /// Public key to trust (repeatable)
     #[arg(long, value_name = "FILE")]
@@ -33,6 +34,16 @@ pub(crate) struct Demands {
     /// Trust file: keys with terms, authorities, identities
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
+    /// Policy: who and what may be loaded
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "key", "trust", "ca", "issuer", "identity", "identity_regex", "ci", "trusted_root", "crl", "tsa_chain",
+            "any_identity_danger", "allow_legacy_danger",
+        ]
+    )]
+    policy: Option<PathBuf>,
     /// Certificate authority (repeatable); needs --identity
     #[arg(long, value_name = "FILE")]
     ca: Vec<PathBuf>,
@@ -80,6 +91,9 @@ pub(crate) struct Demands {
 impl Demands {
     /// The same for the verifier, and the keys with the files they came from.
     pub(crate) fn read(&self, session: &Session) -> Result<(Requirements, KeyRing), CliError> {
+        if self.policy.is_some() {
+            return Err(CliError::usage("--policy is for verify (without --every), pull and exec"));
+        }
         let ring = KeyRing::read(&self.key)?;
         let sigstore = self.sigstore()?;
         let trust = self.trust(&ring, sigstore.as_ref(), session)?;
@@ -87,7 +101,25 @@ impl Demands {
         // The command line can demand more than the file, never less.
         let signers = self.signers.unwrap_or(NonZeroUsize::MIN).max(trust.wanted_signers());
         let trust = trust.signers(signers);
-        let mut requirements = Requirements::new(trust).limits(session.limits());
+        let mut requirements = self.expectations(Requirements::new(trust).limits(session.limits()));
+        if self.allow_legacy_danger {
+            requirements = requirements.allow_legacy_danger();
+        }
+        Ok((requirements, ring))
+    }
+
+    /// The policy, if one says whom to trust.
+    pub(crate) fn policy(&self) -> Result<Option<Gate>, CliError> {
+        self.policy.as_deref().map(Gate::read).transpose()
+    }
+
+    /// What is demanded besides a policy.
+    pub(crate) fn beside_policy(&self, session: &Session) -> Requirements {
+        let signers = self.signers.unwrap_or(NonZeroUsize::MIN);
+        self.expectations(Requirements::beside_policy(signers).limits(session.limits()))
+    }
+
+    fn expectations(&self, mut requirements: Requirements) -> Requirements {
         if let Some(name) = &self.expect_name {
             requirements = requirements.expect_name(name);
         }
@@ -97,10 +129,7 @@ impl Demands {
         if self.strict {
             requirements = requirements.strict();
         }
-        if self.allow_legacy_danger {
-            requirements = requirements.allow_legacy_danger();
-        }
-        Ok((requirements, ring))
+        requirements
     }
 
     /// The same where nothing has to be demanded.
@@ -112,6 +141,7 @@ impl Demands {
         let Self {
             key,
             trust,
+            policy,
             ca,
             issuer,
             identity,
@@ -130,12 +160,13 @@ impl Demands {
         let files = [key, ca, crl, tsa_chain].into_iter().all(Vec::is_empty);
         let texts = [identity, identity_regex, ci].into_iter().all(Vec::is_empty);
         let single = [issuer, expect_name, expect_version].into_iter().all(Option::is_none);
-        let others = trust.is_none() && trusted_root.is_none() && signers.is_none();
+        let others = trust.is_none() && policy.is_none() && trusted_root.is_none() && signers.is_none();
         files && texts && single && others && !any_identity_danger && !strict && !allow_legacy_danger
     }
 
     fn trust(&self, ring: &KeyRing, sigstore: Option<&Known>, session: &Session) -> Result<Trust, CliError> {
-        let file = self.trust.as_deref().map(|path| Trust::read_with(path, &public_good));
+        let file =
+            self.trust.as_deref().map(|path| Trust::read_with(path, &sigstore_trust::public_good_root));
         let mut trust = file.transpose().map_err(CliError::Trust)?;
         let keys = ring.keys();
         if !keys.is_empty() {
@@ -270,13 +301,6 @@ impl Demands {
         };
         with.map_err(CliError::Trust)
     }
-}
-
-/// The public Sigstore, for a trust file that names it: what was updated, or is built in.
-fn public_good() -> Result<TrustedRoot, VerifyError> {
-    let known = sigstore_trust::public_good()
-        .map_err(|error| VerifyError::TrustRoot { detail: error.to_string() })?;
-    TrustedRoot::from_json(known.trust.trusted_root().as_bytes(), &Limits::default())
 }
 
 /// `subject:CN=…` (RFC 4514), `spki:HEX` (SHA-256 of the public key in DER), else a subject alternative name.

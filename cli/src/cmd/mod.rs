@@ -12,12 +12,15 @@ mod inspect_reference;
 pub(crate) mod key;
 pub(crate) mod pull;
 mod pull_allowed;
+mod pull_governed;
 pub(crate) mod push;
 pub(crate) mod sign;
 mod signing;
 pub(crate) mod tree;
 pub(crate) mod trust;
 pub(crate) mod verify;
+mod verify_governed;
+mod verify_stored;
 
 use crate::args::Verb;
 use crate::error::CliError;

@@ -12,9 +12,11 @@ use serde_json::json;
 use super::demands::Demands;
 use super::encryption;
 use super::pull_allowed::Allowed;
+use super::pull_governed::Governing;
 use super::verify::{report_json, report_lines};
 use crate::error::CliError;
 use crate::follow::{DemandArgs, FollowArgs};
+use crate::gate::Following;
 use crate::keys::KeyRing;
 use crate::printer::{Done, Line};
 use crate::registry::RegistryArgs;
@@ -26,7 +28,7 @@ use crate::{place, shell, text, user_cache};
 /// DIR appears once all is proven, and not at all otherwise. The signature comes along as DIR/model.sig. An encrypted model
 /// (--decrypt-with) must be signed as a whole, too, by somebody trusted: before that is proven, nothing is decrypted.
 #[derive(Debug, Args)]
-#[command(override_usage = "lacre pull [OPTIONS] <--key|--trust|--ca|--issuer ...> <REF> <DIR>")]
+#[command(override_usage = "lacre pull [OPTIONS] <--key|--trust|--policy|--ca ...> <REF> <DIR>")]
 #[command(after_help = "\
 Examples:
   lacre pull oci:store:v1 DIR --key release.pub
@@ -53,7 +55,7 @@ pub(crate) struct PullArgs {
     reuse: Vec<PathBuf>,
     /// Open an encrypted model with the age identities in this file (- is stdin)
     #[arg(long, value_name = "FILE", hide_short_help = true, conflicts_with_all = ["cache", "reuse"])]
-    decrypt_with: Option<PathBuf>,
+    pub(super) decrypt_with: Option<PathBuf>,
     /// Ask this channel; REF: NAME@CHANNEL or …:VERSION
     #[arg(long, value_name = "CH", conflicts_with = "decrypt_with")]
     pub(super) channel: Option<String>,
@@ -61,7 +63,7 @@ pub(crate) struct PullArgs {
     #[arg(long, value_name = "REF", hide_short_help = true, requires = "channel")]
     pub(super) from: Option<String>,
     #[command(flatten)]
-    demands: Demands,
+    pub(super) demands: Demands,
     #[command(flatten)]
     pub(super) follow: FollowArgs,
     #[command(flatten)]
@@ -71,7 +73,7 @@ pub(crate) struct PullArgs {
 }
 
 pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> {
-    let (requirements, ring) = args.demands.read(session)?;
+    let gate = args.demands.policy()?;
     let selection = args.selection()?;
     let overwrite = if session.globals.force { Overwrite::Replace } else { Overwrite::Refuse };
     lacre_deliver::may_write(&args.folder, overwrite)?;
@@ -81,6 +83,17 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
         None => Reference::parse(&args.reference)?,
     };
     let store = args.registry.open(&reference, session)?;
+    if let Some(gate) = &gate {
+        let found = (store.as_ref(), &reference);
+        let (offer, mut governing) = Governing::examine(args, gate, found, allowed.as_ref(), session)?;
+        let ring = KeyRing::default();
+        let pulling =
+            Pulling { args, reference: &reference, overwrite, envelope: None, ring: &ring, session };
+        let mut done = pulling.end(offer, selection, allowed.as_ref(), Some(&mut governing))?;
+        governing.conclude(args, &mut done, session)?;
+        return Ok(done);
+    }
+    let (requirements, ring) = args.demands.read(session)?;
     let envelope = match &args.decrypt_with {
         Some(path) => {
             let identities = encryption::identities(path, session)?;
@@ -94,22 +107,22 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
         None => (store.as_ref(), reference.target()),
     };
     let offer = lacre_deliver::examine(source, target, &requirements, &session.limits())?;
-    if let Some(allowed) = &allowed {
-        allowed.check(&offer)?;
-    }
     let envelope = envelope.as_ref();
     let pulling = Pulling { args, reference: &reference, overwrite, envelope, ring: &ring, session };
-    let mut done = match selection {
-        None => pulling.run(offer),
-        Some(selection) => pulling.run(offer.part(selection)?),
-    }?;
-    if let Some(allowed) = allowed {
-        allowed.conclude(args, &mut done)?;
-    }
-    Ok(done)
+    pulling.end(offer, selection, allowed.as_ref(), None)
 }
 
 impl PullArgs {
+    /// What was said about channels.
+    pub(super) fn following(&self) -> Following<'_> {
+        Following {
+            channel: self.channel.as_deref(),
+            follow: &self.follow,
+            demands: &self.channel_demands,
+            registry: &self.registry,
+        }
+    }
+
     /// The files that are wanted, if not all of them are.
     fn selection(&self) -> Result<Option<Selection>, CliError> {
         if self.files.is_empty() {
@@ -132,7 +145,32 @@ struct Pulling<'a> {
 }
 
 impl Pulling<'_> {
-    fn run<T: Arriving>(&self, offer: Offer<'_, T>) -> Result<Done, CliError> {
+    /// Pulls the model, or the part of it that is wanted.
+    fn end(
+        &self,
+        offer: Offer<'_>,
+        selection: Option<Selection>,
+        allowed: Option<&Allowed<'_>>,
+        governing: Option<&mut Governing<'_>>,
+    ) -> Result<Done, CliError> {
+        if let Some(allowed) = allowed {
+            allowed.check(&offer)?;
+        }
+        let mut done = match selection {
+            None => self.run(offer, governing),
+            Some(selection) => self.run(offer.part(selection)?, governing),
+        }?;
+        if let Some(allowed) = allowed {
+            allowed.conclude(self.args, &mut done)?;
+        }
+        Ok(done)
+    }
+
+    fn run<T: Arriving>(
+        &self,
+        offer: Offer<'_, T>,
+        governing: Option<&mut Governing<'_>>,
+    ) -> Result<Done, CliError> {
         let (args, session) = (self.args, self.session);
         let is_part = offer.selection().is_some();
         let files = offer.files().count();
@@ -148,7 +186,11 @@ impl Pulling<'_> {
         let offer = self.equipped(offer, cache.as_ref());
         let pulled = {
             let meter = session.meter("pulling");
-            offer.pull(&args.folder, self.overwrite, &meter)?
+            match governing {
+                None => offer.pull(&args.folder, self.overwrite, &meter)?,
+                Some(governing) => offer
+                    .pull_if(&args.folder, self.overwrite, &meter, &mut |model| governing.allow(model))?,
+            }
         };
         if self.is_public() {
             user_cache::keep_chunk_lists(pulled.model.chunk_lists());

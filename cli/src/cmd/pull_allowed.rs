@@ -3,6 +3,7 @@
 use lacre_deliver::Offer;
 use lacre_registry_client::Reference;
 use lacre_release::{Channel, ChannelId, Permit, Version, Wanted};
+use lacre_verify::Facts;
 
 use super::pull::PullArgs;
 use crate::error::CliError;
@@ -36,6 +37,12 @@ impl<'a> Allowed<'a> {
         let from = args.from.as_deref().map(Reference::parse).transpose()?;
         let reference = lacre_deliver::location(permit.release(), from.as_ref(), follower.reference())?;
         Ok(Some(Self { reference, follower, channel, permit }))
+    }
+
+    /// Adds what the channel knows to what is known.
+    pub(super) fn tell<'f>(&'f self, facts: Facts<'f>, wanted: Wanted) -> Facts<'f> {
+        let demands = self.follower.demands();
+        facts.channel(&self.channel, wanted, demands.instance.as_deref(), demands.floor)
     }
 
     /// Whether what was found is what the channel lists. Not a byte of content was read yet.

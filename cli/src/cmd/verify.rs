@@ -8,14 +8,17 @@ use clap::{Args, ValueEnum};
 use lacre_manifest::EntryPath;
 use lacre_registry_client::{Reference, Target};
 use lacre_release::Wanted;
-use lacre_verify::{Hold, Model, Outcome, Paced, Prove, Report, SignedAt, Signer, Unverified, Verified};
+use lacre_verify::{
+    Hold, Model, Outcome, Paced, Prove, Report, Requirements, SignedAt, Signer, Unverified, Verified,
+};
 use serde_json::{Value, json};
 
 use super::demands::Demands;
-use super::drift;
+use super::{drift, verify_governed, verify_stored};
 use crate::args::{EntryPathParser, LinkMode};
 use crate::error::CliError;
 use crate::follow::{DemandArgs, FollowArgs, Follower, permit_json, permit_row};
+use crate::gate::Following;
 use crate::keys::KeyRing;
 use crate::place::Place;
 use crate::printer::{Done, Line, Tone};
@@ -26,14 +29,14 @@ use crate::{shell, text, units, user_cache};
 
 /// Verify that a model is exactly what a trusted key signed
 #[derive(Debug, Args)]
-#[command(override_usage = "lacre verify [OPTIONS] <--key|--trust|--ca|--issuer ...> <MODEL>")]
+#[command(override_usage = "lacre verify [OPTIONS] <--key|--trust|--policy|--ca ...> <MODEL>")]
 #[command(after_help = "\
 Examples:
   lacre verify MODEL --key release.pub --expect-name org/mini-lm
   lacre verify MODEL --key release.pub --every 10m --max-rate 500MB/s
   lacre verify model.gguf --key release.pub --signature elsewhere.sig")]
 pub(crate) struct VerifyArgs {
-    /// Folder or file to verify
+    /// Folder or file; of a reference, all but its content
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(super) demands: Demands,
@@ -70,16 +73,16 @@ pub(crate) struct VerifyArgs {
     pub(super) keep_going: bool,
     /// Ask this channel, too: may it run here today?
     #[arg(long, value_name = "CH", conflicts_with = "every")]
-    channel: Option<String>,
+    pub(super) channel: Option<String>,
     #[command(flatten)]
-    follow: FollowArgs,
+    pub(super) follow: FollowArgs,
     #[command(flatten)]
-    channel_demands: DemandArgs,
+    pub(super) channel_demands: DemandArgs,
     #[command(flatten)]
-    registry: RegistryArgs,
+    pub(super) registry: RegistryArgs,
     /// Read no faster: 200kB/s, 500MB/s, 1GiB/s
     #[arg(long, value_name = "RATE", value_parser = units::rate, hide_short_help = true)]
-    max_rate: Option<NonZeroU64>,
+    pub(super) max_rate: Option<NonZeroU64>,
 }
 
 /// The digests that are demanded as proof; without a word, the quickest signed one.
@@ -101,17 +104,58 @@ impl From<Digest> for Prove {
 }
 
 impl VerifyArgs {
-    /// Verifies once: keys, signature and model are opened anew. Gives the keys with the files they came from, too.
-    pub(super) fn prove(&self, session: &Session) -> Result<(Verified<Model>, KeyRing), CliError> {
-        let (requirements, ring) = self.demands.read(session)?;
-        let requirements = requirements
+    /// What is demanded, with what else was said about the content.
+    pub(super) fn with_options(&self, requirements: Requirements) -> Requirements {
+        requirements
             .allow_unsigned(self.allow_unsigned.iter().cloned())
-            .prove(self.digest.map(Prove::from).unwrap_or_default());
+            .prove(self.digest.map(Prove::from).unwrap_or_default())
+    }
+
+    /// Opens the model and its signature, of which nothing is believed yet.
+    pub(super) fn open(&self, requirements: &Requirements) -> Result<Unverified<Model>, CliError> {
         let signature = self
             .signature
             .as_deref()
             .map(|path| if path == Path::new("-") { Path::new("/dev/stdin") } else { path });
-        let model = Unverified::open(&self.model, signature, self.links.into(), &requirements)?;
+        Ok(Unverified::open(&self.model, signature, self.links.into(), requirements)?)
+    }
+
+    /// What was said about channels.
+    pub(super) fn following(&self) -> Following<'_> {
+        Following {
+            channel: self.channel.as_deref(),
+            follow: &self.follow,
+            demands: &self.channel_demands,
+            registry: &self.registry,
+        }
+    }
+
+    /// Refuses what is about files on a disk.
+    fn refuse_for_stores(&self, reference: &Reference) -> Result<(), CliError> {
+        let given = [
+            (self.signature.is_some(), "--signature"),
+            (!self.allow_unsigned.is_empty(), "--allow-unsigned"),
+            (self.digest.is_some(), "--digest"),
+            (self.every.is_some(), "--every"),
+            (self.max_rate.is_some(), "--max-rate"),
+        ];
+        match given.iter().find(|(is_given, _)| *is_given) {
+            None => Ok(()),
+            Some((_, name)) => Err(CliError::Usage {
+                message: format!("{reference} is in a store, and {name} is about what lies on a disk"),
+                tip: Some(format!(
+                    "lacre pull {} DIR proves its content on its way here",
+                    shell::quoted(&reference.to_string())
+                )),
+            }),
+        }
+    }
+
+    /// Verifies once: keys, signature and model are opened anew. Gives the keys with the files they came from, too.
+    pub(super) fn prove(&self, session: &Session) -> Result<(Verified<Model>, KeyRing), CliError> {
+        let (requirements, ring) = self.demands.read(session)?;
+        let requirements = self.with_options(requirements);
+        let model = self.open(&requirements)?;
         let meter = session.meter("verifying");
         let verified = match self.max_rate {
             Some(rate) => model.verify(&requirements, &Hold::Nothing, &Paced::new(&meter, rate)),
@@ -127,16 +171,14 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Done, CliError
         // Without a tag it may as well be a path that somebody mistyped.
         && (matches!(reference, Reference::Layout { .. }) || *reference.target() != Target::Only)
     {
-        return Err(CliError::Usage {
-            message: format!("{reference} is in a store, and verify proves what lies on a disk"),
-            tip: Some(format!(
-                "lacre pull {} DIR proves it on its way here; with --dry-run the signature alone, and fetches no file",
-                shell::quoted(&reference.to_string())
-            )),
-        });
+        args.refuse_for_stores(&reference)?;
+        return verify_stored::run(args, &reference, session);
     }
     if let Some(every) = args.every {
         return drift::run(args, every, session);
+    }
+    if let Some(gate) = args.demands.policy()? {
+        return verify_governed::on_disk(args, &gate, session);
     }
     // Before the work: what is not believed needs no hashing.
     let channel = match &args.channel {

@@ -116,6 +116,11 @@ impl<'a> Follower<'a> {
         Ok(lacre_deliver::accepted(&self.memory(), permit)?)
     }
 
+    /// What is demanded of it.
+    pub(crate) fn demands(&self) -> &'a DemandArgs {
+        self.demands
+    }
+
     /// The store that the channel is in, if it is in one.
     pub(crate) fn reference(&self) -> Option<&Reference> {
         match &self.place {

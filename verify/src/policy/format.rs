@@ -80,14 +80,14 @@ impl Judgement {
     ) -> Result<Self, VerifyError> {
         let Some(formats) = &rule.formats else { return Ok(self) };
         let mut violations = Vec::new();
-        let mut weights = 0_usize;
+        let (mut weights, mut texts) = (0_usize, 0_usize);
         for entry in model.manifest().entries() {
             if formats.others.iter().any(|pattern| pattern.matches(entry.path.as_str())) {
                 continue;
             }
             match formats.allow(&entry.path, &model.read(entry.path.as_str())?)? {
                 Allowed::Weights => weights += 1,
-                Allowed::Text => {}
+                Allowed::Text => texts += 1,
                 Allowed::No(what) => {
                     violations.push(Violation::new("E-POLICY-FORMAT", format!("{} is {what}", entry.path)));
                 }
@@ -96,7 +96,7 @@ impl Judgement {
         let demand = rule.format_words();
         self.judged.retain(|judged| judged.finding != Finding::Open);
         if violations.is_empty() {
-            let finding = Finding::Met(format!("{weights} files of weights"));
+            let finding = Finding::Met(format!("{weights} of weights, {texts} texts"));
             self.judged.push(Judged { demand: demand.clone(), finding });
         }
         for violation in violations {
@@ -133,8 +133,8 @@ impl Formats {
         };
         Ok(match found {
             found if self.weights.contains(&found) => Allowed::Weights,
-            WeightFormat::Gguf => Allowed::No("weights as gguf"),
-            WeightFormat::Safetensors => Allowed::No("weights as safetensors"),
+            WeightFormat::Gguf => Allowed::No("weights as gguf, which the rule does not allow"),
+            WeightFormat::Safetensors => Allowed::No("weights as safetensors, which the rule does not allow"),
         })
     }
 }

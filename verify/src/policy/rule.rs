@@ -159,9 +159,15 @@ impl Rule {
         }
     }
 
-    /// Whether attestations are wanted.
-    pub fn wants_attestations(&self) -> bool {
-        !self.require.is_empty()
+    /// The types of the attestations that it demands.
+    pub fn predicates(&self) -> impl Iterator<Item = &str> {
+        self.require.iter().map(|requirement| requirement.predicate.as_str())
+    }
+
+    /// What it demands of the release, if it wants a channel to be asked.
+    #[cfg(feature = "release")]
+    pub fn release(&self) -> Option<&ReleaseRule> {
+        self.release.as_ref()
     }
 
     /// The break-glass that stands above it at `now`.

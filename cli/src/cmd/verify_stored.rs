@@ -1,0 +1,98 @@
+//! `lacre verify REF`: what the signatures of a model in a store prove, without fetching a byte of its content.
+
+use lacre_deliver::{Offer, examine, examine_under};
+use lacre_manifest::escape;
+use lacre_registry_client::Reference;
+use lacre_release::Wanted;
+use lacre_verify::{Failure, Refused, Step};
+use serde_json::json;
+
+use super::verify::{VerifyArgs, report_json, report_lines};
+use crate::error::CliError;
+use crate::follow::{Follower, permit_json, permit_row};
+use crate::gate::{Asked, Gate, judgement_json, judgement_rows, tell_waived};
+use crate::keys::KeyRing;
+use crate::place;
+use crate::printer::{Done, Line};
+use crate::session::Session;
+
+/// Verifies what a store holds: signature, signers, the layers one by one against the signed files, policy, channel.
+pub(super) fn run(args: &VerifyArgs, reference: &Reference, session: &Session) -> Result<Done, CliError> {
+    let store = args.registry.open(reference, session)?;
+    if let Some(gate) = args.demands.policy()? {
+        return governed(args, &gate, reference, session);
+    }
+    let (requirements, ring) = args.demands.read(session)?;
+    let offer = examine(store.as_ref(), reference.target(), &requirements, &session.limits())?;
+    let mut done = told("verified", reference, &offer, &ring, session);
+    if let Some(place) = &args.channel {
+        let both = (&args.follow, &args.channel_demands);
+        let follower = Follower::new(place, None, both, &args.registry, session)?;
+        let channel = follower.refresh()?;
+        let permit = follower.permit(&channel, Wanted::Manifest(offer.manifest().digest))?;
+        Asked::check(&permit, offer.manifest(), offer.claim().claim())?;
+        done.result["channel"] = permit_json(channel.document(), &permit);
+        done.lines.push(permit_row(channel.document(), &permit));
+    }
+    Ok(done)
+}
+
+fn governed(
+    args: &VerifyArgs,
+    gate: &Gate,
+    reference: &Reference,
+    session: &Session,
+) -> Result<Done, CliError> {
+    let store = args.registry.open(reference, session)?;
+    let base = args.demands.beside_policy(session);
+    let repository = place::repository(reference);
+    let found = examine_under(
+        store.as_ref(),
+        &repository,
+        reference.target(),
+        gate.policy(),
+        &base,
+        &session.limits(),
+    )?;
+    let (manifest, claim) = (found.offer.manifest(), found.offer.claim());
+    let asked = Asked::of(args.following(), found.rule, claim.claim().name(), session)?;
+    let facts = found.facts().limits(session.limits());
+    let judgement = match &asked {
+        Some(asked) => gate.policy().judge(found.rule, &asked.tell(facts, Wanted::Manifest(manifest.digest))),
+        None => gate.policy().judge(found.rule, &facts),
+    };
+    if let Err(error) = judgement.refusal() {
+        let failure: Box<Failure> = claim.report().clone().refuse(Step::Policy, error);
+        return Err(Box::new(Refused { failure, judgement: Some(Box::new(judgement)) }).into());
+    }
+    let own = match (&asked, found.rule.release()) {
+        (Some(asked), None) => Some(asked.permit(Wanted::Manifest(manifest.digest))?),
+        _ => None,
+    };
+    let permit = judgement.permit().or(own.as_ref());
+    if let Some(permit) = permit {
+        Asked::check(permit, manifest, claim.claim())?;
+    }
+    tell_waived(&judgement, session);
+    let words = if judgement.violations().next().is_none() { "verified" } else { "let through" };
+    let mut done = told(words, reference, &found.offer, &KeyRing::default(), session);
+    done.result["policy"] = judgement_json(gate, &judgement);
+    done.lines.extend(judgement_rows(gate, &judgement, session));
+    if let (Some(asked), Some(permit)) = (&asked, permit) {
+        asked.say(permit, &mut done);
+    }
+    Ok(done)
+}
+
+fn told(words: &str, reference: &Reference, offer: &Offer<'_>, ring: &KeyRing, session: &Session) -> Done {
+    let report = offer.claim().report();
+    let digest = format!("sha256:{}", offer.manifest().digest);
+    let mut result = report_json(report, ring, session);
+    result["content"] = json!("not-read");
+    result["manifest"] = json!(digest);
+    result["reference"] = json!(reference.to_string());
+    let mut lines = report_lines(words, report, ring, session);
+    lines.push(Line::row("from", format!("{}, manifest {digest}", escape(&reference.to_string()))));
+    lines.push(Line::row("content", "not read: the layers are the signed files by their digests"));
+    Done::new(result, lines)
+}
