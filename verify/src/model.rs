@@ -58,11 +58,7 @@ impl Unverified<Model> {
         progress: &dyn Progress,
     ) -> Result<Verified<Model>, Box<Failure>> {
         let ModelInput { first, others, root, signature } = self.input;
-        let first = first.into_iter().map(|bundle| bundle.and_then(|bundle| bundle.verify(requirements)));
-        // One at a time: as many as are demanded are read, and no more.
-        let others = others.iter().map(|at| read_other(at, requirements)?.verify(requirements));
-        let Claim { signed: claim, signers, mut report, .. } =
-            Verified::unite(first.chain(others), requirements)?.proven;
+        let Claim { signed: claim, signers, mut report, .. } = unite(first, &others, requirements)?.proven;
         let engine = Engine::new();
         let found = content::prove(
             &content::Scene { root: &root, claim: &claim, signature, requirements, engine: &engine },
@@ -86,8 +82,23 @@ impl Unverified<Model> {
     }
 }
 
+/// The claim of the bundle in its usual place, or the named one, and of others as far as they are wanted.
+pub(crate) fn unite(
+    first: Option<Result<Unverified<Endorsement>, Box<Failure>>>,
+    others: &[PathBuf],
+    requirements: &Requirements,
+) -> Result<Verified<Claim>, Box<Failure>> {
+    let first = first.into_iter().map(|bundle| bundle.and_then(|bundle| bundle.verify(requirements)));
+    // One at a time: as many as are demanded are read, and no more.
+    let others = others.iter().map(|at| read_other(at, requirements)?.verify(requirements));
+    Verified::unite(first.chain(others), requirements)
+}
+
 /// Where the signature lies by default: its path for messages, and its place beneath the root's descriptor.
-fn default_signature(path: &Path, root: &Root) -> Result<(PathBuf, Option<EntryPath>), VerifyError> {
+pub(crate) fn default_signature(
+    path: &Path,
+    root: &Root,
+) -> Result<(PathBuf, Option<EntryPath>), VerifyError> {
     let (path, place) = match root.only_file() {
         None => (path.join("model.sig"), "model.sig".to_owned()),
         Some(file) => {
