@@ -243,3 +243,176 @@ impl Deref for Frozen {
         unsafe { std::slice::from_raw_parts(self.0.start.as_ptr(), self.0.length) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    /// What the kernel says of the mapping that `address` lies in: its length and its permissions.
+    fn mapped(address: *const u8) -> Option<(u64, String)> {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        maps.lines().find_map(|line| {
+            let mut words = line.split(' ');
+            let (start, end) = words.next()?.split_once('-')?;
+            let number = |text| u64::from_str_radix(text, 16).unwrap();
+            let range = number(start)..number(end);
+            let permissions = words.next()?.to_owned();
+            range.contains(&(address as u64)).then_some((range.end - range.start, permissions))
+        })
+    }
+
+    /// Fills a part with this byte.
+    fn with(byte: u8) -> impl FnOnce(&mut [u8]) -> Result<(), ()> {
+        move |bytes| {
+            bytes.fill(byte);
+            Ok(())
+        }
+    }
+
+    fn filled(size: u64) -> Parts {
+        let parts = Parts::new(size).unwrap();
+        for index in 0..size.div_ceil(PART) {
+            let byte = u8::try_from(index + 1).unwrap();
+            parts.fill(index, with(byte)).unwrap();
+        }
+        parts
+    }
+
+    #[test]
+    fn all_sizes_are_filled_frozen_and_let_go() {
+        for size in [0, 1, 4095, 4096, 4097, PART - 1, PART, PART + 1, 3 * PART + 7] {
+            let frozen = filled(size).freeze().unwrap();
+            let expected: Vec<u8> = (0..size).map(|at| u8::try_from(at / PART + 1).unwrap()).collect();
+            assert!(*frozen == *expected, "{size}");
+        }
+    }
+
+    #[test]
+    fn what_is_frozen_cannot_be_written_to_and_ends_with_its_owner() {
+        // A size that no other mapping of this process has.
+        let size = 41 * PART + 4096;
+        let parts = filled(size);
+        let address = parts.get(0..1).unwrap().as_ptr();
+        assert!(mapped(address).unwrap().1.starts_with("rw"));
+        let frozen = parts.freeze().unwrap();
+        assert_eq!(mapped(frozen.as_ptr()), Some((size, "r--p".to_owned())));
+        drop(frozen);
+        assert!(mapped(address).is_none_or(|(length, _)| length != size));
+    }
+
+    #[test]
+    fn only_parts_that_are_done_are_given_out() {
+        let parts = Parts::new(3 * PART).unwrap();
+        parts.fill(1, with(7)).unwrap();
+        assert!(*parts.get(PART..2 * PART).unwrap() == *vec![7; 1 << 20]);
+        assert_eq!(parts.get(PART + 3..PART + 5).unwrap(), [7; 2]);
+        for range in
+            [0..1, PART - 1..PART + 1, 2 * PART - 1..2 * PART + 1, 0..3 * PART, 3 * PART..3 * PART + 1]
+        {
+            assert_eq!(parts.get(range.clone()), None, "{range:?}");
+        }
+        let backwards = std::ops::Range { start: 2 * PART, end: PART };
+        for range in [backwards, 0..u64::MAX, u64::MAX..u64::MAX] {
+            assert_eq!(parts.get(range), None);
+        }
+        for empty in [0, PART, 3 * PART] {
+            assert_eq!(parts.get(empty..empty), Some(&[][..]));
+        }
+    }
+
+    #[test]
+    fn a_part_that_is_done_is_never_written_to_again() {
+        let parts = filled(2 * PART);
+        let held = parts.get(0..2 * PART).unwrap();
+        let before = held.to_vec();
+        parts.fill(0, |_| -> Result<(), ()> { unreachable!("it is done") }).unwrap();
+        assert_eq!(parts.put(0, b"x"), None);
+        assert_eq!(parts.put(PART - 1, b"xy"), None);
+        assert_eq!(parts.lend(&(PART..PART + 1), |_| unreachable!("it is done")), None);
+        assert!(*held == *before);
+    }
+
+    #[test]
+    fn a_part_that_failed_is_not_done_whatever_it_left() {
+        let parts = Parts::new(PART).unwrap();
+        assert_eq!(
+            parts.fill(0, |bytes| {
+                bytes.fill(9);
+                Err("no")
+            }),
+            Err("no")
+        );
+        assert_eq!(parts.get(0..1), None);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _ = parts.fill(0, |_| -> Result<(), ()> { panic!("half way") });
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(parts.get(0..1), None);
+        parts.fill(0, with(1)).unwrap();
+        assert_eq!(parts.get(0..2), Some(&[1, 1][..]));
+    }
+
+    #[test]
+    fn places_outside_are_neither_lent_nor_written_to() {
+        let size = 2 * PART + 5;
+        let parts = Parts::new(size).unwrap();
+        let lent = |start, end| {
+            let mut length = 0;
+            parts.lend(&std::ops::Range { start, end }, |bytes| length = bytes.len()).map(|()| length)
+        };
+        assert_eq!(lent(0, PART), Some(1 << 20));
+        assert_eq!(lent(2 * PART + 4, size), Some(1));
+        for (start, end) in [
+            (size, size + 1),
+            (2 * PART, size + 1),
+            (PART - 1, PART + 1),
+            (3, 3),
+            (5, 4),
+            (u64::MAX, u64::MAX),
+            (u64::MAX - 1, u64::MAX),
+            (0, u64::MAX),
+        ] {
+            assert_eq!(lent(start, end), None, "{start}..{end}");
+        }
+        for (offset, length) in [(size, 1), (size - 1, 2), (u64::MAX, 1), (0, 2 * PART + 6)] {
+            assert_eq!(parts.put(offset, &vec![1; usize::try_from(length).unwrap()]), None, "{offset}");
+        }
+        parts.put(PART - 1, b"abc").unwrap();
+        parts.put(size, b"").unwrap();
+        let frozen = parts.freeze().unwrap();
+        assert_eq!(&frozen[(1 << 20) - 2..(1 << 20) + 3], b"\0abc\0");
+    }
+
+    #[test]
+    fn threads_fill_each_part_once() {
+        let parts = Parts::new(16 * PART).unwrap();
+        let fills = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for first in 0..4 {
+                let (parts, fills) = (&parts, &fills);
+                scope.spawn(move || {
+                    for index in (0..16).map(|index| (index * 5 + first * 3) % 16) {
+                        let fill = |bytes: &mut [u8]| {
+                            fills.fetch_add(1, Ordering::Relaxed);
+                            bytes.fill(u8::try_from(index).unwrap());
+                            Ok::<_, ()>(())
+                        };
+                        parts.fill(index, fill).unwrap();
+                        let bytes = parts.get(parts.place(index)).unwrap();
+                        assert!(bytes.iter().all(|byte| u64::from(*byte) == index));
+                    }
+                });
+            }
+        });
+        assert_eq!(fills.into_inner(), 16);
+    }
+
+    #[test]
+    fn more_than_there_are_addresses_for_is_an_error() {
+        for size in [1 << 60, i64::MAX as u64, u64::MAX] {
+            assert_eq!(Mapping::anonymous(size).unwrap_err().kind(), io::ErrorKind::OutOfMemory, "{size}");
+        }
+    }
+}

@@ -286,8 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_sealed_descriptor_is_refused_while_somebody_maps_it_for_writing() {
-        // The kernel's own rule, on which the mapping of sealed bytes stands.
+    fn whoever_got_the_descriptor_before_it_was_sealed_cannot_write_either() {
         let draft = draft("a", false);
         draft.keep(0, 3, b"abc").unwrap();
         let held = draft.file.try_clone().unwrap();
