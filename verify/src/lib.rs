@@ -64,7 +64,7 @@ pub use identity::CertificateIdentity;
 pub use identity::{CI_CLAIMS, KeylessIdentity, SubjectMatch, SubjectPattern};
 pub use load::{
     Lazy, LazyFile, ListFrom, LoadOptions, MemoryLimit, ProvenBytes, ProvenFile, ProvenTensors, SealedFile,
-    Snapshot,
+    SealedFiles, Snapshot,
 };
 pub use mismatch::{ContentMismatch, WrongSize};
 pub use nearest::HowFar;

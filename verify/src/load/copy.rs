@@ -5,7 +5,7 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use super::memory::Frozen;
-use super::place::{self, Place};
+use super::place::{Place, Shelf};
 use super::{LoadOptions, ProvenFile};
 use crate::VerifyError;
 use crate::proof::{Extent, Standing, Verified};
@@ -96,12 +96,13 @@ impl<T: Extent, S: Standing> Verified<T, S> {
     pub fn copy(&self, name: &str, options: &LoadOptions) -> Result<ProvenBytes, VerifyError> {
         let model = self.model();
         let entry = super::entry(&model.manifest, name)?;
-        if let Some(held) = model.held.get(&entry.path) {
+        let files = Shelf::of(model);
+        if let Some(held) = files.held(entry) {
             return Ok(held.clone());
         }
         options.limit.allow(entry.size.unwrap_or(0))?;
         let place = Place::default();
-        place::prove(model, &[(entry, &place)], options)?;
+        files.prove(&[(entry, &place)], options)?;
         place.into_proven()
     }
 }

@@ -1,6 +1,6 @@
 //! A model whose content is proven only where it is read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,10 +8,11 @@ use lacre_attest::ModelClaim;
 use lacre_hash::{Blake3Digest, ChunkList, ChunkStore, DigestSet, FileDigests, NoProgress};
 use lacre_manifest::{Entry, EntryPath, FileSource, Links, Root};
 
-use super::LoadOptions;
 use super::lazy::{self, LazyFile, ListFrom, Proof};
 use super::limit::Budget;
-use super::place::{SignedFile, blame};
+use super::place::{Shelf, SignedFile, blame};
+use super::sealed;
+use super::{LoadOptions, SealedFiles};
 use crate::content::{self, Scene};
 use crate::model;
 use crate::proof::{Claim, Model, ModelInput, Standing, Unverified, Verified};
@@ -188,6 +189,32 @@ impl<S: Standing> Verified<Lazy, S> {
             None => self.proven.list(entry, root)?,
         };
         LazyFile::open(folder, entry, proof, options, Arc::clone(budget))
+    }
+
+    /// Seals every file, each proven while it is written, and so the whole model: what one pass over the content can give to
+    /// worker processes, and to loaders that insist on paths. See [`sealed`](Verified::sealed).
+    ///
+    /// # Errors
+    /// Those of [`seal_all`](Verified::seal_all).
+    pub fn seal(self, options: &LoadOptions) -> Result<(Verified<Model, S>, SealedFiles), Box<Failure>> {
+        let Self { proven: Lazy { signed, signers, mut report, root, prove, store, .. }, standing } = self;
+        let files = Shelf { root: &root, signed: &signed, prove, held: None };
+        let entries: Vec<&Entry> = signed.manifest().entries().iter().collect();
+        let (sealed, mut found) = match sealed::seal(&files, &entries, options) {
+            Ok(sealed) => sealed,
+            Err(error) => return Err(report.fail(Step::Content, error)),
+        };
+        let sealed = entries.into_iter().map(|entry| entry.path.clone()).zip(sealed).collect();
+        let chunks: Vec<_> = found.iter_mut().filter_map(FileDigests::take_tree).collect();
+        for (root, list) in store.iter().flat_map(|_| &chunks) {
+            // A list that cannot be kept is made again another time.
+            let _ = store.as_ref().map(|store| store.put(root, list));
+        }
+        let manifest = signed.manifest().clone();
+        report.prove(&manifest, Some(DigestSet::Blake3), ", proven while sealed");
+        let held = BTreeMap::new();
+        let model = Model { signed, signers, report, root, manifest, prove, held, chunks };
+        Ok((Verified { proven: model, standing }, sealed))
     }
 }
 

@@ -37,7 +37,7 @@ pub use lazy::{LazyFile, ListFrom};
 pub use limit::{LoadOptions, MemoryLimit};
 pub(crate) use place::{Keep, Place, SignedFile, blame};
 pub use safetensors::ProvenTensors;
-pub use sealed::SealedFile;
+pub use sealed::{SealedFile, SealedFiles};
 pub use snapshot::Snapshot;
 
 /// A signed file whose bytes are proven wherever they are read from.

@@ -1,14 +1,17 @@
 //! Where the bytes of a file are kept while they are hashed.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lacre_hash::{DigestSet, HashError, NoProgress, Source};
-use lacre_manifest::{Entry, FileSource, ManifestError};
+use lacre_attest::ModelClaim;
+use lacre_hash::{DigestSet, FileDigests, HashError, NoProgress, Source};
+use lacre_manifest::{Entry, EntryPath, FileSource, ManifestError, Root};
 
 use super::memory::{PART, Parts};
 use super::{LoadOptions, ProvenBytes};
 use crate::proof::Model;
+use crate::prove::Prove;
 use crate::{VerifyError, content, mismatch};
 
 /// Takes the bytes of a file as they are hashed: each once, in any order, from several threads.
@@ -86,30 +89,51 @@ pub(crate) fn blame(error: HashError) -> VerifyError {
     }
 }
 
-/// Reads these files of a model once, has the bytes kept, and compares what was read with what was signed. Sizes are
-/// compared before anything is read. What was kept counts for nothing unless this succeeds.
-pub(super) fn prove(
-    model: &Model,
-    wanted: &[(&Entry, &dyn Keep)],
-    options: &LoadOptions,
-) -> Result<(), VerifyError> {
-    let mut sources = Vec::with_capacity(wanted.len());
-    for &(entry, keeper) in wanted {
-        let digests = model.prove.digests(entry)?;
-        let on_disk = model.root.only_file().unwrap_or(&entry.path);
-        let size = model.root.open_file(on_disk)?.metadata().map_or(0, |metadata| metadata.len());
-        if let Some(signed) = entry.size.filter(|&signed| signed != size) {
-            return Err(mismatch::wrong_size(&entry.path, signed, size));
+/// Where signed files are read from, and by what they are proven.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shelf<'a> {
+    pub(super) root: &'a Root,
+    pub(super) signed: &'a ModelClaim,
+    pub(super) prove: Prove,
+    /// What is held since verification, if anything.
+    pub(super) held: Option<&'a BTreeMap<EntryPath, ProvenBytes>>,
+}
+
+impl<'a> Shelf<'a> {
+    pub(super) fn of(model: &'a Model) -> Self {
+        let Model { root, signed, prove, held, .. } = model;
+        Self { root, signed, prove: *prove, held: Some(held) }
+    }
+
+    pub(super) fn held(&self, entry: &Entry) -> Option<&'a ProvenBytes> {
+        self.held?.get(&entry.path)
+    }
+
+    /// Reads these files once, has the bytes kept, and compares what was read with what was signed. Sizes are compared
+    /// before anything is read. What was kept counts for nothing unless this succeeds.
+    pub(super) fn prove(
+        &self,
+        wanted: &[(&Entry, &dyn Keep)],
+        options: &LoadOptions,
+    ) -> Result<Vec<FileDigests>, VerifyError> {
+        let mut sources = Vec::with_capacity(wanted.len());
+        for &(entry, keeper) in wanted {
+            let digests = self.prove.digests(entry)?;
+            let on_disk = self.root.only_file().unwrap_or(&entry.path);
+            let size = self.root.open_file(on_disk)?.metadata().map_or(0, |metadata| metadata.len());
+            if let Some(signed) = entry.size.filter(|&signed| signed != size) {
+                return Err(mismatch::wrong_size(&entry.path, signed, size));
+            }
+            let file = FileSource::new(self.root, on_disk.clone(), size, digests);
+            sources.push(SignedFile { file, keeper: Some(keeper) });
         }
-        let file = FileSource::new(&model.root, on_disk.clone(), size, digests);
-        sources.push(SignedFile { file, keeper: Some(keeper) });
+        if sources.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = options.engine().run(&sources, &NoProgress).map_err(blame)?;
+        content::compare(wanted.iter().map(|(entry, _)| *entry).zip(&found))?;
+        Ok(found)
     }
-    if sources.is_empty() {
-        return Ok(());
-    }
-    let found = options.engine().run(&sources, &NoProgress).map_err(blame)?;
-    content::compare(wanted.iter().map(|(entry, _)| *entry).zip(&found))?;
-    Ok(())
 }
 
 /// Private memory for the bytes of one file.
@@ -133,7 +157,7 @@ impl Place {
             *kept = if size < PART {
                 Kept::Small(vec![0; usize::try_from(size).unwrap_or(0)])
             } else {
-                Kept::Large(Arc::new(Parts::new(size)?))
+                Kept::Large(Arc::new(Parts::for_all(size)?))
             };
         }
         Ok(match kept {

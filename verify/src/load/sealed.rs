@@ -10,15 +10,16 @@ use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use lacre_hash::FileDigests;
 use lacre_manifest::{Entry, EntryPath};
 use rustix::fs::{MemfdFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 
 use super::memory::{Frozen, SEALS};
-use super::place::{self, Grown, Keep};
+use super::place::{Grown, Keep, Shelf};
 use super::{LoadOptions, ProvenFile};
 use crate::VerifyError;
-use crate::proof::{Extent, Model, Standing, Verified};
+use crate::proof::{Extent, Standing, Verified};
 
 /// A signed file in memory that nobody can write to any more, known by a descriptor (`memfd_create`) with the seals `WRITE`,
 /// `GROW`, `SHRINK` and `SEAL`.
@@ -41,6 +42,9 @@ pub struct SealedFile {
     is_executable: bool,
     mapping: OnceLock<Frozen>,
 }
+
+/// Sealed files by their signed names.
+pub type SealedFiles = BTreeMap<EntryPath, SealedFile>;
 
 impl SealedFile {
     /// Where this process finds it: `/proc/self/fd/N`, as long as this value lives. Whoever opens it for writing can
@@ -117,7 +121,7 @@ impl<T: Extent, S: Standing> Verified<T, S> {
     /// Those of [`copy`](Self::copy); `E-OUTPUT` when the kernel gives no such descriptor.
     pub fn sealed(&self, name: &str, options: &LoadOptions) -> Result<SealedFile, VerifyError> {
         let entry = super::entry(&self.model().manifest, name)?;
-        let mut sealed = seal(self.model(), &[entry], options)?;
+        let (mut sealed, _) = seal(&Shelf::of(self.model()), &[entry], options)?;
         sealed.pop().ok_or_else(|| VerifyError::NotSigned { what: "the file", name: name.to_owned() })
     }
 
@@ -126,17 +130,22 @@ impl<T: Extent, S: Standing> Verified<T, S> {
     ///
     /// # Errors
     /// Those of [`sealed`](Self::sealed).
-    pub fn seal_all(&self, options: &LoadOptions) -> Result<BTreeMap<EntryPath, SealedFile>, VerifyError> {
+    pub fn seal_all(&self, options: &LoadOptions) -> Result<SealedFiles, VerifyError> {
         let entries: Vec<&Entry> = self.model().manifest.entries().iter().collect();
-        let sealed = seal(self.model(), &entries, options)?;
+        let (sealed, _) = seal(&Shelf::of(self.model()), &entries, options)?;
         Ok(entries.into_iter().map(|entry| entry.path.clone()).zip(sealed).collect())
     }
 }
 
-fn seal(model: &Model, entries: &[&Entry], options: &LoadOptions) -> Result<Vec<SealedFile>, VerifyError> {
+/// Seals these files, in their order; with the digests of those that were read for it.
+pub(super) fn seal(
+    shelf: &Shelf<'_>,
+    entries: &[&Entry],
+    options: &LoadOptions,
+) -> Result<(Vec<SealedFile>, Vec<FileDigests>), VerifyError> {
     let total = entries.iter().fold(0_u64, |sum, entry| sum.saturating_add(entry.size.unwrap_or(0)));
     options.limit.allow(total)?;
-    let executable = model.signed.shape().map_or(&[][..], |shape| shape.executable());
+    let executable = shelf.signed.shape().map_or(&[][..], |shape| shape.executable());
     let drafts = entries
         .iter()
         .map(|entry| Draft::new(entry, executable.binary_search(&entry.path).is_ok()))
@@ -144,13 +153,13 @@ fn seal(model: &Model, entries: &[&Entry], options: &LoadOptions) -> Result<Vec<
     // Those held since verification need not be read again.
     let mut wanted: Vec<(&Entry, &dyn Keep)> = Vec::with_capacity(entries.len());
     for (entry, draft) in entries.iter().zip(&drafts) {
-        match model.held.get(&entry.path) {
+        match shelf.held(entry) {
             Some(held) => draft.file.write_all_at(held, 0).map_err(|source| draft.failed(source))?,
             None => wanted.push((entry, draft)),
         }
     }
-    place::prove(model, &wanted, options)?;
-    drafts.into_iter().map(Draft::finish).collect()
+    let found = shelf.prove(&wanted, options)?;
+    Ok((drafts.into_iter().map(Draft::finish).collect::<Result<_, _>>()?, found))
 }
 
 /// A descriptor that is being written to.
