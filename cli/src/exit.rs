@@ -161,6 +161,7 @@ pub(crate) const TABLE: &[Row] = &[
             "E-INPUT-MODE",
             "E-INPUT-NAME",
             "E-INPUT-TYPE",
+            "E-MEMORY-LIMIT",
             "E-NOT-FOUND",
             "E-OUTPUT",
             "E-UNREADABLE",

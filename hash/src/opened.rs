@@ -98,6 +98,42 @@ impl<'a, S: Source> Opened<'a, S> {
         buffer: &mut [u8],
         progress: &dyn Progress,
     ) -> Result<(), HashError> {
+        self.fetch(offset, buffer, progress)?;
+        self.source.keep(offset, buffer).map_err(|error| self.not_kept(error))?;
+        progress.advance(buffer.len() as u64);
+        Ok(())
+    }
+
+    /// [`read`](Self::read) of `length` bytes to where the source keeps them, or else into `buffer`; `then` gets them.
+    pub(crate) fn read_in_place(
+        &self,
+        offset: u64,
+        length: usize,
+        buffer: &mut [u8],
+        progress: &dyn Progress,
+        mut then: impl FnMut(&[u8]),
+    ) -> Result<(), HashError> {
+        let mut fetched = None;
+        let lent = self.source.lend(offset, length, &mut |place| {
+            let outcome = self.fetch(offset, place, progress);
+            if outcome.is_ok() {
+                then(place);
+            }
+            fetched = Some(outcome);
+        });
+        lent.map_err(|error| self.not_kept(error))?;
+        if let Some(outcome) = fetched {
+            outcome?;
+            progress.advance(length as u64);
+        } else {
+            let piece = &mut buffer[..length];
+            self.read(offset, piece, progress)?;
+            then(piece);
+        }
+        Ok(())
+    }
+
+    fn fetch(&self, offset: u64, buffer: &mut [u8], progress: &dyn Progress) -> Result<(), HashError> {
         if progress.cancelled() {
             return Err(HashError::Interrupted);
         }
@@ -113,8 +149,6 @@ impl<'a, S: Source> Opened<'a, S> {
             let start = end.saturating_sub(1) / STEP * STEP;
             self.advise(start, end - start, Advice::DontNeed);
         }
-        self.source.keep(offset, buffer).map_err(|error| self.not_kept(error))?;
-        progress.advance(buffer.len() as u64);
         Ok(())
     }
 

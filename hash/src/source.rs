@@ -29,6 +29,16 @@ pub trait Source: Sync {
         Ok(())
     }
 
+    /// Lends `read` the memory where the `length` bytes at `offset` are to be kept, which spares a copy of them: they are
+    /// read there and hashed there, and do not come by [`keep`](Self::keep). If it is not called, as where nothing is kept in
+    /// memory, they do. It is called at most once, and only by the way of [`Engine`](crate::Engine) that BLAKE3 alone takes.
+    ///
+    /// The bytes that are lent are hashed after they were read: nobody may write to them but this process.
+    fn lend(&self, offset: u64, length: usize, read: &mut dyn FnMut(&mut [u8])) -> io::Result<()> {
+        let _ = (offset, length, read);
+        Ok(())
+    }
+
     /// All bytes were read and, if there were any, kept: what holds them open can be closed.
     fn finish(&self) -> io::Result<()> {
         Ok(())

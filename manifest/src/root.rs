@@ -77,6 +77,11 @@ impl Root {
         &self.name
     }
 
+    /// Where it was when it was opened, without symbolic links. By now something else may be there.
+    pub fn path(&self) -> &Path {
+        &self.located
+    }
+
     /// Where `path` lies in this model, if it lies in it at all. The file need not exist, its folder must.
     pub fn locate(&self, path: &Path) -> Option<EntryPath> {
         if self.only.is_some() {

@@ -1,16 +1,15 @@
 //! The files on disk against the files that were signed.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Mutex;
 
 use lacre_attest::ModelClaim;
-use lacre_hash::{Blake3Digest, ChunkList, DigestSet, Engine, FileDigests, HashError, Progress, Source};
+use lacre_hash::{Blake3Digest, ChunkList, Engine, FileDigests, Progress, Source};
 use lacre_manifest::{
     Entry, EntryPath, Excluded, ExcludedReason, Exclusions, FileSource, Manifest, Renamed, Root, Tree,
     TreeFile, walk,
 };
 
-use crate::load::ProvenBytes;
+use crate::load::{Keep, MemoryLimit, Place, ProvenBytes, SignedFile, blame};
 use crate::mismatch::{ContentMismatch, WrongSize};
 use crate::report::Report;
 use crate::shape::Met;
@@ -43,13 +42,12 @@ pub(crate) struct Proven {
     pub(crate) chunks: Vec<(Blake3Digest, ChunkList)>,
 }
 
-/// Compares names and sizes first, which costs nothing, and hashes only when they are right.
-pub(crate) fn prove(
-    scene: &Scene<'_>,
-    kept: &Hold,
+/// Compares names, sizes and the shape of the tree, and no byte of any file.
+pub(crate) fn meet<'a>(
+    scene: &Scene<'a>,
     report: &mut Report,
     progress: &dyn Progress,
-) -> Result<Proven, VerifyError> {
+) -> Result<Vec<(&'a Entry, TreeFile)>, VerifyError> {
     let exclusions =
         Exclusions { ignore: scene.claim.ignore_paths().to_vec(), signature: scene.signature.clone() };
     let mut tree = walk(scene.root, &exclusions)?;
@@ -66,14 +64,30 @@ pub(crate) fn prove(
     } else {
         report.empty_folders = met.empty_folders;
     }
+    Ok(files)
+}
+
+/// Compares names and sizes first, which costs nothing, and hashes only when they are right.
+pub(crate) fn prove(
+    scene: &Scene<'_>,
+    kept: &Hold,
+    report: &mut Report,
+    progress: &dyn Progress,
+) -> Result<Proven, VerifyError> {
+    let files = meet(scene, report, progress)?;
     let places = hold_places(kept, scene.claim)?;
+    if !places.is_empty() {
+        let held = files.iter().filter(|(entry, _)| places.contains_key(&entry.path));
+        let total = held.fold(0_u64, |sum, (_, file)| sum.saturating_add(file.size));
+        MemoryLimit::of_machine().allow(total)?;
+    }
     let prove = scene.requirements.proof();
     let sources: Vec<SignedFile<'_>> = files
         .iter()
         .map(|(entry, file)| {
             let digests = prove.digests(entry)?;
             let file = FileSource::new(scene.root, file.path.clone(), file.size, digests);
-            Ok(SignedFile { file, hold: places.get(&entry.path) })
+            Ok(SignedFile { file, keeper: places.get(&entry.path).map(|place| place as &dyn Keep) })
         })
         .collect::<Result<_, VerifyError>>()?;
     let mut digests = scene.engine.run(&sources, progress).map_err(blame)?;
@@ -81,7 +95,8 @@ pub(crate) fn prove(
     drop(sources);
     let manifest = compare(files.iter().map(|(entry, _)| *entry).zip(&digests))?;
     report.prove(&manifest, proven_by, "");
-    let held = places.into_iter().map(|(path, place)| (path, place.into_proven())).collect();
+    let held = places.into_iter().map(|(path, place)| Ok((path, place.into_proven()?)));
+    let held = held.collect::<Result<_, VerifyError>>()?;
     let chunks = digests.iter_mut().filter_map(FileDigests::take_tree).collect();
     Ok(Proven { manifest, held, chunks })
 }
@@ -228,81 +243,6 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// A signed file, and where its bytes are kept, if they are.
-pub(crate) struct SignedFile<'a> {
-    pub(crate) file: FileSource<'a>,
-    pub(crate) hold: Option<&'a Place>,
-}
-
-impl Source for SignedFile<'_> {
-    fn open(&self) -> std::io::Result<std::fs::File> {
-        self.file.open()
-    }
-
-    fn size(&self) -> u64 {
-        self.file.size()
-    }
-
-    fn name(&self) -> String {
-        self.file.name()
-    }
-
-    fn digests(&self) -> DigestSet {
-        self.file.digests()
-    }
-
-    fn keep(&self, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
-        match self.hold {
-            Some(place) => place.take(offset, self.size(), bytes),
-            None => Ok(()),
-        }
-    }
-}
-
-/// The file goes on beyond the size that it had when room was made for it.
-#[derive(Debug, thiserror::Error)]
-#[error("it grew")]
-struct Grown;
-
-/// A file that grew is a file that changed, not a failure to keep its bytes.
-pub(crate) fn blame(error: HashError) -> VerifyError {
-    match error {
-        HashError::Keep { index, name, source }
-            if source.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Grown>) =>
-        {
-            HashError::Changed { index, name, detail: Grown.to_string() }.into()
-        }
-        other => other.into(),
-    }
-}
-
-/// Where the bytes of one file are collected while they are hashed.
-#[derive(Default)]
-pub(crate) struct Place(Mutex<Vec<u8>>);
-
-impl Place {
-    /// Takes a piece; the pieces come in any order, each byte once.
-    pub(crate) fn take(&self, offset: u64, size: u64, bytes: &[u8]) -> std::io::Result<()> {
-        let mut kept = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if kept.is_empty() {
-            let size = usize::try_from(size).unwrap_or(usize::MAX);
-            kept.try_reserve_exact(size)
-                .map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
-            kept.resize(size, 0);
-        }
-        // A file that grows is refused when it has been read; it must not fill the memory until then.
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let place = start.checked_add(bytes.len()).and_then(|end| kept.get_mut(start..end));
-        place.ok_or_else(|| std::io::Error::other(Grown))?.copy_from_slice(bytes);
-        Ok(())
-    }
-
-    /// Called only when the digests of these bytes were found to be the signed ones.
-    pub(crate) fn into_proven(self) -> ProvenBytes {
-        ProvenBytes::new(self.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
-    }
-}
-
 fn hold_places(hold: &Hold, claim: &ModelClaim) -> Result<BTreeMap<EntryPath, Place>, VerifyError> {
     let all = claim.manifest().entries().iter().map(|entry| entry.path.clone());
     let paths: Vec<EntryPath> = match hold {
@@ -317,30 +257,4 @@ fn hold_places(hold: &Hold, claim: &ModelClaim) -> Result<BTreeMap<EntryPath, Pl
             None => Err(VerifyError::NotSigned { what: "the file", name: path.as_str().to_owned() }),
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_takes_pieces_in_any_order_and_no_more_than_there_is_room_for() {
-        let place = Place::default();
-        place.take(3, 5, b"de").unwrap();
-        place.take(0, 5, b"abc").unwrap();
-        for (offset, bytes) in [(5, b"f".as_slice()), (4, b"ef"), (u64::MAX, b"f")] {
-            let source = place.take(offset, 5, bytes).unwrap_err();
-            let error = blame(HashError::Keep { index: 0, name: "f".to_owned(), source });
-            assert_eq!(error.code(), "E-INPUT-CHANGED");
-        }
-        assert_eq!(&*place.into_proven(), b"abcde");
-    }
-
-    #[test]
-    fn a_size_that_no_memory_holds_is_an_error() {
-        let source = Place::default().take(0, u64::MAX, b"a").unwrap_err();
-        assert_eq!(source.kind(), std::io::ErrorKind::OutOfMemory);
-        let error = blame(HashError::Keep { index: 0, name: "f".to_owned(), source });
-        assert_eq!(error.code(), "E-OUTPUT");
-    }
 }

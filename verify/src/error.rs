@@ -36,6 +36,7 @@ pub const CODES: &[&str] = &[
     "E-KEY-REVOKED",
     "E-LIMIT",
     "E-LOG",
+    "E-MEMORY-LIMIT",
     "E-MODES-NOT-SIGNED",
     "E-NAME-MISMATCH",
     "E-NO-SIGNATURE",
@@ -128,6 +129,14 @@ pub enum VerifyError {
     KeyRevoked {
         /// The key, by its hint.
         key: String,
+    },
+    /// What was to be loaded takes more memory than is allowed, or than there is.
+    #[error("it would take {wanted} bytes of memory, and the limit is {limit}")]
+    MemoryLimit {
+        /// The bytes that were wanted.
+        wanted: u64,
+        /// The limit in bytes.
+        limit: u64,
     },
     /// The signed name is not the one that is wanted.
     #[error("the signature is for {}, not for {}", escape(.signed), escape(.expected))]
@@ -459,6 +468,7 @@ impl VerifyError {
             Self::KeyRetired { .. } => "E-KEY-RETIRED",
             Self::KeyRevoked { .. } => "E-KEY-REVOKED",
             Self::Identity { .. } | Self::IdentityMismatch { .. } => "E-IDENTITY-MISMATCH",
+            Self::MemoryLimit { .. } => "E-MEMORY-LIMIT",
             Self::Name { .. } => "E-NAME-MISMATCH",
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
             Self::IdentityUnusable { .. } | Self::NoTime | Self::NoTrust | Self::TwoTerms { .. } => "E-USAGE",

@@ -5,7 +5,8 @@
 //! ```text
 //! bundle ─► Unverified<Endorsement> ─ signature, signer, name ─► Verified<Endorsement>  (what one signer says)
 //!           enough distinct signers say the same ─ unite ──────► Verified<Claim>   (no byte of content yet)
-//! folder ─► Unverified<Model> ─ the same, then content ──► Verified<Model> ─► read, safetensors
+//! folder ─► Unverified<Model> ─ the same, then content ──► Verified<Model> ─► read, safetensors; copy, sealed, lazy, snapshot
+//!           the same, then names and sizes ──────────────► Verified<Lazy>  ─► ranges, proven as they are read
 //!           Verified<Claim> ── receive (bytes from afar) ─► Verified<Model>, or Verified<Part>
 //! bundle ─► Unverified<ManifestSignature> ─ signature, signer ─► Verified<ManifestSignature>  (a manifest, and no model)
 //! ```
@@ -62,7 +63,10 @@ pub use error::{CODES, Failure, VerifyError};
 pub use identity::CertificateIdentity;
 #[cfg(feature = "sigstore")]
 pub use identity::{CI_CLAIMS, KeylessIdentity, SubjectMatch, SubjectPattern};
-pub use load::{ProvenBytes, ProvenFile, ProvenTensors};
+pub use load::{
+    Lazy, LazyFile, ListFrom, LoadOptions, MemoryLimit, ProvenBytes, ProvenFile, ProvenTensors, SealedFile,
+    SealedFiles, Snapshot,
+};
 pub use mismatch::{ContentMismatch, WrongSize};
 pub use model::Claimed;
 pub use nearest::HowFar;
@@ -95,7 +99,7 @@ pub use trust::{KeyStatus, Trust, TrustedKey};
 pub use watch::{Watch, Woken};
 
 pub use lacre_attest::{Limits, ModelClaim, PublicKey};
-pub use lacre_hash::{Engine, NoProgress, Paced, Progress};
+pub use lacre_hash::{ChunkStore, Engine, NoProgress, Paced, Progress};
 pub use lacre_manifest::{EntryPath, Links};
 pub use safetensors::tensor::{Dtype, TensorView};
 

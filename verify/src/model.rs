@@ -64,10 +64,7 @@ impl Unverified<Model> {
     /// more to ask about the claim.
     pub fn claim(self, requirements: &Requirements) -> Result<Claimed, Box<Failure>> {
         let ModelInput { first, others, root, signature } = self.input;
-        let first = first.into_iter().map(|bundle| bundle.and_then(|bundle| bundle.verify(requirements)));
-        // One at a time: as many as are demanded are read, and no more.
-        let others = others.iter().map(|at| read_other(at, requirements)?.verify(requirements));
-        let claim = Verified::unite(first.chain(others), requirements)?;
+        let claim = unite(first, &others, requirements)?;
         Ok(Claimed { claim, root, signature })
     }
 
@@ -142,8 +139,23 @@ impl Claimed {
     }
 }
 
+/// The claim of the bundle in its usual place, or the named one, and of others as far as they are wanted.
+pub(crate) fn unite(
+    first: Option<Result<Unverified<Endorsement>, Box<Failure>>>,
+    others: &[PathBuf],
+    requirements: &Requirements,
+) -> Result<Verified<Claim>, Box<Failure>> {
+    let first = first.into_iter().map(|bundle| bundle.and_then(|bundle| bundle.verify(requirements)));
+    // One at a time: as many as are demanded are read, and no more.
+    let others = others.iter().map(|at| read_other(at, requirements)?.verify(requirements));
+    Verified::unite(first.chain(others), requirements)
+}
+
 /// Where the signature lies by default: its path for messages, and its place beneath the root's descriptor.
-fn default_signature(path: &Path, root: &Root) -> Result<(PathBuf, Option<EntryPath>), VerifyError> {
+pub(crate) fn default_signature(
+    path: &Path,
+    root: &Root,
+) -> Result<(PathBuf, Option<EntryPath>), VerifyError> {
     let (path, place) = match root.only_file() {
         None => (path.join("model.sig"), "model.sig".to_owned()),
         Some(file) => {

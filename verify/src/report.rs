@@ -225,6 +225,15 @@ impl Report {
         self.pass(Step::Content, format!("{} files as signed{how}{by}", manifest.len()));
     }
 
+    /// Every file of `manifest` was met with its signed size. None was read.
+    pub(crate) fn meet(&mut self, manifest: &Manifest) {
+        let files = manifest.len();
+        self.pass(
+            Step::Content,
+            format!("{files} files with the signed sizes; their bytes are proven when they are read"),
+        );
+    }
+
     /// Every file of `part` was found as signed, by these digests; `signed` are.
     pub(crate) fn prove_part(
         &mut self,

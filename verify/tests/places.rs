@@ -215,10 +215,10 @@ fn a_file_that_is_exchanged_during_verification() {
     for hold in [Hold::Nothing, Hold::Everything] {
         assert_eq!(meddled(&hold, |file| tamper::flip(file, 0)), "E-FILE-CHANGED", "{hold:?}");
         assert_eq!(meddled(&hold, |file| tamper::truncate(file, 1)), "E-FILE-SIZE", "{hold:?}");
-        assert_eq!(meddled(&hold, tamper::remove), "E-UNREADABLE", "{hold:?}");
-        assert_eq!(meddled(&hold, tamper::replace_by_fifo), "E-UNREADABLE", "{hold:?}");
+        assert_eq!(meddled(&hold, tamper::remove), "E-NOT-FOUND", "{hold:?}");
+        assert_eq!(meddled(&hold, tamper::replace_by_fifo), "E-INPUT-TYPE", "{hold:?}");
         let link = |file: &std::path::Path| tamper::link_away(file, &file.with_extension("away"));
-        assert_eq!(meddled(&hold, link), "E-UNREADABLE", "{hold:?}");
+        assert_eq!(meddled(&hold, link), "E-INPUT-TYPE", "{hold:?}");
     }
 }
 

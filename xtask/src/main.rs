@@ -3,6 +3,7 @@
 //! Each command is one file. Nothing here is part of the product, and nothing that a user of the product would miss
 //! lives here.
 
+mod attacks;
 mod bench;
 mod cache;
 mod debian;
@@ -54,12 +55,18 @@ cargo xtask <command>
   bench channel [--quick]
                         measure what a decision costs and how a channel grows; write the fifth part of docs/BENCHMARKS.md
                         (--quick: few runs, writes nothing)
+  bench load [--quick]  measure verified loading against loading without any check, and against model_signing and then loading;
+                        write the sixth part of docs/BENCHMARKS.md (full: 4 GiB of disk and 12 GiB of memory; --quick: small
+                        inputs, writes nothing)
   fuzz [SECONDS]        run every fuzz target for SECONDS (default 20), as many at once as there are cores
   soak [--minutes N] [--only TARGET] [--keep]
                         run every fuzz target for N minutes (default 10), one after another, and print a table; a round
                         that was interrupted goes on with the next target (--keep: put the smallest of the inputs that
                         were discovered into fuzz/corpus, up to 100 files and 200 KiB a target)
   soak kills [--seed N] kill a push and a pull at 20 random moments each, and see that the next ones go on
+  soak load [--attacks N] [--seed N]
+                        attack models N times (default 100000) while they are loaded in each way, and see that nothing is
+                        given out that was not signed
   deny                  check licences, banned crates and sources
 
 Everything fetched or built on the way is kept in $LACRE_CACHE, else $XDG_CACHE_HOME/lacre, else ~/.cache/lacre.";
@@ -94,12 +101,15 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["bench", "channel", "--quick"] => bench::channel::run(&bench::channel::QUICK),
         ["bench", "registry"] => bench::registry::run(&bench::registry::FULL),
         ["bench", "registry", "--quick"] => bench::registry::run(&bench::registry::QUICK),
+        ["bench", "load"] => bench::loading::run(&bench::loading::FULL),
+        ["bench", "load", "--quick"] => bench::loading::run(&bench::loading::QUICK),
         ["fuzz"] => fuzz::run(fuzz::DEFAULT_SECONDS),
         ["fuzz", seconds] => match seconds.parse() {
             Ok(seconds) => fuzz::run(seconds),
             Err(_) => Err(Failure::new(format!("fuzz takes a number of seconds, not `{seconds}`"))),
         },
         ["soak", "kills", options @ ..] => kills::run(options),
+        ["soak", "load", options @ ..] => attacks::run(options),
         ["soak", options @ ..] => fuzz::soak::run(&fuzz::soak::Order::parse(options)?),
         ["deny"] => deny::run(),
         [] | ["help" | "--help" | "-h"] => {

@@ -495,6 +495,11 @@ fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
             "more than is read from somebody who is not trusted yet; a genuine long statement: --max-statement 2GiB"
                 .to_owned()
         }
+        "E-MEMORY-LIMIT" => {
+            "the files would not fit into the memory that is free: load fewer of them at once, or only the ranges that are \
+             needed"
+                .to_owned()
+        }
         "E-LAYOUT" => "the folder is not an OCI image layout (oci-layout, index.json, blobs/), or a damaged one".to_owned(),
         "E-ARCHIVE" => "a layer is no archive, is damaged, or was made to confuse: ask who pushed it".to_owned(),
         "E-ARCHIVE-MEMBER" => {

@@ -122,13 +122,13 @@ impl<'a, S: Source> SpreadFile<'a, S> {
             let mut offset = group;
             while offset < group_end {
                 let length = usize::try_from(group_end - offset).unwrap_or(usize::MAX).min(buffer.len());
-                let piece = &mut buffer[..length];
-                opened.read(offset, piece, job.progress)?;
-                if size <= GROUP {
-                    leaf.update(piece);
-                } else {
-                    hasher.update(piece);
-                }
+                opened.read_in_place(offset, length, buffer, job.progress, |piece| {
+                    if size <= GROUP {
+                        leaf.update(piece);
+                    } else {
+                        hasher.update(piece);
+                    }
+                })?;
                 offset += length as u64;
             }
             if size > GROUP {

@@ -1,4 +1,4 @@
-//! `docs/BENCHMARKS.md`: five parts, each rewritten by its own command and by nothing else.
+//! `docs/BENCHMARKS.md`: six parts, each rewritten by its own command and by nothing else.
 
 use std::fs;
 use std::path::Path;
@@ -14,6 +14,7 @@ pub(crate) enum Part {
     Keyless,
     Registry,
     Channel,
+    Loading,
 }
 
 impl Part {
@@ -32,6 +33,9 @@ impl Part {
             }
             Self::Channel => {
                 ["<!-- begin: cargo xtask bench channel -->", "<!-- end: cargo xtask bench channel -->"]
+            }
+            Self::Loading => {
+                ["<!-- begin: cargo xtask bench load -->", "<!-- end: cargo xtask bench load -->"]
             }
         }
     }
@@ -109,7 +113,9 @@ mod tests {
     #[test]
     fn the_document_of_this_checkout_has_all_parts() {
         let whole = fs::read_to_string(cache::checkout().unwrap().join("docs/BENCHMARKS.md")).unwrap();
-        for part in [Part::MainJob, Part::Hashing, Part::Keyless, Part::Registry, Part::Channel] {
+        for part in
+            [Part::MainJob, Part::Hashing, Part::Keyless, Part::Registry, Part::Channel, Part::Loading]
+        {
             assert!(replaced(&whole, part, "new").unwrap().contains("\nnew\n"));
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! `main_job` measures what a user waits for; `hashing` looks closer at the part that takes the time; `keyless` at signatures
 //! of Sigstore, and at hostile bundles; `registry` at pushing and pulling; `channel` at
-//! decisions. All run programs in turns (`contest`), tell what
+//! decisions; `loading` at loading. All run programs in turns (`contest`), tell what
 //! each run cost (`measure`), and write a part each of one document (`document`).
 
 pub(crate) mod channel;
@@ -11,6 +11,7 @@ mod document;
 pub(crate) mod hashing;
 pub(crate) mod keyless;
 mod level;
+pub(crate) mod loading;
 mod machine;
 pub(crate) mod main_job;
 mod measure;

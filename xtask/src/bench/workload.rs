@@ -107,10 +107,13 @@ pub(crate) fn warm(folder: &Path) -> Outcome {
     Ok(())
 }
 
-/// One block of noise, repeated with its number stamped in: as good as noise to a hash, and made at once.
 fn write(path: &Path, seed: u64, size: u64) -> io::Result<()> {
+    fill(&mut File::create(path)?, seed, size)
+}
+
+/// One block of noise, repeated with its number stamped in: as good as noise to a hash, and made at once.
+pub(crate) fn fill(file: &mut File, seed: u64, size: u64) -> io::Result<()> {
     const BLOCK: usize = 1 << 20;
-    let mut file = File::create(path)?;
     let mut noise = Noise::new(seed);
     let length = usize::try_from(size).unwrap_or(BLOCK).min(BLOCK);
     let mut block = Vec::with_capacity(length + 8);

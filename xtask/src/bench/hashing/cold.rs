@@ -38,7 +38,7 @@ pub(super) fn run(stand: &Stand, shape: &Shape, runs: usize) -> Outcome<Cold> {
 }
 
 /// Has the kernel forget what it holds of the files. It keeps pages that are still to be written: they are written first.
-fn drop_from_memory(files: &[PathBuf]) -> Outcome {
+pub(in crate::bench) fn drop_from_memory(files: &[PathBuf]) -> Outcome {
     for path in files {
         let what = || format!("cannot drop {} from the page cache", path.display());
         let file = File::open(path).during(what)?;

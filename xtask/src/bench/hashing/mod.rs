@@ -1,7 +1,7 @@
 //! `cargo xtask bench hash`: hashing beside its peers and beside a plain read, cold and warm, and how time grows.
 
 mod bars;
-mod cold;
+pub(super) mod cold;
 mod fit;
 mod growth;
 mod heat;

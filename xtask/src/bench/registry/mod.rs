@@ -19,7 +19,7 @@ use crate::{debian, peers, registries, say, system};
 
 use delta::Delta;
 use report::{Figures, Row};
-use server::Server;
+pub(super) use server::Server;
 
 /// A benchmark's extent.
 pub(crate) struct Plan {

@@ -14,14 +14,14 @@ use crate::failure::{Context, Failure, Outcome};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The registry. It ends with this value.
-pub(super) struct Server {
+pub(in crate::bench) struct Server {
     host: String,
     content: PathBuf,
     child: Child,
 }
 
 impl Server {
-    pub(super) fn start(program: &Path, scratch: &Path) -> Outcome<Self> {
+    pub(in crate::bench) fn start(program: &Path, scratch: &Path) -> Outcome<Self> {
         let content = scratch.join("registry");
         fs::create_dir_all(&content).during(|| format!("cannot make {}", content.display()))?;
         // Free a moment ago; docker-registry cannot choose one itself and tell.
@@ -54,7 +54,7 @@ impl Server {
     }
 
     /// `127.0.0.1:PORT`.
-    pub(super) fn host(&self) -> &str {
+    pub(in crate::bench) fn host(&self) -> &str {
         &self.host
     }
 
