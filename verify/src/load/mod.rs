@@ -5,7 +5,7 @@
 //! refused when it is no longer what was signed.
 
 mod copy;
-mod safetensors;
+mod tensors;
 
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -14,7 +14,7 @@ use std::ops::Range;
 use crate::VerifyError;
 
 pub use copy::ProvenBytes;
-pub use safetensors::ProvenTensors;
+pub use tensors::{ProvenTensor, ProvenTensors, SliceProblem, Tensors};
 
 /// A signed file whose bytes are proven wherever they are read from.
 pub trait ProvenFile: Debug + Send + Sync {
