@@ -6,6 +6,7 @@
     clippy::panic,
     reason = "a test that cannot go on should stop"
 )]
+#![allow(clippy::single_range_in_vec_init, reason = "one range is a slice along one dimension")]
 
 mod verifying;
 
