@@ -13,7 +13,7 @@ mod verifying;
 use std::borrow::Cow;
 use std::num::NonZero;
 use std::ops::{Bound, Range};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use lacre_testkit::{ModelDir, SafetensorsFile, Seal, Sealed, tamper};
 use lacre_verify::{
@@ -356,39 +356,56 @@ fn a_header_that_claims_much_costs_nothing() {
     assert_eq!(taken(&asked), [("model.safetensors".to_owned(), 8)]);
 }
 
+/// The shapes that slices are compared in; the tensor of each has its position as its name.
+const SHAPES: [&[usize]; 6] = [&[], &[7], &[4, 5], &[4, 3, 5], &[3, 1, 4, 2], &[2, 3, 2, 3, 2]];
+
+/// Tensors of [`SHAPES`], signed, and the file as it is. The first of each pair is of bytes, the second of eight bytes each.
+fn shapes() -> (Vec<u8>, Tensors<ProvenBytes>) {
+    let mut file = SafetensorsFile::new().tensor("odd", "U8", &[3], &[9; 3]);
+    for (at, shape) in SHAPES.iter().enumerate() {
+        for (dtype, width) in [("U8", 1), ("I64", 8)] {
+            let bytes: Vec<u8> = (0..shape.iter().product::<usize>() * width)
+                .map(|byte| u8::try_from(byte % 251).unwrap())
+                .collect();
+            file = file.tensor(&format!("{at} {dtype}"), dtype, shape, &bytes);
+        }
+    }
+    let file = file.build();
+    let (_sealed, model) = signed(ModelDir::new().file("model.safetensors", &file));
+    (file, model.tensors().unwrap())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The crate `safetensors` cuts the same bytes.
     #[test]
     fn slices_are_those_of_the_reference(
-        cut in prop::collection::vec((1_u64..6, any::<u64>(), any::<u64>()), 0..5),
-        wide in any::<bool>(),
-        given in 0_usize..5,
+        at in 0..SHAPES.len(),
+        dtype in prop::sample::select(vec!["U8", "I64"]),
+        cuts in prop::collection::vec(any::<(prop::sample::Index, prop::sample::Index)>(), 0..6),
     ) {
-        let shape: Vec<usize> = cut.iter().map(|&(size, ..)| usize::try_from(size).unwrap()).collect();
-        let ranges: Vec<Range<u64>> = cut
+        static SIGNED: OnceLock<(Vec<u8>, Tensors<ProvenBytes>)> = OnceLock::new();
+        let (file, tensors) = SIGNED.get_or_init(shapes);
+        let name = format!("{at} {dtype}");
+        let ranges: Vec<Range<usize>> = SHAPES[at]
             .iter()
-            .take(given)
-            .map(|&(size, one, other)| (one % size).min(other % size)..(one % size).max(other % size) + 1)
+            .zip(&cuts)
+            .map(|(&size, (one, other))| {
+                let (one, other) = (one.index(size), other.index(size));
+                one.min(other)..one.max(other) + 1
+            })
             .collect();
-        let (dtype, width) = if wide { ("I64", 8) } else { ("U8", 1) };
-        let bytes: Vec<u8> =
-            (0..shape.iter().product::<usize>() * width).map(|byte| u8::try_from(byte % 251).unwrap()).collect();
-        let file = SafetensorsFile::new()
-            .tensor("x", "U8", &[1], &[9])
-            .tensor("w", dtype, &shape, &bytes)
-            .build();
-        let (_sealed, model) = signed(ModelDir::new().file("model.safetensors", &file));
-        let here = model.tensor_slice("w", &ranges).unwrap();
+        let here: Vec<Range<u64>> = ranges.iter().map(|range| range.start as u64..range.end as u64).collect();
+        let here = tensors.tensor_slice(&name, &here).unwrap();
 
-        let reference = SafeTensors::deserialize(&file).unwrap();
-        let view = reference.tensor("w").unwrap();
+        let reference = SafeTensors::deserialize(file).unwrap();
+        let view = reference.tensor(&name).unwrap();
         let indexers: Vec<TensorIndexer> = ranges
             .iter()
             .map(|range| {
-                let at = |value: u64| usize::try_from(value).unwrap();
-                TensorIndexer::Narrow(Bound::Included(at(range.start)), Bound::Excluded(at(range.end)), NonZero::<usize>::MIN)
+                let (start, end) = (Bound::Included(range.start), Bound::Excluded(range.end));
+                TensorIndexer::Narrow(start, end, NonZero::<usize>::MIN)
             })
             .collect();
         let slices = view.sliced_data(&indexers).unwrap();

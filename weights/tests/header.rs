@@ -124,6 +124,9 @@ fn a_file_that_is_no_safetensors() {
     assert_eq!(problem(&lying), HeaderProblem::Short);
     assert!(HeaderPlace::read(&lying[..8], u64::MAX).is_ok(), "the limit itself is allowed");
     assert_eq!(problem(&[0; 8]), HeaderProblem::Start);
+    let eight = 8_u64.to_le_bytes();
+    assert_eq!(HeaderPlace::read(&eight, 15), Err(HeaderProblem::Short.into()));
+    assert_eq!(HeaderPlace::read(&eight, 16).unwrap().range(), 8..16);
 }
 
 #[test]
