@@ -1,5 +1,7 @@
 //! Loads one tensor of a signed model: the bytes that are computed with are the bytes that were proven.
 //!
+//! FILE is a safetensors file, or the index of several.
+//!
 //! ```text
 //! cargo run --example load_tensor -- MODEL release.pub model.safetensors embeddings.word_embeddings.weight
 //! ```
@@ -8,7 +10,7 @@ use std::error::Error;
 use std::io::Write as _;
 
 use lacre_verify::{
-    EntryPath, Hold, Links, NoProgress, PublicKey, Requirements, TensorView, Trust, Unverified,
+    EntryPath, Hold, Links, NoProgress, ProvenTensor, PublicKey, Requirements, Trust, Unverified,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -30,18 +32,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
 
     let tensors = model.safetensors(file)?;
-    let view = tensors.tensor(tensor)?;
+    let loaded = tensors.tensor(tensor)?;
     let claim = model.claim();
     let out = &mut std::io::stdout();
     writeln!(out, "{} {}", claim.name(), claim.version().unwrap_or("(no version)"))?;
-    writeln!(out, "{tensor}: {:?} {:?}, L2 norm {:.6}", view.dtype(), view.shape(), norm(&view)?)?;
+    writeln!(out, "{tensor}: {} {:?}, L2 norm {:.6}", loaded.dtype(), loaded.shape(), norm(&loaded)?)?;
     Ok(())
 }
 
 /// The L2 norm of a tensor of 32-bit floats.
-fn norm(tensor: &TensorView<'_>) -> Result<f64, Box<dyn Error>> {
+fn norm(tensor: &ProvenTensor<'_>) -> Result<f64, Box<dyn Error>> {
     if tensor.dtype() != lacre_verify::Dtype::F32 {
-        return Err(format!("{:?} is not F32", tensor.dtype()).into());
+        return Err(format!("{} is not F32", tensor.dtype()).into());
     }
     let (values, _) = tensor.data().as_chunks::<4>();
     let squares = values.iter().map(|value| f64::from(f32::from_le_bytes(*value)).powi(2));

@@ -5,7 +5,9 @@ use std::io;
 use lacre_attest::AttestError;
 use lacre_hash::HashError;
 use lacre_manifest::{EntryPath, ManifestError, escape};
+use lacre_weights::WeightsError;
 
+use crate::load::SliceProblem;
 use crate::mismatch::ContentMismatch;
 use crate::policy::{PolicyFault, Violation};
 use crate::shape::ShapeMismatch;
@@ -61,9 +63,11 @@ pub const CODES: &[&str] = &[
     "E-RANGE",
     "E-REVOCATION-UNKNOWN",
     "E-SAFETENSORS",
+    "E-SAFETENSORS-INDEX",
     "E-SIGNATURE-INVALID",
     "E-SIGNER-UNTRUSTED",
     "E-SUBJECT",
+    "E-TENSORS-AMBIGUOUS",
     "E-TIMESTAMP",
     "E-TOO-FEW-SIGNERS",
     "E-TRUST-FILE",
@@ -241,13 +245,27 @@ pub enum VerifyError {
         /// The name that was asked for.
         name: String,
     },
-    /// The proven bytes are no safetensors file, or one that two readers could read differently.
-    #[error("{name} is not an acceptable safetensors file: {detail}")]
-    Safetensors {
+    /// The proven bytes are not the weights or the index that they should be, or two readers could read them differently.
+    #[error("{name} is not an acceptable {}: {error}", kind(.error))]
+    Weights {
         /// The file, safe for a terminal.
         name: String,
         /// What is wrong with it.
-        detail: String,
+        error: Box<WeightsError>,
+    },
+    /// A slice of a tensor was asked for that there is not.
+    #[error("no such slice of the tensor {tensor}: {problem}")]
+    Slice {
+        /// The tensor, safe for a terminal.
+        tensor: String,
+        /// Why not.
+        problem: SliceProblem,
+    },
+    /// The model has weights in more than one form, and nothing says which of them is meant.
+    #[error("the model has more than one set of weights: {}", few(.candidates))]
+    TensorsAmbiguous {
+        /// The files and indexes, safe for a terminal.
+        candidates: Vec<String>,
     },
     /// The signature does not verify with the trusted key that it names, or with any when it names none.
     #[error("the signature does not verify with {tried}")]
@@ -477,7 +495,8 @@ impl VerifyError {
             Self::TooFewSigners { .. } => "E-TOO-FEW-SIGNERS",
             Self::NotSigned { .. } => "E-NOT-FOUND",
             Self::RevocationUnknown { .. } => "E-REVOCATION-UNKNOWN",
-            Self::Safetensors { .. } => "E-SAFETENSORS",
+            Self::Weights { error, .. } => error.code(),
+            Self::TensorsAmbiguous { .. } => "E-TENSORS-AMBIGUOUS",
             Self::Signature { .. } => "E-SIGNATURE-INVALID",
             Self::SignatureTooLarge { .. } => "E-LIMIT",
             Self::SignatureUnreadable { .. } | Self::TrustUnreadable { .. } | Self::Unwatched { .. } => {
@@ -493,13 +512,21 @@ impl VerifyError {
             Self::PolicyFile(_) => "E-POLICY-FILE",
             Self::PolicyRefused { violation, .. } => violation.code,
             Self::PolicyUnmatched { .. } => "E-POLICY-NO-MATCH",
-            Self::Range { .. } => "E-RANGE",
+            Self::Range { .. } | Self::Slice { .. } => "E-RANGE",
             Self::OtherSubject | Self::Subject { .. } => "E-SUBJECT",
             Self::Timestamp { .. } | Self::KeylessTimestamp { .. } => "E-TIMESTAMP",
             Self::Version { .. } => "E-VERSION-MISMATCH",
             Self::Log { .. } => "E-LOG",
             Self::TrustRoot { .. } => "E-TRUST-ROOT",
         }
+    }
+}
+
+/// What a file of weights should have been.
+fn kind(error: &WeightsError) -> &'static str {
+    match error {
+        WeightsError::SafetensorsIndex(_) => "index of safetensors files",
+        _ => "safetensors file",
     }
 }
 

@@ -5,7 +5,7 @@
 //! ```text
 //! bundle ─► Unverified<Endorsement> ─ signature, signer, name ─► Verified<Endorsement>  (what one signer says)
 //!           enough distinct signers say the same ─ unite ──────► Verified<Claim>   (no byte of content yet)
-//! folder ─► Unverified<Model> ─ the same, then content ──► Verified<Model> ─► read, safetensors; copy, sealed, lazy, snapshot
+//! folder ─► Unverified<Model> ─ the same, then content ──► Verified<Model> ─► read, tensors; copy, sealed, lazy, snapshot
 //!           the same, then names and sizes ──────────────► Verified<Lazy>  ─► ranges, proven as they are read
 //!           Verified<Claim> ── receive (bytes from afar) ─► Verified<Model>, or Verified<Part>
 //! bundle ─► Unverified<ManifestSignature> ─ signature, signer ─► Verified<ManifestSignature>  (a manifest, and no model)
@@ -64,8 +64,8 @@ pub use identity::CertificateIdentity;
 #[cfg(feature = "sigstore")]
 pub use identity::{CI_CLAIMS, KeylessIdentity, SubjectMatch, SubjectPattern};
 pub use load::{
-    Lazy, LazyFile, ListFrom, LoadOptions, MemoryLimit, ProvenBytes, ProvenFile, ProvenTensors, SealedFile,
-    SealedFiles, Snapshot,
+    Lazy, LazyFile, ListFrom, LoadOptions, MemoryLimit, ProvenBytes, ProvenFile, ProvenTensor, ProvenTensors,
+    SealedFile, SealedFiles, SliceProblem, Snapshot, Tensors,
 };
 pub use mismatch::{ContentMismatch, WrongSize};
 pub use model::Claimed;
@@ -101,7 +101,10 @@ pub use watch::{Watch, Woken};
 pub use lacre_attest::{Limits, ModelClaim, PublicKey};
 pub use lacre_hash::{ChunkStore, Engine, NoProgress, Paced, Progress};
 pub use lacre_manifest::{EntryPath, Links};
-pub use safetensors::tensor::{Dtype, TensorView};
+pub use lacre_weights::WeightsError;
+pub use lacre_weights::safetensors::{Dtype, HeaderProblem, Index, IndexProblem, Tensor};
+pub use safetensors::SafeTensorError;
+pub use safetensors::tensor::TensorView;
 
 /// The layer of Sigstore bundles alone: it says who signed *something*, and proves nothing about a model. For the
 /// conformance suite and for tests.

@@ -286,7 +286,8 @@ fn read_signed(bytes: &[u8]) -> Result<Vec<String>, VerifyError> {
     let sealed = Seal::of(ModelDir::new().file("model.safetensors", bytes)).sign();
     let model = verify(&sealed).unwrap();
     assert_eq!(*model.read("model.safetensors").unwrap(), *bytes);
-    model.safetensors("model.safetensors").map(|tensors| tensors.names())
+    let tensors = model.safetensors("model.safetensors")?;
+    Ok(tensors.names().into_iter().map(str::to_owned).collect())
 }
 
 const A: &str = r#""a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"#;

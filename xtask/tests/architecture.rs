@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lacre-json", &[]),
     ("lacre-hash", &[]),
     ("lacre-encrypt", &[]),
-    ("lacre-weights", &[]),
+    ("lacre-weights", &["lacre-json"]),
     ("lacre-manifest", &["lacre-hash"]),
     ("lacre-release", &["lacre-hash", "lacre-json"]),
     ("lacre-attest", &["lacre-manifest", "lacre-hash", "lacre-json"]),

@@ -450,6 +450,7 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
         }
         "E-BLOB-MISSING" => "the store is incomplete: push the model again".to_owned(),
         "E-RANGE" => "ask for bytes that the file has".to_owned(),
+        "E-TENSORS-AMBIGUOUS" => "name the safetensors file, or the index, that is meant".to_owned(),
         "E-USAGE" => format!("lacre {verb} --help"),
         _ => return None,
     })
@@ -491,6 +492,9 @@ fn form(code: &str, Subject { verb, .. }: &Subject) -> Option<String> {
         "E-UNSUPPORTED" => "this version of lacre does not read this kind; look for a newer one".to_owned(),
         "E-TRUST-FILE" => "a trust file that is not wholly understood trusts nobody: correct it".to_owned(),
         "E-SAFETENSORS" => "the file is no valid safetensors file; it was signed like this".to_owned(),
+        "E-SAFETENSORS-INDEX" => {
+            "the index and its files do not agree; they were signed like this: have the model saved and signed anew".to_owned()
+        }
         "E-LIMIT" => {
             "more than is read from somebody who is not trusted yet; a genuine long statement: --max-statement 2GiB"
                 .to_owned()

@@ -55,10 +55,11 @@ pub fn follow(files: &dyn FileSet, memory: &Memory<'_>, now: Timestamp) -> Resul
 
 fn follow_and_keep(files: &dyn FileSet, store: &StateStore, now: Timestamp) -> Result<Channel, DeliverError> {
     for _ in 0..ATTEMPTS {
-        let mut refresh = ChannelRefresh::start(&store.read()?, now)?;
+        let before = store.read()?;
+        let mut refresh = ChannelRefresh::start(&before, now)?;
         let fetched = fetch(&mut refresh, files);
         let refreshed = refresh.finish();
-        let stored = store.update(|record| refreshed.remember(record));
+        let stored = store.update_from(&before, |record| refreshed.remember(record));
         // Why the refresh failed says more than that what there was of it could not be stored.
         fetched?;
         if stored? {

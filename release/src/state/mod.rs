@@ -130,6 +130,21 @@ impl StateStore {
         &self,
         change: impl FnOnce(&mut Record) -> Result<T, ReleaseError>,
     ) -> Result<T, ReleaseError> {
-        self.store.update(change)
+        self.store.update(None, change)
+    }
+
+    /// As [`StateStore::update`], for whoever has just read the state: `known` is what [`StateStore::read`] gave. What
+    /// `change` gets is the state as it is now, which another process may have changed since, and nothing of `known` but
+    /// bytes: a kept file that is still named by the same digest is taken from there, and neither read nor hashed again. One that
+    /// the disk has lost meanwhile is noticed by the next who reads it.
+    ///
+    /// # Errors
+    /// Those of [`StateStore::update`].
+    pub fn update_from<T>(
+        &self,
+        known: &Record,
+        change: impl FnOnce(&mut Record) -> Result<T, ReleaseError>,
+    ) -> Result<T, ReleaseError> {
+        self.store.update(Some(known), change)
     }
 }

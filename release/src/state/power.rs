@@ -300,35 +300,42 @@ fn created() -> Simulated {
     store.into_disk().restarted()
 }
 
-#[test]
-fn whenever_the_power_goes_the_old_state_is_there_or_the_new_one() {
-    let (operations, disks) = lose_power_everywhere(
-        &created(),
-        |store| store.update(|record| advance(record, 2)),
-        |outcome, world| {
-            let after = store(world.clone());
-            let found = after.read().unwrap();
-            match outcome {
-                Ok(()) => assert_eq!(found, record(2)),
-                Err(_) => assert!(found == record(1) || found == record(2), "{found:?}"),
-            }
-            // And what was left behind is in nobody's way.
-            after.update(|record| advance(record, 3)).unwrap();
-            for later in after.into_disk().worlds() {
-                assert_eq!(store(later).read().unwrap(), record(3));
-            }
-        },
-    );
-    assert!(operations > 12 && disks > 200, "{operations} operations, {disks} disks");
+/// Loses the power before every operation of `act`, which makes [`record`]`(1)` to `record(2)`: one of them is there afterwards.
+fn old_or_new(act: impl Fn(&Store<Simulated>) -> Result<(), ReleaseError>) -> (usize, usize) {
+    lose_power_everywhere(&created(), act, |outcome, world| {
+        let after = store(world.clone());
+        let found = after.read().unwrap();
+        match outcome {
+            Ok(()) => assert_eq!(found, record(2)),
+            Err(_) => assert!(found == record(1) || found == record(2), "{found:?}"),
+        }
+        // And what was left behind is in nobody's way.
+        after.update(None, |record| advance(record, 3)).unwrap();
+        for later in after.into_disk().worlds() {
+            assert_eq!(store(later).read().unwrap(), record(3));
+        }
+    })
 }
 
 #[test]
-fn whenever_the_power_goes_a_first_use_is_done_or_can_be_done_again() {
-    let (operations, disks) = lose_power_everywhere(
+fn whenever_the_power_goes_the_old_state_is_there_or_the_new_one() {
+    let (operations, disks) = old_or_new(|store| store.update(None, |record| advance(record, 2)));
+    assert!(operations > 12 && disks > 200, "{operations} operations, {disks} disks");
+    let knowing = old_or_new(|store| {
+        let known = store.read()?;
+        store.update(Some(&known), |record| advance(record, 2))
+    });
+    assert_eq!(knowing, (operations, disks), "who knows the files writes the same");
+}
+
+/// A first use, before every operation of which the power goes: it was made, or can be made again.
+fn first_use(open: impl Fn(Simulated) -> Store<Simulated>) -> (usize, usize) {
+    lose_power(
         &Simulated::default(),
+        &open,
         |store| store.create(&record(1)),
         |outcome, world| {
-            let after = store(world.clone());
+            let after = open(world.clone());
             match (outcome, after.read()) {
                 (_, Ok(found)) => assert_eq!(found, record(1)),
                 (Err(_), Err(error)) => {
@@ -339,7 +346,12 @@ fn whenever_the_power_goes_a_first_use_is_done_or_can_be_done_again() {
                 (Ok(()), Err(error)) => panic!("{error:?}"),
             }
         },
-    );
+    )
+}
+
+#[test]
+fn whenever_the_power_goes_a_first_use_is_done_or_can_be_done_again() {
+    let (operations, disks) = first_use(store);
     assert!(operations > 15 && disks > 500, "{operations} operations, {disks} disks");
 }
 
@@ -349,17 +361,17 @@ fn what_a_killed_process_left_unsynced_is_no_trap_for_the_next_one() {
     let created = created();
     for killed in 0.. {
         let first = store(created.failing_after(killed));
-        let finished = first.update(|record| advance(record, 2)).is_ok();
+        let finished = first.update(None, |record| advance(record, 2)).is_ok();
         let between = first.into_disk().restarted();
         // The next one changes nothing: it has promised what it read all the same.
         let reader = store(between.clone());
-        let read = reader.update(|record| Ok(record.clone())).unwrap();
+        let read = reader.update(None, |record| Ok(record.clone())).unwrap();
         for world in reader.into_disk().worlds() {
             assert_eq!(store(world).read().unwrap(), read);
         }
         lose_power_everywhere(
             &between,
-            |store| store.update(|record| advance(record, 3)),
+            |store| store.update(None, |record| advance(record, 3)),
             |outcome, world| {
                 let found = store(world.clone()).read().unwrap();
                 match outcome {
@@ -377,7 +389,7 @@ fn what_a_killed_process_left_unsynced_is_no_trap_for_the_next_one() {
 #[test]
 fn what_no_state_names_any_more_is_removed() {
     let disk = store(created());
-    disk.update(|record| advance(record, 2)).unwrap();
+    disk.update(None, |record| advance(record, 2)).unwrap();
     let disk = disk.into_disk();
     assert_eq!(disk.names(Place::Kept).unwrap().len(), 3);
     assert_eq!(disk.names(Place::Top).unwrap(), ["state.json"]);
@@ -386,8 +398,8 @@ fn what_no_state_names_any_more_is_removed() {
 #[test]
 fn a_change_that_forgets_is_not_written() {
     let disk = store(created());
-    disk.update(|record| advance(record, 5)).unwrap();
-    let error = disk.update(|it| {
+    disk.update(None, |record| advance(record, 5)).unwrap();
+    let error = disk.update(None, |it| {
         *it = record(4);
         Ok(())
     });
@@ -396,4 +408,47 @@ fn a_change_that_forgets_is_not_written() {
         "{error:?}"
     );
     assert_eq!(disk.read().unwrap(), record(5));
+}
+
+/// What was kept of `root.json` becomes something else on the disk.
+fn tear(disk: &Simulated) {
+    let mut memory = disk.0.lock().unwrap();
+    let kept = memory.files.iter_mut().find(|file| file.now == b"stays").unwrap();
+    kept.now = b"other".to_vec();
+    kept.synced = Some(b"other".to_vec());
+}
+
+fn code_of<T: std::fmt::Debug>(outcome: Result<T, ReleaseError>) -> &'static str {
+    outcome.unwrap_err().code()
+}
+
+#[test]
+fn what_is_known_is_not_read_again_and_a_tear_is_found_by_the_next_reader() {
+    let disk = created();
+    let same = Simulated(Arc::clone(&disk.0));
+    let there = store(disk);
+    let known = there.read().unwrap();
+    tear(&same);
+    assert_eq!(code_of(there.update(None, |record| advance(record, 2))), "E-STATE-TORN");
+    there.update(Some(&known), |record| advance(record, 2)).unwrap();
+    assert_eq!(code_of(there.read()), "E-STATE-TORN");
+}
+
+#[test]
+fn what_is_known_says_nothing_of_what_is_there_now() {
+    let there = store(created());
+    let known = there.read().unwrap();
+    there.update(None, |record| advance(record, 2)).unwrap();
+    let found = there.update(Some(&known), |found| {
+        let before = found.clone();
+        advance(found, 3)?;
+        Ok(before)
+    });
+    assert_eq!(found.unwrap(), record(2), "the state is what another process made of it");
+    assert_eq!(there.read().unwrap(), record(3));
+    let error = there.update(Some(&known), |found| {
+        *found = record(2);
+        Ok(())
+    });
+    assert_eq!(code_of(error), "E-STATE-BACKWARDS");
 }

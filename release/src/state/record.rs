@@ -146,6 +146,11 @@ impl Record {
         self.files.values().find(|kept| kept.sha256 == *sha256).map(|kept| kept.bytes.as_slice())
     }
 
+    /// The same, to be held longer than the record.
+    pub(super) fn shared(&self, sha256: &Sha256Digest) -> Option<Arc<Vec<u8>>> {
+        self.files.values().find(|kept| kept.sha256 == *sha256).map(|kept| Arc::clone(&kept.bytes))
+    }
+
     /// A file that is kept.
     pub fn file(&self, name: &str) -> Option<&[u8]> {
         self.files.get(name).map(|kept| kept.bytes.as_slice())
@@ -305,11 +310,11 @@ impl Record {
     }
 
     /// A record as it was stored, with its files, which were proven; nothing if it says what cannot be.
-    pub(super) fn restore(stored: Stored, files: BTreeMap<String, Vec<u8>>) -> Option<Self> {
+    pub(super) fn restore(stored: Stored, files: BTreeMap<String, Arc<Vec<u8>>>) -> Option<Self> {
         let id = stored.id();
-        let proven = |(name, bytes): (String, Vec<u8>)| {
+        let proven = |(name, bytes): (String, Arc<Vec<u8>>)| {
             let sha256 = stored.files.get(&name)?.sha256;
-            Some((name, Kept { bytes: Arc::new(bytes), sha256 }))
+            Some((name, Kept { bytes, sha256 }))
         };
         let files = files.into_iter().map(proven).collect::<Option<BTreeMap<_, _>>>()?;
         let Stored { accepted, anchor, document, last_seen, local_floor, .. } = stored;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use lacre_hash::Sha256Digest;
 
@@ -60,12 +61,12 @@ impl<D: Disk> Store<D> {
 
     pub(super) fn read(&self) -> Result<Record, ReleaseError> {
         let lock = self.disk.lock(Sharing::Shared).map_err(|error| self.unreadable("lock", error))?;
-        let loaded = self.load()?;
+        let loaded = self.load(None)?;
         let Age::OneAhead(_) = loaded.age else { return Ok(loaded.record) };
         drop(lock);
         // What is one ahead may not be acted on, and only one process at a time may change that.
         let _lock = self.lock_alone()?;
-        let loaded = self.load()?;
+        let loaded = self.load(Some(&loaded.record))?;
         self.catch_up(&loaded)?;
         Ok(loaded.record)
     }
@@ -76,12 +77,14 @@ impl<D: Disk> Store<D> {
         Ok(self.stored()?.counter.map(|bound| bound.index()))
     }
 
+    /// `known` saves reading what is kept again: of its files, those that the state names by the same digest.
     pub(super) fn update<T>(
         &self,
+        known: Option<&Record>,
         change: impl FnOnce(&mut Record) -> Result<T, ReleaseError>,
     ) -> Result<T, ReleaseError> {
         let _lock = self.lock_alone()?;
-        let loaded = self.load()?;
+        let loaded = self.load(known)?;
         let age = self.catch_up(&loaded)?;
         let Loaded { record: old, kept, .. } = loaded;
         let mut new = old.clone();
@@ -178,12 +181,18 @@ impl<D: Disk> Store<D> {
         Ok(bytes)
     }
 
-    fn load(&self) -> Result<Loaded, ReleaseError> {
+    /// The state, as `state.json` is now. A file that `known` has by the digest that stands there is that file: it was proven
+    /// when it came into the record, and is not read again.
+    fn load(&self, known: Option<&Record>) -> Result<Loaded, ReleaseError> {
         let stored = self.stored()?;
         let age = self.age(&stored)?;
         let mut files = BTreeMap::new();
         for (name, kept) in &stored.files {
-            files.insert(name.clone(), self.load_file(name, kept)?);
+            let bytes = match known.and_then(|record| record.shared(&kept.sha256)) {
+                Some(bytes) if bytes.len() as u64 == kept.size => bytes,
+                _ => Arc::new(self.load_file(name, kept)?),
+            };
+            files.insert(name.clone(), bytes);
         }
         let kept = stored.files.clone();
         let record = Record::restore(stored, files).ok_or_else(|| self.torn(STATE, Tear::Nonsense))?;

@@ -19,9 +19,9 @@ mod lazy;
 mod limit;
 mod memory;
 mod place;
-mod safetensors;
 mod sealed;
 mod snapshot;
+mod tensors;
 
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -36,9 +36,9 @@ pub use lazily::Lazy;
 pub use lazy::{LazyFile, ListFrom};
 pub use limit::{LoadOptions, MemoryLimit};
 pub(crate) use place::{Keep, Place, SignedFile, blame};
-pub use safetensors::ProvenTensors;
 pub use sealed::{SealedFile, SealedFiles};
 pub use snapshot::Snapshot;
+pub use tensors::{ProvenTensor, ProvenTensors, SliceProblem, Tensors};
 
 /// A signed file whose bytes are proven wherever they are read from.
 pub trait ProvenFile: Debug + Send + Sync {

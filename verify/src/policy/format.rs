@@ -4,12 +4,13 @@
 //! Everything else is refused: whatever this version cannot tell could hold code.
 
 use lacre_manifest::{Digests, Entry, EntryPath};
+use lacre_weights::safetensors::HeaderPlace;
 use serde::Serialize;
 
 use super::judgement::{Finding, Judged, Judgement, Violation};
 use super::rule::{Formats, Rule};
 use crate::VerifyError;
-use crate::load::{ProvenBytes, ProvenFile as _, ProvenTensors};
+use crate::load::{LoadOptions, ProvenFile};
 use crate::proof::{Extent, Standing, Verified};
 
 /// The longest text that is looked at, in bytes: tokenizers have some dozens of megabytes.
@@ -85,7 +86,7 @@ impl Judgement {
             if formats.others.iter().any(|pattern| pattern.matches(entry.path.as_str())) {
                 continue;
             }
-            match formats.allow(&entry.path, &model.read(entry.path.as_str())?)? {
+            match formats.allow(&entry.path, &*open(model, entry)?)? {
                 Allowed::Weights => weights += 1,
                 Allowed::Text => texts += 1,
                 Allowed::No(what) => {
@@ -121,13 +122,11 @@ enum Allowed {
 }
 
 impl Formats {
-    fn allow(&self, path: &EntryPath, file: &ProvenBytes) -> Result<Allowed, VerifyError> {
+    fn allow(&self, path: &EntryPath, file: &dyn ProvenFile) -> Result<Allowed, VerifyError> {
         let head = file.bytes(0..file.size().min(9))?;
         let found = match &*head {
             [b'G', b'G', b'U', b'F', 2 | 3, 0, 0, 0, ..] => WeightFormat::Gguf,
-            [_, _, _, _, _, _, _, _, b'{'] if ProvenTensors::parse(file.clone(), path.as_str()).is_ok() => {
-                WeightFormat::Safetensors
-            }
+            [_, _, _, _, _, _, _, _, b'{'] if is_safetensors(file)? => WeightFormat::Safetensors,
             _ if is_text(path, file)? => return Ok(Allowed::Text),
             _ => return Ok(Allowed::No("neither a text nor weights of a format that is allowed")),
         };
@@ -139,7 +138,27 @@ impl Formats {
     }
 }
 
-fn is_text(path: &EntryPath, file: &ProvenBytes) -> Result<bool, VerifyError> {
+/// A file, of which only what is looked at is read, where it is signed so that this can be proven.
+fn open<T: Extent, S: Standing>(
+    model: &Verified<T, S>,
+    entry: &Entry,
+) -> Result<Box<dyn ProvenFile>, VerifyError> {
+    let name = entry.path.as_str();
+    match model.lazy(name, &LoadOptions::new()) {
+        // Proven by another digest, which is one of the whole.
+        Err(VerifyError::DigestNotSigned { .. }) => Ok(Box::new(model.read(name)?)),
+        opened => Ok(Box::new(opened?)),
+    }
+}
+
+/// Whether a file has a header that is read in one way only.
+fn is_safetensors(file: &dyn ProvenFile) -> Result<bool, VerifyError> {
+    let Ok(place) = HeaderPlace::read(&file.bytes(0..8)?, file.size()) else { return Ok(false) };
+    let header = file.bytes(place.range())?;
+    Ok(place.header(&header).is_ok())
+}
+
+fn is_text(path: &EntryPath, file: &dyn ProvenFile) -> Result<bool, VerifyError> {
     let name = path.as_str().rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     let kind = name.rsplit('.').next().unwrap_or_default();
     if !TEXT_NAMES.contains(&kind) && name != "readme" && name != "notice" && !name.starts_with(".git") {

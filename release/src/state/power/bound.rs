@@ -44,10 +44,6 @@ fn created_bound() -> Simulated {
     store.into_disk().restarted()
 }
 
-fn code<T: std::fmt::Debug>(outcome: Result<T, ReleaseError>) -> &'static str {
-    outcome.unwrap_err().code()
-}
-
 /// Loses the power before every operation of `act` on `disk`, as [`lose_power_everywhere`] does without a counter.
 fn lose_power_everywhere_bound(
     disk: &Simulated,
@@ -69,7 +65,7 @@ fn whenever_the_power_goes_the_state_and_its_counter_agree_again() {
     let old = created_bound();
     let (operations, disks) = lose_power_everywhere_bound(
         &old,
-        |store| store.update(|record| advance(record, 2)),
+        |store| store.update(None, |record| advance(record, 2)),
         |outcome, world| {
             let after = bound(world.clone());
             let found = after.read().unwrap();
@@ -80,13 +76,13 @@ fn whenever_the_power_goes_the_state_and_its_counter_agree_again() {
             // Who has seen the new state is not shown the old one again, whoever puts it back.
             if found == record(2) {
                 let restored = put_back(&after.into_disk(), &old);
-                assert_eq!(code(bound(restored.clone()).read()), "E-STATE-BACKWARDS");
-                assert_eq!(code(bound(restored.clone()).read_file("document.json")), "E-STATE-BACKWARDS");
-                assert_eq!(code(bound(restored).update(|_| Ok(()))), "E-STATE-BACKWARDS");
+                assert_eq!(code_of(bound(restored.clone()).read()), "E-STATE-BACKWARDS");
+                assert_eq!(code_of(bound(restored.clone()).read_file("document.json")), "E-STATE-BACKWARDS");
+                assert_eq!(code_of(bound(restored).update(None, |_| Ok(()))), "E-STATE-BACKWARDS");
             }
             // What was left behind is in nobody's way.
             let next = bound(world.clone());
-            next.update(|record| advance(record, 3)).unwrap();
+            next.update(None, |record| advance(record, 3)).unwrap();
             for later in next.into_disk().worlds() {
                 assert_eq!(bound(later).read().unwrap(), record(3));
             }
@@ -97,22 +93,7 @@ fn whenever_the_power_goes_the_state_and_its_counter_agree_again() {
 
 #[test]
 fn whenever_the_power_goes_a_bound_first_use_is_done_or_can_be_done_again() {
-    let (operations, _) = lose_power_everywhere_bound(
-        &Simulated::default(),
-        |store| store.create(&record(1)),
-        |outcome, world| {
-            let after = bound(world.clone());
-            match (outcome, after.read()) {
-                (_, Ok(found)) => assert_eq!(found, record(1)),
-                (Err(_), Err(error)) => {
-                    assert_eq!(error.code(), "E-STATE-MISSING");
-                    after.create(&record(1)).unwrap();
-                    assert_eq!(after.read().unwrap(), record(1));
-                }
-                (Ok(()), Err(error)) => panic!("{error:?}"),
-            }
-        },
-    );
+    let (operations, _) = first_use(bound);
     assert!(operations > 16, "{operations} operations");
 }
 
@@ -124,7 +105,7 @@ fn who_makes_up_for_the_counter_may_be_interrupted_too() {
     let mut ahead = 0;
     for killed in 0.. {
         let first = bound(created.failing_after(killed));
-        let finished = first.update(|record| advance(record, 2)).is_ok();
+        let finished = first.update(None, |record| advance(record, 2)).is_ok();
         let between = first.into_disk().restarted();
         lose_power_everywhere_bound(
             &between,
@@ -138,7 +119,7 @@ fn who_makes_up_for_the_counter_may_be_interrupted_too() {
                     Ok(()) => assert_eq!(found, seen),
                     Err(_) => assert!(found == record(1) || found == record(2), "{found:?}"),
                 }
-                third.update(|record| advance(record, 3)).unwrap();
+                third.update(None, |record| advance(record, 3)).unwrap();
                 assert_eq!(third.read().unwrap(), record(3));
             },
         );
@@ -157,10 +138,10 @@ fn who_makes_up_for_the_counter_may_be_interrupted_too() {
 fn a_state_knows_whether_it_is_bound() {
     let disk = created_bound();
     assert_eq!(bound(disk.clone()).bound_to().unwrap(), Some(7));
-    assert_eq!(code(store(disk.clone()).read()), "E-STATE-COUNTER");
-    assert_eq!(code(store(disk).update(|_| Ok(()))), "E-STATE-COUNTER");
+    assert_eq!(code_of(store(disk.clone()).read()), "E-STATE-COUNTER");
+    assert_eq!(code_of(store(disk).update(None, |_| Ok(()))), "E-STATE-COUNTER");
     assert_eq!(store(created()).bound_to().unwrap(), None);
-    assert_eq!(code(bound(created()).read()), "E-STATE-COUNTER");
+    assert_eq!(code_of(bound(created()).read()), "E-STATE-COUNTER");
 }
 
 #[test]
@@ -174,7 +155,7 @@ fn a_counter_that_is_too_far_behind_was_cleared() {
     ] {
         let other = disk.clone();
         other.0.lock().unwrap().counted = counted;
-        assert_eq!(code(bound(other).read()), expected, "{counted}");
+        assert_eq!(code_of(bound(other).read()), expected, "{counted}");
     }
 }
 
@@ -182,13 +163,13 @@ fn a_counter_that_is_too_far_behind_was_cleared() {
 #[test]
 fn a_single_file_is_vouched_for_as_the_whole_state_is() {
     let created = created_bound();
-    assert_eq!(code(store(created.clone()).read_file("document.json")), "E-STATE-COUNTER");
+    assert_eq!(code_of(store(created.clone()).read_file("document.json")), "E-STATE-COUNTER");
     let file = bound(created.clone()).read_file("document.json").unwrap();
     assert_eq!(file.as_deref(), Some(&b"document 1"[..]));
     let (mut ahead, mut killed) = (0, 0);
     loop {
         let first = bound(created.failing_after(killed));
-        let finished = first.update(|record| advance(record, 2)).is_ok();
+        let finished = first.update(None, |record| advance(record, 2)).is_ok();
         let between = first.into_disk().restarted();
         let before = between.0.lock().unwrap().counted;
         let next = bound(between);
@@ -197,7 +178,7 @@ fn a_single_file_is_vouched_for_as_the_whole_state_is() {
         ahead += after.0.lock().unwrap().counted - before;
         if file == b"document 2" {
             let restored = put_back(&after, &created);
-            assert_eq!(code(bound(restored).read_file("document.json")), "E-STATE-BACKWARDS");
+            assert_eq!(code_of(bound(restored).read_file("document.json")), "E-STATE-BACKWARDS");
         }
         if finished {
             break;
