@@ -63,8 +63,13 @@ impl Asked {
         }
     }
 
-    /// Whether it has not said yet what it is asked next.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.permitted.is_none()
+    /// Whether a refusal that is none of the verification's own is this channel's: it is asked before anything is read, and
+    /// again once the content is proven.
+    pub(super) fn is_the_end(&self, proven: bool) -> bool {
+        match (&self.believed, &self.permitted) {
+            (None, _) => true,
+            (Some(_), None) => proven,
+            (Some(_), Some(_)) => false,
+        }
     }
 }

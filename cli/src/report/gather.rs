@@ -66,15 +66,15 @@ impl Found<'_> {
             facts: report.map(evidence).unwrap_or_default(),
             checks: checks(report),
         };
-        // A refusal by verification itself stands in its report.
-        let by_channel = refused.filter(|error| error.report().is_none());
-        let by_channel = match &self.channel {
-            // It is asked before the keys are read, and again once the content is proven.
-            Some(asked) if asked.is_waiting() && self.ring.is_some() == self.manifest.is_some() => by_channel,
-            _ => None,
-        };
+        // A refusal by the verification itself stands in its report.
+        let other = refused.filter(|error| error.report().is_none());
+        let proven = self.manifest.is_some();
+        let is_the_end = self.channel.as_ref().is_some_and(|asked| asked.is_the_end(proven));
+        let by_channel = other.filter(|_| is_the_end);
         let channel = self.channel.map(|asked| asked.group(by_channel));
-        if let Some(error) = refused.filter(|error| error.report().is_none() && by_channel.is_none()) {
+        let told = by_channel.is_some() || verification.count(State::Failed) > 0;
+        // Who looks at checks alone must not see a refusal as a success.
+        if let Some(error) = refused.filter(|_| !told) {
             verification.checks.insert(
                 0,
                 Check {
@@ -120,7 +120,8 @@ fn refusal(error: &CliError, hint: Option<&str>) -> Refusal {
     Refusal {
         code,
         exit,
-        meaning: exit::meaning(exit),
+        // Behind the semicolon stands what it tells of other verbs.
+        meaning: exit::meaning(exit).split(';').next().unwrap_or_default(),
         message: Shown::from(error.to_string()),
         causes: printer::causes(error).into_iter().map(Shown::from).collect(),
         hint: hint.iter().flat_map(|hint| hint.lines()).map(Shown::from).collect(),

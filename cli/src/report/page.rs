@@ -95,3 +95,48 @@ fn lineage(summary: &Summary) -> Vec<Step> {
     }
     steps
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    const STYLE: &str = include_str!("page.css");
+
+    /// The colours of each `:root` of the style sheet: light, dark, on paper.
+    fn palettes() -> Vec<BTreeMap<&'static str, [f64; 3]>> {
+        let roots = STYLE.split(":root {").skip(1).map(|rest| rest.split_once('}').unwrap().0);
+        let colour = |hex: &str| {
+            [1, 3, 5].map(|at| f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0)
+        };
+        let declared = |text: &'static str| {
+            text.split(';').filter_map(|one| one.trim().strip_prefix("--")?.split_once(": "))
+        };
+        roots.map(|root| declared(root).map(|(name, hex)| (name, colour(hex))).collect()).collect()
+    }
+
+    /// Relative luminance (WCAG 2.2).
+    fn luminance(colour: [f64; 3]) -> f64 {
+        let linear = colour.map(|c| if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) });
+        0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    }
+
+    /// WCAG 2.2, success criterion 1.4.3: at least 4.5 for text.
+    #[test]
+    fn every_text_stands_out_in_every_scheme() {
+        let palettes = palettes();
+        assert_eq!(palettes.len(), 3);
+        for palette in palettes {
+            let tones = ["good", "bad", "doubt"].map(|tone| (tone, format!("{tone}-tint")));
+            let mut pairs = vec![("ink", "code"), ("soft", "paper")];
+            for behind in ["card", "good-tint", "bad-tint", "doubt-tint"] {
+                pairs.extend([("ink", behind), ("soft", behind)]);
+            }
+            pairs.extend(tones.iter().flat_map(|(tone, tint)| [(*tone, "card"), (*tone, tint.as_str())]));
+            for (text, behind) in pairs {
+                let (a, b) = (luminance(palette[text]), luminance(palette[behind]));
+                let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+                assert!(contrast >= 4.5, "{text} on {behind}: {contrast:.2}");
+            }
+        }
+    }
+}

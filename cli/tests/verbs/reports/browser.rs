@@ -52,6 +52,11 @@ impl Browser {
 
     /// A picture of the window.
     pub(super) fn picture(&self, page: &Path, size: (u32, u32), scheme: Scheme) -> Picture {
+        Picture::read(&self.png(page, size, scheme))
+    }
+
+    /// The same, as a file.
+    pub(super) fn png(&self, page: &Path, size: (u32, u32), scheme: Scheme) -> Vec<u8> {
         let file = self.profile.path().join("picture.png");
         let preferred = match scheme {
             Scheme::Dark => 0,
@@ -66,9 +71,9 @@ impl Browser {
                 "--hide-scrollbars".to_owned(),
             ],
         );
-        let picture = Picture::read(&std::fs::read(&file).unwrap());
+        let png = std::fs::read(&file).unwrap();
         std::fs::remove_file(file).unwrap();
-        picture
+        png
     }
 
     /// The page on paper.

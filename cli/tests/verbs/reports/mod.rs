@@ -1,6 +1,7 @@
 //! `lacre verify --report` and `--format`: what is written, for good and bad models, and for names that attack its readers.
 
 mod browser;
+mod drawing;
 mod files;
 mod formats;
 mod hostile;
