@@ -1,5 +1,7 @@
 //! `--report`: where the page is written, and what that changes about the rest. Nothing.
 
+use lacre_testkit::tamper;
+
 use super::tampered;
 use crate::bench::Bench;
 
@@ -23,6 +25,10 @@ fn a_page_is_replaced_only_with_force_and_appears_whole() {
     let bench = Bench::with_signed_model();
     bench.write("page.html", b"mine");
     bench.bad("verify MODEL --key k.pub --report page.html", "E-EXISTS", 10);
+    // Before the work: a model that would be refused is not looked at.
+    tamper::plant(&bench.path("MODEL/notes.txt"), "mine");
+    bench.bad("verify MODEL --key k.pub --report page.html", "E-EXISTS", 10);
+    tamper::remove(&bench.path("MODEL/notes.txt"));
     assert_eq!(bench.read("page.html"), b"mine");
     bench.good("verify MODEL --key k.pub --report page.html --force");
     let page = String::from_utf8(bench.read("page.html")).unwrap();
