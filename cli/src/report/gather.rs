@@ -101,9 +101,9 @@ impl Found<'_> {
             model: report.and_then(model),
             signers: report.map(|report| signers(report, self.ring)).unwrap_or_default(),
             groups: std::iter::once(verification).chain(channel).collect(),
-            differences: Bounded::of(refused.map(differences).unwrap_or_default(), MOST),
-            files: Bounded::of(self.manifest.iter().flat_map(|it| it.entries()).map(file), MOST),
-            unproven: Bounded::of(report.map(unproven).unwrap_or_default(), MOST),
+            differences: refused.map_or_else(|| Bounded::new(MOST), differences),
+            files: Bounded::new(MOST).and(self.manifest.map_or(&[][..], Manifest::entries), file),
+            unproven: report.map_or_else(|| Bounded::new(MOST), unproven),
             warnings,
         }
     }
@@ -226,38 +226,36 @@ fn difference(path: impl Into<Shown>, what: impl Into<Shown>) -> Difference {
 }
 
 /// What a failure says of single files.
-fn differences(error: &CliError) -> Vec<Difference> {
-    let CliError::Verify(failure) = error else { return Vec::new() };
+fn differences(error: &CliError) -> Bounded<Difference> {
+    let all = Bounded::new(MOST);
+    let CliError::Verify(failure) = error else { return all };
     match &failure.error {
-        VerifyError::Content(mismatch) => content(mismatch),
-        VerifyError::Shape(mismatch) => shape(mismatch),
+        VerifyError::Content(mismatch) => content(all, mismatch),
+        VerifyError::Shape(mismatch) => shape(all, mismatch),
         VerifyError::Excluded { paths } => {
-            paths.iter().map(|path| difference(path.as_str(), "not covered by the signature")).collect()
+            all.and(paths, |path| difference(path.as_str(), "not covered by the signature"))
         }
         VerifyError::DigestNotSigned { digest, path } => {
-            vec![difference(path.as_str(), format!("no {digest} digest is signed for it"))]
+            all.and([path], |path| difference(path.as_str(), format!("no {digest} digest is signed for it")))
         }
-        VerifyError::Safetensors { name, detail } => vec![difference(name.as_str(), detail.as_str())],
-        _ => Vec::new(),
+        VerifyError::Safetensors { name, detail } => {
+            all.and([name], |name| difference(name.as_str(), detail.as_str()))
+        }
+        _ => all,
     }
 }
 
-fn content(mismatch: &ContentMismatch) -> Vec<Difference> {
+fn content(all: Bounded<Difference>, mismatch: &ContentMismatch) -> Bounded<Difference> {
     let ContentMismatch { changed, extra, foreign, missing, renamed, size } = mismatch;
-    let mut all = Vec::new();
-    all.extend(foreign.iter().map(|it| difference(it.name.as_str(), it.kind.to_string())));
-    all.extend(renamed.iter().map(|it| difference(it.from.as_str(), format!("is now {}", it.to))));
-    all.extend(missing.iter().map(|path| difference(path.as_str(), "is missing")));
-    all.extend(extra.iter().map(|path| difference(path.as_str(), "is not signed")));
-    all.extend(
-        size.iter()
-            .map(|it| difference(it.path.as_str(), format!("has {} bytes, not {}", it.found, it.signed))),
-    );
-    all.extend(changed.iter().map(|path| difference(path.as_str(), "has other bytes")));
-    all
+    all.and(foreign, |it| difference(it.name.as_str(), it.kind.to_string()))
+        .and(renamed, |it| difference(it.from.as_str(), format!("is now {}", it.to)))
+        .and(missing, |path| difference(path.as_str(), "is missing"))
+        .and(extra, |path| difference(path.as_str(), "is not signed"))
+        .and(size, |it| difference(it.path.as_str(), format!("has {} bytes, not {}", it.found, it.signed)))
+        .and(changed, |path| difference(path.as_str(), "has other bytes"))
 }
 
-fn shape(mismatch: &ShapeMismatch) -> Vec<Difference> {
+fn shape(all: Bounded<Difference>, mismatch: &ShapeMismatch) -> Bounded<Difference> {
     let ShapeMismatch { extra_folders, missing_folders, now_executable, not_executable, special } = mismatch;
     let lists = [
         (special, "has a set-user-id, set-group-id or sticky bit"),
@@ -266,22 +264,19 @@ fn shape(mismatch: &ShapeMismatch) -> Vec<Difference> {
         (missing_folders, "is an empty folder that is missing"),
         (extra_folders, "is an empty folder that is not signed"),
     ];
-    lists.iter().flat_map(|(list, what)| list.iter().map(|path| difference(path.as_str(), *what))).collect()
+    lists.into_iter().fold(all, |all, (list, what)| all.and(list, |path| difference(path.as_str(), what)))
 }
 
 /// What lies in the folder beside what is proven.
-fn unproven(report: &Report) -> Vec<Difference> {
-    let mut all = Vec::new();
-    all.extend(report.excluded.iter().map(|it| difference(it.path.as_str(), it.reason.to_string())));
-    all.extend(
-        report
-            .links
-            .iter()
-            .map(|it| difference(it.path.as_str(), format!("a link that was followed to {}", it.target))),
-    );
-    let folders = report.empty_folders.iter();
-    all.extend(folders.map(|path| difference(format!("{}/", path.as_str()), "an empty folder, not signed")));
-    all
+fn unproven(report: &Report) -> Bounded<Difference> {
+    Bounded::new(MOST)
+        .and(&report.excluded, |it| difference(it.path.as_str(), it.reason.to_string()))
+        .and(&report.links, |it| {
+            difference(it.path.as_str(), format!("a link that was followed to {}", it.target))
+        })
+        .and(&report.empty_folders, |path| {
+            difference(format!("{}/", path.as_str()), "an empty folder, not signed")
+        })
 }
 
 /// The command line for a shell, without what only made the report.

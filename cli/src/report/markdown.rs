@@ -74,7 +74,7 @@ fn write_all(summary: &Summary, out: &mut String) -> std::fmt::Result {
     list(out, "Beside the proven files", &summary.unproven, |it| {
         format!("{}: {}", code(&it.path), code(&it.what))
     })?;
-    let warnings = Bounded::of(&summary.warnings, MOST);
+    let warnings = Bounded::new(MOST).and(&summary.warnings, |warning| warning);
     list(out, "Warnings", &warnings, |warning| code(warning))?;
     writeln!(out, "\nAgain: {}\n", code(&summary.command))?;
     writeln!(out, "{} by `lacre {}`", code(&summary.at), env!("CARGO_PKG_VERSION"))

@@ -242,14 +242,22 @@ pub(crate) struct Bounded<T> {
     pub(crate) items: Vec<T>,
     /// How many more there are.
     pub(crate) more: usize,
+    most: usize,
 }
 
 impl<T> Bounded<T> {
-    /// At most `most` of `items`.
-    pub(crate) fn of(items: impl IntoIterator<Item = T>, most: usize) -> Self {
+    /// Nothing yet, and never more than `most`.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { items: Vec::new(), more: 0, most }
+    }
+
+    /// The list with `items` behind it. What is not shown is only counted: there may be a million of them.
+    pub(crate) fn and<A>(mut self, items: impl IntoIterator<Item = A>, show: impl Fn(A) -> T) -> Self {
         let mut items = items.into_iter();
-        let shown = items.by_ref().take(most).collect();
-        Self { items: shown, more: items.count() }
+        let room = self.most - self.items.len();
+        self.items.extend(items.by_ref().take(room).map(show));
+        self.more += items.count();
+        self
     }
 
     /// How many there are.
@@ -306,8 +314,11 @@ mod tests {
 
     #[test]
     fn a_list_says_how_much_longer_it_is() {
-        let list = Bounded::of(0..10, 3);
-        assert_eq!((list.items.as_slice(), list.more, list.total()), (&[0, 1, 2][..], 7, 10));
-        assert_eq!(Bounded::of(0..3, 3).more, 0);
+        let list = Bounded::new(3).and(0..2, |it| it).and(0..10, |it| it * 10);
+        assert_eq!((list.items.as_slice(), list.more, list.total()), (&[0, 1, 0][..], 9, 12));
+        assert_eq!(Bounded::new(3).and(0..3, |it| it).more, 0);
+        let shown = std::cell::Cell::new(0);
+        drop(Bounded::new(2).and(0..9, |_| shown.set(shown.get() + 1)));
+        assert_eq!(shown.get(), 2, "what is not shown is not made either");
     }
 }
