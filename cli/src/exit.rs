@@ -272,6 +272,11 @@ pub(crate) fn of(code: &str) -> u8 {
     TABLE.iter().find(|row| row.codes.contains(&code)).map_or(BUG, |row| row.exit)
 }
 
+/// What an exit code tells a script.
+pub(crate) fn meaning(exit: u8) -> &'static str {
+    TABLE.iter().find(|row| row.exit == exit).map_or("unknown", |row| row.meaning)
+}
+
 /// The table as `lacre --help` shows it.
 pub(crate) fn listing() -> String {
     let mut text = String::from("Exit codes (non-zero: do not use the model; 10 to 13: could not decide):\n");

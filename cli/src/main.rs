@@ -18,6 +18,7 @@ mod printer;
 mod private_key;
 mod progress;
 mod registry;
+mod report;
 mod save;
 mod session;
 mod shell;

@@ -194,6 +194,12 @@ impl Printer {
         let _ = stream.write_all(format!("{}\n", text.ansi()).as_bytes());
     }
 
+    /// Bytes that stdout was asked to carry, of a verb that goes on to fail.
+    pub(crate) fn data(&self, bytes: &[u8]) -> Result<(), CliError> {
+        let failed = |source| CliError::Output { path: "standard output".to_owned(), source };
+        self.stdout(bytes).map(drop).map_err(failed)
+    }
+
     /// The end of a verb: prints its outcome once and gives the exit code.
     pub(crate) fn finish(&self, end: End<'_>) -> u8 {
         match (end.outcome, self.json) {
@@ -349,7 +355,7 @@ impl Failure {
 }
 
 /// The chain behind an error, without what a line above already says.
-fn causes(error: &CliError) -> Vec<String> {
+pub(crate) fn causes(error: &CliError) -> Vec<String> {
     let mut said = error.to_string();
     let mut causes = Vec::new();
     let mut next = std::error::Error::source(error);

@@ -21,7 +21,7 @@ use crate::{bug, cmd, hints, interrupt};
 pub(crate) fn run(argv: &[OsString]) -> u8 {
     let parsed = args::command().try_get_matches_from(argv).and_then(|found| Cli::from_arg_matches(&found));
     match parsed {
-        Ok(cli) => Session::new(cli.globals).run(&cli.verb),
+        Ok(cli) => Session::new(argv, cli.globals).run(&cli.verb),
         Err(error) => refused(argv, &error),
     }
 }
@@ -29,6 +29,8 @@ pub(crate) fn run(argv: &[OsString]) -> u8 {
 /// What the verbs share: the flags, the printer, the warnings so far.
 #[derive(Debug)]
 pub(crate) struct Session {
+    /// The command line, with the program's name.
+    pub(crate) argv: Vec<OsString>,
     pub(crate) globals: Globals,
     pub(crate) printer: Printer,
     /// Nothing is read of them before a registry demands some.
@@ -37,10 +39,10 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    fn new(globals: Globals) -> Self {
+    fn new(argv: &[OsString], globals: Globals) -> Self {
         let printer = Printer::new(&globals);
         let credentials = Arc::new(Credentials::from_environment());
-        Self { globals, printer, credentials, warnings: RefCell::new(Vec::new()) }
+        Self { argv: argv.to_vec(), globals, printer, credentials, warnings: RefCell::new(Vec::new()) }
     }
 
     fn run(self, verb: &Verb) -> u8 {
@@ -75,6 +77,11 @@ impl Session {
         let message = message.into();
         self.printer.warn(&message);
         self.warnings.borrow_mut().push(message);
+    }
+
+    /// The warnings so far.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.warnings.borrow().clone()
     }
 
     /// The warnings since the last time: for a verb that has many results.

@@ -9,6 +9,11 @@ pub(crate) fn word(text: &str) -> Option<String> {
     of_bytes(text.as_bytes())
 }
 
+/// The same for a word of a command line, as it came.
+pub(crate) fn os_word(text: &OsStr) -> Option<String> {
+    of_bytes(text.as_encoded_bytes())
+}
+
 /// The same for a path, which no option can be taken for.
 pub(crate) fn path(path: &Path) -> Option<String> {
     let bytes = path.as_os_str().as_encoded_bytes();

@@ -166,14 +166,16 @@ pub fn escape_os(name: &OsStr) -> String {
     safe
 }
 
-/// Control, bidirectional, zero-width, private and tag characters (Unicode TR #36, section 2; TR #39).
+/// Control, bidirectional, zero-width, private and tag characters (Unicode TR #36, section 2; TR #39), and those that are
+/// none (Unicode, section 23.7), of which XML 1.0 forbids two.
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{e000}'..='\u{f8ff}'
             | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
-            | '\u{f0000}'..='\u{10ffff}')
+            | '\u{f0000}'..='\u{10ffff}' | '\u{fdd0}'..='\u{fdef}')
+        || u32::from(character) & 0xfffe == 0xfffe
 }
 
 #[cfg(test)]
@@ -241,6 +243,7 @@ mod tests {
         let shown = EntryPath::parse(&hostile.replace('\\', "")).unwrap().to_string();
         assert_eq!(shown, "a\\u{1b}[2J\\u{202e}txt\\u{200b}\\r\\n\\u{9b}1m");
         assert_eq!(escape_os(OsStr::from_bytes(b"a\xff\n")), "a\\xff\\n");
+        assert_eq!(escape("\u{fffe}\u{ffff}\u{1ffff}\u{fdd0}"), "\\u{fffe}\\u{ffff}\\u{1ffff}\\u{fdd0}");
     }
 
     proptest::proptest! {

@@ -82,6 +82,7 @@ fn record(folder: &Path) -> Outcome<String> {
         ("softhsm2-util", "--version", "SoftHSM "),
         ("age", "--version", "age "),
         ("swtpm", "--version", "swtpm: "),
+        ("chromium", "--version", ""),
     ] {
         let told = Program::new(program).arg(argument).read()?;
         lines.push(format!("{name}{} (the machine's)", told.lines().next().unwrap_or(program)));

@@ -27,6 +27,7 @@ pub(crate) const FOR_PEERS: &[Need] = &[
     Need { program: "swtpm", package: "swtpm" },
     Need { program: "tpm2_nvread", package: "tpm2-tools" },
     Need { program: "pkg-config", package: "pkg-config" },
+    Need { program: "chromium", package: "chromium" },
 ];
 
 /// What the feature `tpm` links, by the name that pkg-config knows, and its package.

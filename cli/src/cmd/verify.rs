@@ -14,29 +14,29 @@ use lacre_verify::{
 use serde_json::{Value, json};
 
 use super::demands::Demands;
-use super::{drift, verify_governed, verify_stored};
+use super::drift;
 use crate::args::{EntryPathParser, LinkMode};
 use crate::error::CliError;
 use crate::follow::{DemandArgs, FollowArgs, Follower, permit_json, permit_row};
-use crate::gate::Following;
 use crate::keys::KeyRing;
 use crate::place::Place;
 use crate::printer::{Done, Line, Tone};
 use crate::registry::RegistryArgs;
+use crate::report::{Asked, Found, ReportArgs};
 use crate::session::Session;
 use crate::sigstore_trust::Known;
-use crate::{shell, text, units, user_cache};
+use crate::{hints, shell, text, units, user_cache};
 
 /// Verify that a model is exactly what a trusted key signed
 #[derive(Debug, Args)]
-#[command(override_usage = "lacre verify [OPTIONS] <--key|--trust|--policy|--ca ...> <MODEL>")]
+#[command(override_usage = "lacre verify [OPTIONS] <--key|--trust|--ca|--issuer ...> <MODEL>")]
 #[command(after_help = "\
 Examples:
   lacre verify MODEL --key release.pub --expect-name org/mini-lm
   lacre verify MODEL --key release.pub --every 10m --max-rate 500MB/s
-  lacre verify model.gguf --key release.pub --signature elsewhere.sig")]
+  lacre verify model.gguf --key release.pub --report page.html --format junit")]
 pub(crate) struct VerifyArgs {
-    /// Folder or file; of a reference, all but its content
+    /// Folder or file to verify
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(super) demands: Demands,
@@ -73,16 +73,18 @@ pub(crate) struct VerifyArgs {
     pub(super) keep_going: bool,
     /// Ask this channel, too: may it run here today?
     #[arg(long, value_name = "CH", conflicts_with = "every")]
-    pub(super) channel: Option<String>,
+    channel: Option<String>,
     #[command(flatten)]
-    pub(super) follow: FollowArgs,
+    follow: FollowArgs,
     #[command(flatten)]
-    pub(super) channel_demands: DemandArgs,
+    channel_demands: DemandArgs,
     #[command(flatten)]
-    pub(super) registry: RegistryArgs,
+    registry: RegistryArgs,
     /// Read no faster: 200kB/s, 500MB/s, 1GiB/s
     #[arg(long, value_name = "RATE", value_parser = units::rate, hide_short_help = true)]
-    pub(super) max_rate: Option<NonZeroU64>,
+    max_rate: Option<NonZeroU64>,
+    #[command(flatten)]
+    written: ReportArgs,
 }
 
 /// The digests that are demanded as proof; without a word, the quickest signed one.
@@ -104,66 +106,103 @@ impl From<Digest> for Prove {
 }
 
 impl VerifyArgs {
-    /// What is demanded, with what else was said about the content.
-    pub(super) fn with_options(&self, requirements: Requirements) -> Requirements {
-        requirements
-            .allow_unsigned(self.allow_unsigned.iter().cloned())
-            .prove(self.digest.map(Prove::from).unwrap_or_default())
+    /// Verifies once: keys, signature and model are opened anew. Gives the keys with the files they came from, too.
+    pub(super) fn prove(&self, session: &Session) -> Result<(Verified<Model>, KeyRing), CliError> {
+        let (requirements, ring) = self.demands.read(session)?;
+        Ok((self.prove_by(requirements, session)?, ring))
     }
 
-    /// Opens the model and its signature, of which nothing is believed yet.
-    pub(super) fn open(&self, requirements: &Requirements) -> Result<Unverified<Model>, CliError> {
+    fn prove_by(&self, requirements: Requirements, session: &Session) -> Result<Verified<Model>, CliError> {
+        let requirements = requirements
+            .allow_unsigned(self.allow_unsigned.iter().cloned())
+            .prove(self.digest.map(Prove::from).unwrap_or_default());
         let signature = self
             .signature
             .as_deref()
             .map(|path| if path == Path::new("-") { Path::new("/dev/stdin") } else { path });
-        Ok(Unverified::open(&self.model, signature, self.links.into(), requirements)?)
-    }
-
-    /// What was said about channels.
-    pub(super) fn following(&self) -> Following<'_> {
-        Following {
-            channel: self.channel.as_deref(),
-            follow: &self.follow,
-            demands: &self.channel_demands,
-            registry: &self.registry,
-        }
-    }
-
-    /// Refuses what is about files on a disk.
-    fn refuse_for_stores(&self, reference: &Reference) -> Result<(), CliError> {
-        let given = [
-            (self.signature.is_some(), "--signature"),
-            (!self.allow_unsigned.is_empty(), "--allow-unsigned"),
-            (self.digest.is_some(), "--digest"),
-            (self.every.is_some(), "--every"),
-            (self.max_rate.is_some(), "--max-rate"),
-        ];
-        match given.iter().find(|(is_given, _)| *is_given) {
-            None => Ok(()),
-            Some((_, name)) => Err(CliError::Usage {
-                message: format!("{reference} is in a store, and {name} is about what lies on a disk"),
-                tip: Some(format!(
-                    "lacre pull {} DIR proves its content on its way here",
-                    shell::quoted(&reference.to_string())
-                )),
-            }),
-        }
-    }
-
-    /// Verifies once: keys, signature and model are opened anew. Gives the keys with the files they came from, too.
-    pub(super) fn prove(&self, session: &Session) -> Result<(Verified<Model>, KeyRing), CliError> {
-        let (requirements, ring) = self.demands.read(session)?;
-        let requirements = self.with_options(requirements);
-        let model = self.open(&requirements)?;
+        let model = Unverified::open(&self.model, signature, self.links.into(), &requirements)?;
         let meter = session.meter("verifying");
         let verified = match self.max_rate {
             Some(rate) => model.verify(&requirements, &Hold::Nothing, &Paced::new(&meter, rate)),
             None => model.verify(&requirements, &Hold::Nothing, &meter),
         }?;
         user_cache::keep_chunk_lists(verified.chunk_lists());
-        Ok((verified, ring))
+        Ok(verified)
     }
+
+    /// Verifies once, and asks the channel if there is one.
+    fn decide(&self, session: &Session, came: &mut Came) -> Result<Done, CliError> {
+        // Before the work: what is not believed needs no hashing.
+        let channel = match &self.channel {
+            Some(place) => {
+                let asked = came.channel.insert(Asked::at(place));
+                let both = (&self.follow, &self.channel_demands);
+                let follower = Follower::new(place, None, both, &self.registry, session)?;
+                let channel = follower.refresh()?;
+                asked.believe(channel.document());
+                Some((follower, channel))
+            }
+            None => None,
+        };
+        let (requirements, ring) = self.demands.read(session)?;
+        let ring = &*came.ring.insert(ring);
+        let verified = &*came.verified.insert(self.prove_by(requirements, session)?);
+        let report = verified.report();
+        let mut done =
+            Done::new(report_json(report, ring, session), report_lines("verified", report, ring, session));
+        if let Some((follower, channel)) = channel {
+            let contents = lacre_deliver::contents(verified.claim(), verified.manifest())
+                .ok_or_else(|| CliError::Bug { detail: "a proven model has no identity".to_owned() })?;
+            let permit = follower.permit(&channel, Wanted::Contents(contents))?;
+            if let Some(asked) = &mut came.channel {
+                asked.permit(channel.document(), &permit);
+            }
+            follower.accept(&permit)?;
+            done.result["channel"] = permit_json(channel.document(), &permit);
+            done.lines.push(permit_row(channel.document(), &permit));
+        }
+        Ok(done)
+    }
+
+    /// Writes the reports that are wanted. That of a success is a promise, so that one which cannot be written is the failure;
+    /// that of a failure must not hide it.
+    fn report(
+        &self,
+        outcome: Result<Done, CliError>,
+        came: Came,
+        session: &Session,
+    ) -> Result<Done, CliError> {
+        let remedy = |error| hints::remedy_in("verify", &text::path(&self.model), error);
+        let found = Found {
+            argv: &session.argv,
+            model: &self.model,
+            refused: outcome.as_ref().err().map(|error| (error, remedy(error))),
+            report: came.verified.as_ref().map(Verified::<Model>::report),
+            manifest: came.verified.as_ref().map(Verified::manifest),
+            ring: came.ring.as_ref(),
+            channel: came.channel,
+            warnings: &session.warnings(),
+        };
+        let document = self.written.render(found, session);
+        match outcome {
+            Ok(done) => Ok(Done { data: document?, ..done }),
+            Err(error) => {
+                let told = document.and_then(|text| text.map_or(Ok(()), |text| session.printer.data(&text)));
+                if let Err(trouble) = told {
+                    session.warn(format!("no report: {trouble}"));
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// How far a verification came.
+#[derive(Default)]
+struct Came {
+    channel: Option<Asked>,
+    ring: Option<KeyRing>,
+    verified: Option<Verified<Model>>,
 }
 
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Done, CliError> {
@@ -171,38 +210,21 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Done, CliError
         // Without a tag it may as well be a path that somebody mistyped.
         && (matches!(reference, Reference::Layout { .. }) || *reference.target() != Target::Only)
     {
-        args.refuse_for_stores(&reference)?;
-        return verify_stored::run(args, &reference, session);
+        return Err(CliError::Usage {
+            message: format!("{reference} is in a store, and verify proves what lies on a disk"),
+            tip: Some(format!(
+                "lacre pull {} DIR proves it on its way here; with --dry-run the signature alone, and fetches no file",
+                shell::quoted(&reference.to_string())
+            )),
+        });
     }
     if let Some(every) = args.every {
         return drift::run(args, every, session);
     }
-    if let Some(gate) = args.demands.policy()? {
-        return verify_governed::on_disk(args, &gate, session);
-    }
-    // Before the work: what is not believed needs no hashing.
-    let channel = match &args.channel {
-        Some(place) => {
-            let both = (&args.follow, &args.channel_demands);
-            let follower = Follower::new(place, None, both, &args.registry, session)?;
-            let channel = follower.refresh()?;
-            Some((follower, channel))
-        }
-        None => None,
-    };
-    let (verified, ring) = args.prove(session)?;
-    let report = verified.report();
-    let mut done =
-        Done::new(report_json(report, &ring, session), report_lines("verified", report, &ring, session));
-    if let Some((follower, channel)) = channel {
-        let contents = lacre_deliver::contents(verified.claim(), verified.manifest())
-            .ok_or_else(|| CliError::Bug { detail: "a proven model has no identity".to_owned() })?;
-        let permit = follower.permit(&channel, Wanted::Contents(contents))?;
-        follower.accept(&permit)?;
-        done.result["channel"] = permit_json(channel.document(), &permit);
-        done.lines.push(permit_row(channel.document(), &permit));
-    }
-    Ok(done)
+    args.written.check(&args.model, session)?;
+    let mut came = Came::default();
+    let outcome = args.decide(session, &mut came);
+    args.report(outcome, came, session)
 }
 
 /// A report as JSON, with the file of the signer's key; its warnings are told.

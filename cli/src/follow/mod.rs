@@ -15,4 +15,4 @@ pub(crate) use args::{DemandArgs, FollowArgs};
 pub(crate) use counter::CounterArgs;
 pub(crate) use follower::{Follower, signed};
 pub(crate) use states::{States, key, read_root};
-pub(crate) use words::{permit_json, permit_row};
+pub(crate) use words::{permit_facts, permit_json, permit_row};

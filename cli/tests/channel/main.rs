@@ -17,5 +17,6 @@ mod log;
 mod meeting;
 mod online;
 mod refused;
+mod reports;
 mod rotating;
 mod story;

@@ -28,6 +28,7 @@ mod parts;
 mod programs;
 mod registries;
 mod remote;
+mod reports;
 mod reuse;
 mod several;
 mod sharing;
