@@ -56,7 +56,8 @@ pub use predicate::legacy::LEGACY_PREDICATE_TYPE;
 pub use predicate::manifests::{COSIGN_SIGN_PREDICATE_TYPE, ManifestClaim};
 pub use predicate::model::{Inspection, MODEL_PREDICATE_TYPE, ModelClaim};
 pub use predicate::summary::{
-    ResourceDescriptor, VERIFICATION_SUMMARY_PREDICATE_TYPE, VerificationResult, VerificationSummary,
+    ResourceDescriptor, SummarySubject, VERIFICATION_SUMMARY_PREDICATE_TYPE, VerificationResult,
+    VerificationSummary,
 };
 pub use statement::{STATEMENT_TYPE, STATEMENT_TYPE_BEFORE_V1, Statement, Subject};
 pub use wire::Verbatim;

@@ -94,7 +94,7 @@ impl LogCheckpoint {
     pub fn declare(&self, limits: &Limits) -> Result<Declaration, AttestError> {
         self.check()?;
         let name = format!("lacre decision log {}", self.log);
-        let digest = WrittenDigest { sha256: self.head.to_string() };
+        let digest = WrittenDigest { lacre: None, sha256: self.head.to_string() };
         let predicate = Wire { lines: self.lines, log: self.log, time: self.time.clone() };
         let subjects = [WrittenSubject { digest, name: &name }];
         Declaration::new(&subjects, LOG_CHECKPOINT_PREDICATE_TYPE, &predicate, limits)

@@ -71,5 +71,7 @@ pub(super) struct WrittenSubject<'a> {
 
 #[derive(Debug, Serialize)]
 pub(super) struct WrittenDigest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lacre: Option<String>,
     pub(super) sha256: String,
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use lacre_hash::Sha256Digest;
+use lacre_hash::{Blake3Digest, Sha256Digest};
 use serde::{Deserialize, Serialize};
 
 use super::declaration::{Declaration, WrittenDigest, WrittenSubject};
@@ -44,14 +44,25 @@ pub struct ResourceDescriptor {
     pub uri: Option<String>,
 }
 
+/// What a summary is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SummarySubject {
+    /// Its name; may be empty.
+    pub name: String,
+    /// Its SHA-256: of a manifest, or the root of a model.
+    pub sha256: Sha256Digest,
+    /// The model identity, which binds the names of the files.
+    pub lacre: Option<Blake3Digest>,
+}
+
 /// What somebody decided about an artifact.
 ///
 /// A claim, not a proof: nobody has checked who makes it. A reader accepts only pairs of a signer and a verifier that it
 /// knows (SLSA 1.1, `verifier`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerificationSummary {
-    /// What was verified: the name in the statement (may be empty), and the SHA-256.
-    pub subjects: Vec<(String, Sha256Digest)>,
+    /// What was verified; at least one.
+    pub subjects: Vec<SummarySubject>,
     /// URI of who verified.
     pub verifier: String,
     /// Versions of what verified, by component.
@@ -89,9 +100,9 @@ impl VerificationSummary {
         let subjects: Vec<_> = self
             .subjects
             .iter()
-            .map(|(name, digest)| WrittenSubject {
-                digest: WrittenDigest { sha256: digest.to_string() },
-                name,
+            .map(|it| {
+                let (sha256, lacre) = (it.sha256.to_string(), it.lacre.map(|digest| digest.to_string()));
+                WrittenSubject { digest: WrittenDigest { lacre, sha256 }, name: &it.name }
             })
             .collect();
         let predicate = Written {
@@ -120,11 +131,14 @@ impl VerificationSummary {
             .subjects()
             .iter()
             .map(|subject| {
-                let digest = subject.digest.get("sha256").and_then(|hex| Sha256Digest::from_hex(hex).ok());
-                let digest = digest.ok_or_else(|| AttestError::Statement {
-                    detail: "a subject has no sha256 digest".to_owned(),
-                })?;
-                Ok((subject.name.clone(), digest))
+                let malformed = |detail: &str| AttestError::Statement { detail: detail.to_owned() };
+                let sha256 = subject.digest.get("sha256").and_then(|hex| Sha256Digest::from_hex(hex).ok());
+                let lacre = subject.digest.get("lacre").map(|hex| Blake3Digest::from_hex(hex)).transpose();
+                Ok(SummarySubject {
+                    name: subject.name.clone(),
+                    sha256: sha256.ok_or_else(|| malformed("a subject has no sha256 digest"))?,
+                    lacre: lacre.map_err(|_| malformed("a subject has something else as its identity"))?,
+                })
             })
             .collect::<Result<_, AttestError>>()?;
         let Object(wire) = serde_json::from_str::<Object<Wire>>(statement.predicate().get())
@@ -265,7 +279,7 @@ mod tests {
         assert_eq!(summary.result, VerificationResult::Passed);
         assert_eq!(summary.verified_levels, ["SLSA_BUILD_LEVEL_3"]);
         assert_eq!(summary.policy.digest["sha256"], "1234");
-        assert_eq!(summary.subjects[0].0, "out/example-1.2.3.tar.gz");
+        assert_eq!(summary.subjects[0].name, "out/example-1.2.3.tar.gz");
         let declared = summary.declare(&LIMITS).unwrap();
         let text = std::str::from_utf8(declared.payload()).unwrap();
         assert_eq!(read(text).unwrap(), summary);
@@ -295,6 +309,7 @@ mod tests {
             (r#""resourceUri":"#, r#""resource_uri":"#, "E-PREDICATE"),
             (r#"{"sha256":"3d"#, r#"{"sha256":"3D"#, "E-STATEMENT"),
             (r#""digest":{"sha256":"3d"#, r#""digest":{"sha512":"3d"#, "E-STATEMENT"),
+            (r#"{"sha256":"3d"#, r#"{"lacre":"x","sha256":"3d"#, "E-STATEMENT"),
             ("summary/v1", "summary/v0.2", "E-PREDICATE-TYPE"),
         ] {
             assert_eq!(SLSA.matches(part).count(), 1, "{part}");
