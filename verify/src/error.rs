@@ -6,6 +6,7 @@ use lacre_attest::AttestError;
 use lacre_hash::HashError;
 use lacre_manifest::{EntryPath, ManifestError, escape};
 
+use crate::decision::LogProblem;
 use crate::mismatch::ContentMismatch;
 use crate::shape::ShapeMismatch;
 use crate::{CertificateProblem, Report, TimestampProblem};
@@ -35,6 +36,14 @@ pub const CODES: &[&str] = &[
     "E-KEY-REVOKED",
     "E-LIMIT",
     "E-LOG",
+    "E-LOG-CHAIN",
+    "E-LOG-LINE",
+    "E-LOG-MISSING",
+    "E-LOG-OTHER",
+    "E-LOG-REWRITTEN",
+    "E-LOG-TORN",
+    "E-LOG-TRUNCATED",
+    "E-LOG-WRITE",
     "E-MODES-NOT-SIGNED",
     "E-NAME-MISMATCH",
     "E-NO-SIGNATURE",
@@ -65,6 +74,15 @@ pub enum VerifyError {
     /// What lies on disk is not what was signed.
     #[error("the content is not what was signed: {0}")]
     Content(Box<ContentMismatch>),
+    /// Something is wrong with a log of decisions.
+    #[error("the decision log {path}: {problem}")]
+    DecisionLog {
+        /// Its path, or that of one of its files, safe for a terminal.
+        path: String,
+        /// What is wrong.
+        #[source]
+        problem: Box<LogProblem>,
+    },
     /// Something lies in the model that the signature does not cover, which a strict caller refuses.
     #[error("not covered by the signature: {}", few(.paths))]
     Excluded {
@@ -389,6 +407,11 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
+    pub(crate) fn decision_log(path: &std::path::Path, problem: LogProblem) -> Self {
+        let path = lacre_manifest::escape_os(path.as_os_str());
+        Self::DecisionLog { path, problem: Box::new(problem) }
+    }
+
     /// The stable code of this refusal.
     pub fn code(&self) -> &'static str {
         match self {
@@ -401,6 +424,7 @@ impl VerifyError {
             Self::CertificateRevoked { .. } => "E-CERTIFICATE-REVOKED",
             Self::Claim(error) => error.code(),
             Self::Content(mismatch) => mismatch.code(),
+            Self::DecisionLog { problem, .. } => problem.code(),
             Self::DigestNotSigned { .. } => "E-DIGEST-NOT-SIGNED",
             Self::Disk(error) => error.code(),
             Self::Excluded { .. } => "E-EXCLUDED",

@@ -28,11 +28,12 @@ mod syslog;
 
 pub use append::{Appended, DecisionLog, Rotation};
 pub use check::{LogAccount, Reach, check_log, check_log_text};
+pub use checkpoint::Checkpoint;
 pub use event::{Event, EventForm};
 pub use line::{Entry, EntryKind, LINE_LIMIT};
 pub use parts::{
-    BreakGlass, ChannelState, DecidedPolicy, DecidedRelease, DecidedSigner, DecidedSubject, PolicyMode, Proven,
-    Reason, StateChange,
+    BreakGlass, ChannelState, DecidedPolicy, DecidedRelease, DecidedSigner, DecidedSubject, PolicyMode,
+    Proven, Reason, StateChange,
 };
 pub use problem::LogProblem;
 pub use record::{Action, Decision, Verdict};

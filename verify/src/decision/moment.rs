@@ -44,7 +44,8 @@ impl Serialize for Moment {
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let time: Timestamp = text.parse().map_err(|_| serde::de::Error::custom("want a time of RFC 3339"))?;
+        let time: Timestamp =
+            text.parse().map_err(|_| serde::de::Error::custom("want a time of RFC 3339"))?;
         let moment = Self(time);
         if moment.to_string() == text {
             Ok(moment)
@@ -64,11 +65,16 @@ mod tests {
     fn a_time_has_one_form() {
         let moment = Moment::from(SystemTime::UNIX_EPOCH + Duration::from_nanos(1_763_949_600_123_456_789));
         assert_eq!(moment.to_string(), "2025-11-24T02:00:00.123456Z");
-        assert_eq!((moment.milliseconds(), moment.nanoseconds()), (1_763_949_600_123, 1_763_949_600_123_456_000));
+        assert_eq!(
+            (moment.milliseconds(), moment.nanoseconds()),
+            (1_763_949_600_123, 1_763_949_600_123_456_000)
+        );
         assert_eq!(Moment::from(SystemTime::UNIX_EPOCH).to_string(), "1970-01-01T00:00:00.000000Z");
         let read = |text: &str| serde_json::from_str::<Moment>(&format!("{text:?}")).is_ok();
         assert!(read("2025-11-24T02:00:00.123456Z"));
-        for other in ["2025-11-24T02:00:00Z", "2025-11-24T03:00:00.123456+01:00", "2025-11-24 02:00:00.123456Z", ""] {
+        for other in
+            ["2025-11-24T02:00:00Z", "2025-11-24T03:00:00.123456+01:00", "2025-11-24 02:00:00.123456Z", ""]
+        {
             assert!(!read(other), "{other}");
         }
     }

@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::line::visible_json;
 use super::moment::Moment;
-use super::parts::{
-    DecidedPolicy, DecidedRelease, DecidedSigner, DecidedSubject, Reason, StateChange,
-};
+use super::parts::{DecidedPolicy, DecidedRelease, DecidedSigner, DecidedSubject, Reason, StateChange};
 use crate::signature::Signer;
 
 /// The longest text of a record, in bytes. What is longer is cut, and ends in `…`.
@@ -116,8 +114,7 @@ impl Decision {
     }
 
     fn new(time: SystemTime, action: Action, verdict: Verdict) -> Self {
-        let program =
-            Program { name: "lacre".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+        let program = Program { name: "lacre".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
         Self {
             action,
             policy: None,
@@ -141,13 +138,13 @@ impl Decision {
 
     /// For this reason, too. More than 16 are not kept.
     pub fn because(mut self, reason: Reason) -> Self {
-        push(&mut self.reasons, reason);
+        push(&mut self.reasons, &reason);
         self
     }
 
     /// Although this does not hold: what was allowed becomes [`Verdict::AllowWaived`]; what is denied stays denied.
     pub fn waiving(mut self, reason: Reason) -> Self {
-        push(&mut self.waived, reason);
+        push(&mut self.waived, &reason);
         if self.verdict == Verdict::Allow {
             self.verdict = Verdict::AllowWaived;
         }
@@ -223,7 +220,7 @@ impl Decision {
     }
 }
 
-fn push(list: &mut Vec<Reason>, reason: Reason) {
+fn push(list: &mut Vec<Reason>, reason: &Reason) {
     if list.len() < LIST_LIMIT {
         list.push(Reason { code: bounded(&reason.code), detail: bounded(&reason.detail) });
     }
@@ -257,7 +254,8 @@ pub(super) mod tests {
 
     /// A decision in which every part is there.
     pub(in crate::decision) fn whole() -> Decision {
-        let state = |sequence| ChannelState { epoch: 1, sequence, floor: 3, accepted: Some("1.0.0".to_owned()) };
+        let state =
+            |sequence| ChannelState { epoch: 1, sequence, floor: 3, accepted: Some("1.0.0".to_owned()) };
         let mut decision = Decision::allowed(NOW + Duration::from_millis(1500), Action::Pull)
             .about(DecidedSubject {
                 reference: "oci:store:v1".to_owned(),
@@ -313,7 +311,10 @@ pub(super) mod tests {
     fn what_is_waived_is_never_plainly_allowed_and_what_is_denied_stays_denied() {
         let waived = Reason::new("E-X", "");
         assert_eq!(Decision::allowed(NOW, Action::Load).verdict(), Verdict::Allow);
-        assert_eq!(Decision::allowed(NOW, Action::Load).waiving(waived.clone()).verdict(), Verdict::AllowWaived);
+        assert_eq!(
+            Decision::allowed(NOW, Action::Load).waiving(waived.clone()).verdict(),
+            Verdict::AllowWaived
+        );
         let denied = Decision::denied(NOW, Action::Load, Reason::new("E-Y", ""));
         assert_eq!(denied.waiving(waived).verdict(), Verdict::Deny);
     }
