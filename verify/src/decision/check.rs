@@ -90,7 +90,7 @@ fn read_files(
     let mut first = Vec::new();
     read_line(&mut newest, &mut first).map_err(LogProblem::read)?;
     let number = match first.strip_suffix(b"\n").map(Read::parse) {
-        Some(Ok(Read { file: Some(number), .. })) if number > 0 => number,
+        Some(Ok(Read { file: Some(number), .. })) => number,
         // Whatever it is, it is said of the first file.
         _ => 1,
     };
@@ -196,12 +196,7 @@ impl<'c> Chain<'c> {
             at += 1;
             let read = Read::parse(line).map_err(|detail| LogProblem::line(at, &detail))?;
             let broken = |detail: &str| LogProblem::Chain { line: at, detail: detail.to_owned() };
-            let begins = match read.kind {
-                EntryKind::Begun => Some(1),
-                EntryKind::Continued => read.file.filter(|file| *file > 1),
-                EntryKind::Decided | EntryKind::Repaired => None,
-            };
-            if begins != (at == 1).then_some(number) || read.file != begins {
+            if read.file != (at == 1).then_some(number) {
                 return Err(broken(if at == 1 {
                     "a file of a log does not begin with it"
                 } else {
@@ -251,8 +246,7 @@ impl<'c> Chain<'c> {
                 return Err(LogProblem::Other { found: link.log, expected: other.log });
             }
             // Of what was put away, the digest of its last line is known.
-            let known = |it: &&&LogCheckpoint| it.lines <= link.index;
-            if let Some(early) = self.checkpoints.iter().find(known) {
+            for early in self.checkpoints.iter().filter(|it| it.lines <= link.index) {
                 if early.lines < link.index {
                     let what = format!(
                         "line {} of the whole log was put away, and a checkpoint is about it",

@@ -143,6 +143,9 @@ impl<'a> Read<'a> {
         if has != wanted {
             return Err("it has other members than a line of its kind".to_owned());
         }
+        if file.is_some_and(|file| file == 0 || (file == 1) != (kind == EntryKind::Begun)) {
+            return Err("a file of another number begins like this".to_owned());
+        }
         let decision = decision.map(RawValue::get);
         if decision.is_some_and(|text| !text.starts_with('{')) {
             return Err("the decision is no object".to_owned());
@@ -245,10 +248,12 @@ mod tests {
                 (r#""kind":""#, r#""kind":"un"#),
             ] {
                 assert!(line.contains(part), "{part}");
-                assert!(refused(line.trim_end().replacen(part, other, 1).as_str()), "{other}");
+                // Some members stand in the record, too, where nothing is wanted of them.
+                assert!(refused(&line.trim_end().replace(part, other)), "{other}");
             }
         }
         assert!(refused(&decided.trim_end().replace(r#""decided""#, r#""begun""#)));
+        assert!(refused(&begun.trim_end().replace(r#""file":1"#, r#""file":2"#)));
         assert!(refused(&begun.trim_end().replace(r#""version":1"#, r#""version":2"#)));
         assert!(refused(&begun.trim_end().replace(r#","version":1"#, "")));
         assert!(refused(&repaired.trim_end().replace(r#""bytes":3,"#, "")));

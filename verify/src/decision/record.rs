@@ -138,13 +138,13 @@ impl Decision {
 
     /// For this reason, too. More than 16 are not kept.
     pub fn because(mut self, reason: Reason) -> Self {
-        push(&mut self.reasons, &reason);
+        push(&mut self.reasons, reason);
         self
     }
 
     /// Although this does not hold: what was allowed becomes [`Verdict::AllowWaived`]; what is denied stays denied.
     pub fn waiving(mut self, reason: Reason) -> Self {
-        push(&mut self.waived, &reason);
+        push(&mut self.waived, reason);
         if self.verdict == Verdict::Allow {
             self.verdict = Verdict::AllowWaived;
         }
@@ -220,9 +220,9 @@ impl Decision {
     }
 }
 
-fn push(list: &mut Vec<Reason>, reason: &Reason) {
+fn push(list: &mut Vec<Reason>, Reason { code, detail }: Reason) {
     if list.len() < LIST_LIMIT {
-        list.push(Reason { code: bounded(&reason.code), detail: bounded(&reason.detail) });
+        list.push(Reason { code: bounded(&code), detail: bounded(&detail) });
     }
 }
 
