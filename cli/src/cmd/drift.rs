@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use lacre_verify::{Watch, Woken};
 
 use super::verify::{self, VerifyArgs};
+use crate::decision::{Recorder, Stdout};
 use crate::error::CliError;
 use crate::printer::{Done, Pass};
 use crate::session::Session;
@@ -18,6 +19,7 @@ pub(super) fn run(args: &VerifyArgs, every: Duration, session: &Session) -> Resu
     }
     // What is no key now is a slip of the command line, not a model that drifts.
     args.demands.read(session)?;
+    let recorder = args.decision.open(Stdout::Taken, session)?;
     // Before the first proof: what changes while it runs is proven again.
     let mut watch = Watch::new(&args.model, args.signature.as_deref(), args.links.into());
     let (mut run, mut trigger) = (1, "start");
@@ -28,7 +30,7 @@ pub(super) fn run(args: &VerifyArgs, every: Duration, session: &Session) -> Resu
             session.warn(format!("{trouble}{cause}; it is proven on schedule only"));
         }
         let begun = Instant::now();
-        pass(args, session, run, trigger)?;
+        pass(args, (session, &recorder), run, trigger)?;
         run += 1;
         trigger = match watch.wait(every.saturating_sub(begun.elapsed()), &interrupt::requested) {
             Woken::Changed => "change",
@@ -39,9 +41,16 @@ pub(super) fn run(args: &VerifyArgs, every: Duration, session: &Session) -> Resu
 }
 
 /// Proves the model once, and says what came of it. An error is the end.
-fn pass(args: &VerifyArgs, session: &Session, run: u64, trigger: &'static str) -> Result<(), CliError> {
+fn pass(
+    args: &VerifyArgs,
+    (session, recorder): (&Session, &Recorder<'_>),
+    run: u64,
+    trigger: &'static str,
+) -> Result<(), CliError> {
+    let mut facts = args.facts();
     let outcome = args.prove(session).map(|(verified, ring)| {
         let report = verified.report();
+        facts.report(report);
         if session.printer.is_verbose() {
             session.printer.asides(&verify::report_lines("verified", report, &ring, session));
         }
@@ -50,6 +59,7 @@ fn pass(args: &VerifyArgs, session: &Session, run: u64, trigger: &'static str) -
     if outcome.as_ref().is_err_and(|error| error.code() == CliError::Interrupted.code()) {
         return Err(CliError::Interrupted.told());
     }
+    let outcome = recorder.conclude(outcome, facts);
     let remedy = |error: &CliError| hints::remedy_in("verify", &text::path(&args.model), error);
     let hint = outcome.as_ref().err().and_then(remedy);
     let warnings = session.take_warnings();

@@ -10,6 +10,7 @@ mod encryption;
 pub(crate) mod inspect;
 mod inspect_reference;
 pub(crate) mod key;
+pub(crate) mod log;
 pub(crate) mod pull;
 mod pull_allowed;
 pub(crate) mod push;
@@ -39,5 +40,6 @@ pub(crate) fn run(verb: &Verb, session: &Session) -> Result<Done, CliError> {
         Verb::Diff(args) => diff::run(args, session),
         Verb::Cache(args) => cache::run(args, session),
         Verb::Channel(args) => channel::run(args, session),
+        Verb::Log(args) => log::run(args, session),
     }
 }

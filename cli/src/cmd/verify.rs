@@ -8,12 +8,14 @@ use clap::{Args, ValueEnum};
 use lacre_manifest::EntryPath;
 use lacre_registry_client::{Reference, Target};
 use lacre_release::Wanted;
+use lacre_verify::decision::Action;
 use lacre_verify::{Hold, Model, Outcome, Paced, Prove, Report, SignedAt, Signer, Unverified, Verified};
 use serde_json::{Value, json};
 
 use super::demands::Demands;
 use super::drift;
 use crate::args::{EntryPathParser, LinkMode};
+use crate::decision::{DecisionArgs, Facts, Stdout};
 use crate::error::CliError;
 use crate::follow::{DemandArgs, FollowArgs, Follower, permit_json, permit_row};
 use crate::keys::KeyRing;
@@ -77,6 +79,8 @@ pub(crate) struct VerifyArgs {
     channel_demands: DemandArgs,
     #[command(flatten)]
     registry: RegistryArgs,
+    #[command(flatten)]
+    pub(super) decision: DecisionArgs,
     /// Read no faster: 200kB/s, 500MB/s, 1GiB/s
     #[arg(long, value_name = "RATE", value_parser = units::rate, hide_short_help = true)]
     max_rate: Option<NonZeroU64>,
@@ -101,6 +105,11 @@ impl From<Digest> for Prove {
 }
 
 impl VerifyArgs {
+    /// What is known before anything is read.
+    pub(super) fn facts(&self) -> Facts {
+        Facts::new(Action::Verify, text::path(&self.model))
+    }
+
     /// Verifies once: keys, signature and model are opened anew. Gives the keys with the files they came from, too.
     pub(super) fn prove(&self, session: &Session) -> Result<(Verified<Model>, KeyRing), CliError> {
         let (requirements, ring) = self.demands.read(session)?;
@@ -138,25 +147,42 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Done, CliError
     if let Some(every) = args.every {
         return drift::run(args, every, session);
     }
+    let recorder = args.decision.open(Stdout::Free, session)?;
+    let mut facts = args.facts();
+    let outcome = verified(args, session, &mut facts);
+    let mut done = recorder.conclude(outcome, facts)?;
+    if recorder.has_stdout() {
+        done.data = Some(Vec::new());
+    }
+    Ok(done)
+}
+
+/// Whether it is what was signed, and may run. What is found out on the way is told to `facts`, whatever comes of it.
+fn verified(args: &VerifyArgs, session: &Session, facts: &mut Facts) -> Result<Done, CliError> {
     // Before the work: what is not believed needs no hashing.
     let channel = match &args.channel {
         Some(place) => {
             let both = (&args.follow, &args.channel_demands);
             let follower = Follower::new(place, None, both, &args.registry, session)?;
+            facts.remembered(&follower);
             let channel = follower.refresh()?;
+            facts.remembered(&follower);
             Some((follower, channel))
         }
         None => None,
     };
     let (verified, ring) = args.prove(session)?;
     let report = verified.report();
+    facts.report(report);
     let mut done =
         Done::new(report_json(report, &ring, session), report_lines("verified", report, &ring, session));
     if let Some((follower, channel)) = channel {
         let contents = lacre_deliver::contents(verified.claim(), verified.manifest())
             .ok_or_else(|| CliError::Bug { detail: "a proven model has no identity".to_owned() })?;
         let permit = follower.permit(&channel, Wanted::Contents(contents))?;
+        facts.permit(channel.document(), &permit);
         follower.accept(&permit)?;
+        facts.remembered(&follower);
         done.result["channel"] = permit_json(channel.document(), &permit);
         done.lines.push(permit_row(channel.document(), &permit));
     }

@@ -1,6 +1,7 @@
 //! What to do about a failure: one remedy for each error code, in the words of the verb that failed.
 
 mod channel;
+mod log;
 
 use std::io;
 
@@ -130,6 +131,7 @@ impl Subject {
             Verb::Tree(args) => args.reference.clone(),
             Verb::Trust(args) => args.what(),
             Verb::Channel(args) => args.what(),
+            Verb::Log(args) => args.subject(),
         };
         Self { verb: verb.name(), model: shell::quoted(&model) }
     }
@@ -143,6 +145,7 @@ fn by_code(code: &str, subject: &Subject) -> Option<String> {
         .or_else(|| login(code))
         .or_else(|| encryption(code, subject))
         .or_else(|| channel::remedy(code, subject))
+        .or_else(|| log::remedy(code, subject))
         .or_else(|| input(code, subject))
         .or_else(|| form(code, subject))
         .or_else(|| end(code, subject))
