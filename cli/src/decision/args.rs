@@ -42,7 +42,10 @@ pub(crate) struct DecisionArgs {
         value_name = "WHERE",
         help = "Whom: stdout, a file, syslog:/dev/log, syslog:udp:HOST:PORT, syslog:tcp:HOST:PORT, otlp:URL \
                 (repeatable) [default: stdout]",
-        hide_short_help = true, help_heading = HEADING, requires = "events")]
+        hide_short_help = true,
+        help_heading = HEADING,
+        requires = "events"
+    )]
     pub(super) events_to: Vec<Destination>,
     /// Write a signed SLSA Verification Summary here
     #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = HEADING, requires = "vsa_key")]

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::bench::{Bench, Said};
 
-const VERBS: [&str; 35] = [
+const VERBS: [&str; 40] = [
     "key",
     "key new",
     "key import",
@@ -41,6 +41,11 @@ const VERBS: [&str; 35] = [
     "channel state import",
     "channel enforce",
     "channel drill",
+    "log",
+    "log verify",
+    "log checkpoint",
+    "log show",
+    "log repair",
 ];
 
 #[test]
