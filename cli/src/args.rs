@@ -163,12 +163,20 @@ pub(crate) fn command() -> Command {
     // clap's own stands in the short help, too, which has to fit a screen.
     let version = Arg::new("version").short('V').long("version").action(ArgAction::Version);
     let version = version.help("Print version").hide_short_help(true);
-    let cli = cli.disable_version_flag(true).arg(version);
+    // Nor does a section of its own for the one option that everybody knows.
+    let help = Arg::new("help").short('h').long("help").action(ArgAction::Help);
+    let help = help.help("Print help").hide_short_help(true);
+    let cli = cli.disable_version_flag(true).arg(version).disable_help_flag(true).arg(help);
     // A tree is worth a look without anybody who is trusted.
     let cli = cli.mut_subcommand("tree", |tree| tree.mut_group("anchor", |group| group.required(false)));
     // So is a log of decisions.
     let cli = cli.mut_subcommand("log", |log| {
-        log.mut_subcommand("verify", |verify| verify.mut_group("anchor", |group| group.required(false)))
+        log.mut_subcommand("verify", |verify| {
+            let verify = verify.mut_group("anchor", |group| group.required(false));
+            ["expect_name", "expect_version", "strict", "allow_legacy_danger"]
+                .iter()
+                .fold(verify, |verify, of_models| verify.mut_arg(of_models, |arg| arg.hide(true)))
+        })
     });
     cli.mut_subcommands(on_one_screen)
 }

@@ -53,8 +53,9 @@ fn a_decision_says_what_the_channel_said_and_what_is_remembered() {
     pulled(&bench, "", "");
     let line = format!("verify OUT {ASK} --decision-log d.log");
     bench.good(&line);
-    edit(&bench, &format!("promote {CH} 1.2.0"));
+    edit(&bench, &format!("floor {CH} 2"));
     bench.good(&line);
+    edit(&bench, &format!("promote {CH} 1.2.0"));
     edit(&bench, &format!("revoke {CH} 1.1.0 --code cve --reason x"));
     bench.run(&line).refuses("E-REVOKED", 6);
     let text = String::from_utf8(bench.read("d.log")).unwrap();
@@ -74,7 +75,7 @@ fn a_decision_says_what_the_channel_said_and_what_is_remembered() {
     );
     assert_eq!(revoked["reasons"][0]["code"], "E-REVOKED");
     assert_eq!((&revoked["verdict"], &revoked["subject"]["proven"]), (&"deny".into(), &"whole".into()));
-    assert_eq!(revoked["state"]["after"]["sequence"], 6);
+    assert_eq!(revoked["state"]["after"]["sequence"], 7);
 }
 
 #[test]

@@ -171,6 +171,7 @@ fn a_checkpoint_shows_what_is_missing() {
     bench.bad("log verify d.log --checkpoint elsewhere.sig --key k.pub", "E-SIGNER-UNTRUSTED", 5);
     bench.bad("log verify d.log --checkpoint elsewhere.sig", "E-USAGE", 2);
     bench.bad("log verify d.log --key auditor.pub", "E-USAGE", 2);
+    bench.bad(&format!("{check} --expect-name org/mini-lm"), "E-USAGE", 2);
     bench.bad("log verify d.log --checkpoint MODEL/model.sig --key k.pub", "E-PREDICATE-TYPE", 13);
 
     let good = lines(&bench, "d.log");

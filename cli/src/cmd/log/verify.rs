@@ -45,6 +45,9 @@ pub(crate) struct LogVerifyArgs {
 }
 
 pub(super) fn run(args: &LogVerifyArgs, session: &Session) -> Result<Done, CliError> {
+    if let Some(flag) = args.demands.of_models() {
+        return Err(CliError::usage(format!("{flag} is demanded of models, and this is a log")));
+    }
     let (checkpoints, ring) = match args.demands.read_any(session)? {
         None if args.checkpoint.is_empty() => (Vec::new(), None),
         None => return Err(CliError::usage("whose checkpoint is it? give --key, --trust, --ca or --issuer")),
