@@ -23,6 +23,8 @@ use crate::VerifyError;
 
 /// Whoever is in the group may read it, as with other logs of a system; the process may mask more.
 const MODE: Mode = Mode::from_raw_mode(0o640);
+/// Bytes that nearly every line has room in.
+const USUAL_LINE: usize = 8 << 10;
 /// No link and no terminal; and a FIFO is refused instead of waited for.
 const FILE: OFlags = OFlags::CLOEXEC.union(OFlags::NOFOLLOW).union(OFlags::NOCTTY).union(OFlags::NONBLOCK);
 
@@ -162,11 +164,20 @@ impl Held {
         Ok(End { last: read.link, head: Sha256Digest::of(&tail[start..]), length })
     }
 
-    /// As much of the first `length` bytes as the longest line may have, and one byte more: their end.
+    /// The end of the first `length` bytes: what is behind the last line feed before their last byte, and that line feed; at
+    /// most as much as the longest line may have, and one byte more.
     pub(super) fn tail(&self, length: u64) -> Result<Vec<u8>, LogProblem> {
-        let start = length.saturating_sub(LINE_LIMIT as u64 + 1);
-        let mut tail = vec![0; usize::try_from(length - start).unwrap_or(LINE_LIMIT + 1)];
-        self.file.read_exact_at(&mut tail, start).map_err(LogProblem::read)?;
+        let mut tail = Vec::new();
+        // Nearly every line fits into the first of them.
+        for window in [USUAL_LINE, LINE_LIMIT + 1] {
+            let start = length.saturating_sub(window as u64);
+            tail = vec![0; usize::try_from(length - start).unwrap_or(window)];
+            self.file.read_exact_at(&mut tail, start).map_err(LogProblem::read)?;
+            let before_last = tail.len().saturating_sub(1);
+            if start == 0 || tail[..before_last].contains(&b'\n') {
+                break;
+            }
+        }
         Ok(tail)
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use lacre_hash::Sha256Digest;
-use lacre_verify::decision::{EntryKind, Reach, check_log, repair_log};
+use lacre_verify::decision::{EntryKind, Reach, Reason, check_log, repair_log};
 use serde_json::Value;
 
 use crate::desk::{Desk, code, decision, later};
@@ -61,6 +61,29 @@ fn every_interrupted_repair_is_noticed() {
             assert!(account.repairs >= 1, "{torn} {written}");
             assert!(desk.read("").starts_with(&whole));
         }
+    }
+}
+
+/// Lines that are longer than what is read of a log's end at first.
+#[test]
+fn a_long_line_is_a_line() {
+    let desk = Desk::empty();
+    let log = desk.open().unwrap();
+    let mut long = decision(0);
+    for number in 0..15 {
+        long = long.because(Reason::new("E-LONG", format!("{number}").repeat(1000)));
+    }
+    for decision in [&long, &long, &decision(1), &long] {
+        log.append(decision).unwrap();
+    }
+    let whole = desk.read("");
+    assert!(whole.len() > 3 * 15_000);
+    assert_eq!(desk.check(&[]).unwrap().decisions, 4);
+    for cut in [1, 10_000, 15_000] {
+        desk.write(&whole[..whole.len() - cut]);
+        assert_eq!(code(&desk.open()), "E-LOG-TORN");
+        repair_log(&desk.path(""), later(1)).unwrap().unwrap();
+        assert_eq!(desk.check(&[]).unwrap().decisions, 3);
     }
 }
 
