@@ -50,8 +50,14 @@ pub use hint::KeyHint;
 pub use key::{KeyAlgorithm, PublicKey};
 pub use legacy::LegacyHash;
 pub use limits::Limits;
+pub use predicate::checkpoint::{LOG_CHECKPOINT_PREDICATE_TYPE, LogCheckpoint, LogId};
+pub use predicate::declaration::Declaration;
 pub use predicate::legacy::LEGACY_PREDICATE_TYPE;
 pub use predicate::manifests::{COSIGN_SIGN_PREDICATE_TYPE, ManifestClaim};
 pub use predicate::model::{Inspection, MODEL_PREDICATE_TYPE, ModelClaim};
+pub use predicate::summary::{
+    ResourceDescriptor, SummarySubject, VERIFICATION_SUMMARY_PREDICATE_TYPE, VerificationResult,
+    VerificationSummary,
+};
 pub use statement::{STATEMENT_TYPE, STATEMENT_TYPE_BEFORE_V1, Statement, Subject};
 pub use wire::Verbatim;

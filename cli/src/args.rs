@@ -13,6 +13,8 @@ use crate::cmd::channel::ChannelArgs;
 use crate::cmd::diff::DiffArgs;
 use crate::cmd::inspect::InspectArgs;
 use crate::cmd::key::KeyArgs;
+use crate::cmd::log;
+use crate::cmd::log::LogArgs;
 use crate::cmd::pull::PullArgs;
 use crate::cmd::push::PushArgs;
 use crate::cmd::sign::SignArgs;
@@ -113,6 +115,7 @@ pub(crate) enum Verb {
     Cache(CacheArgs),
     Trust(TrustArgs),
     Channel(ChannelArgs),
+    Log(LogArgs),
 }
 
 impl Verb {
@@ -131,6 +134,7 @@ impl Verb {
             Self::Cache(args) => args.verb(),
             Self::Trust(args) => args.verb(),
             Self::Channel(args) => args.verb(),
+            Self::Log(args) => args.verb(),
         }
     }
 }
@@ -159,9 +163,21 @@ pub(crate) fn command() -> Command {
     // clap's own stands in the short help, too, which has to fit a screen.
     let version = Arg::new("version").short('V').long("version").action(ArgAction::Version);
     let version = version.help("Print version").hide_short_help(true);
-    let cli = cli.disable_version_flag(true).arg(version);
+    // Nor does a section of its own for the one option that everybody knows.
+    let help = Arg::new("help").short('h').long("help").action(ArgAction::Help);
+    let help = help.help("Print help").hide_short_help(true);
+    let cli = cli.disable_version_flag(true).arg(version).disable_help_flag(true).arg(help);
     // A tree is worth a look without anybody who is trusted.
     let cli = cli.mut_subcommand("tree", |tree| tree.mut_group("anchor", |group| group.required(false)));
+    // So is a log of decisions.
+    let cli = cli.mut_subcommand("log", |log| {
+        log.mut_subcommand("verify", |verify| {
+            let verify = verify.mut_group("anchor", |group| group.required(false));
+            ["expect_name", "expect_version", "strict", "allow_legacy_danger"]
+                .iter()
+                .fold(verify, |verify, of_models| verify.mut_arg(of_models, |arg| arg.hide(true)))
+        })
+    });
     cli.mut_subcommands(on_one_screen)
 }
 
@@ -183,7 +199,7 @@ pub(crate) fn wants_json(argv: &[OsString]) -> bool {
 /// The verb among arguments that could not be parsed, for the `command` member of a usage error.
 pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
     type Named = (&'static str, &'static str);
-    const VERBS: [Named; 12] = [
+    const VERBS: [Named; 13] = [
         ("key", "key new"),
         ("sign", "sign"),
         ("attest", "attest"),
@@ -196,12 +212,14 @@ pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
         ("trust", "trust show"),
         ("cache", "cache status"),
         ("channel", "channel status"),
+        ("log", "log verify"),
     ];
-    const BELOW: [(&str, &[Named]); 4] = [
+    const BELOW: [(&str, &[Named]); 5] = [
         ("key new", &[("new", "key new"), ("import", "key import"), ("show", "key show")]),
         ("trust show", &[("update", "trust update"), ("show", "trust show")]),
         ("cache status", &[("status", "cache status"), ("prune", "cache prune")]),
         ("channel status", channel::VERBS),
+        ("log verify", log::VERBS),
     ];
     let mut words = argv.iter().skip(1);
     let mut find = |among: &'static [Named]| {

@@ -18,6 +18,7 @@ pub(crate) const CODES: &[&str] = &[
     "E-AGE-KEY",
     "E-BUG",
     "E-CLAIMS-DIFFER",
+    "E-EVENT",
     "E-EXISTS",
     "E-INPUT-TYPE",
     "E-INTERRUPTED",
@@ -45,6 +46,8 @@ pub(crate) enum CliError {
     ClaimsDiffer { path: String, differs: String },
     #[error(transparent)]
     Deliver(#[from] DeliverError),
+    #[error("the event did not reach {to}: {detail}")]
+    Event { to: String, detail: String },
     #[error("{path} exists: {why}")]
     Exists { path: String, why: &'static str },
     #[error("{path} is {found}, not {wanted}")]
@@ -104,6 +107,7 @@ impl CliError {
             Self::Bug { .. } => "E-BUG",
             Self::ClaimsDiffer { .. } => "E-CLAIMS-DIFFER",
             Self::Deliver(error) => error.code(),
+            Self::Event { .. } => "E-EVENT",
             Self::Exists { .. } => "E-EXISTS",
             Self::InputType { .. } => "E-INPUT-TYPE",
             Self::Interrupted => "E-INTERRUPTED",
@@ -173,5 +177,11 @@ impl CliError {
         } else {
             Self::Unreadable { path, source }
         }
+    }
+}
+
+impl From<Box<lacre_verify::Refused>> for CliError {
+    fn from(refused: Box<lacre_verify::Refused>) -> Self {
+        Self::Refused(refused)
     }
 }

@@ -16,7 +16,7 @@ const FILE_LIMIT: u64 = 64 * 1024;
 const FILE_CAPACITY: usize = 64 * 1024 + 1;
 
 /// The keys of one call, each with the file that it came from, and where its Sigstore is known from.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct KeyRing {
     keys: Vec<(PathBuf, PublicKey)>,
     sigstore: Option<Known>,

@@ -183,6 +183,14 @@ impl Printer {
         written.map_err(|source| CliError::Output { path: "standard output".to_owned(), source }.told())
     }
 
+    /// An event: one line on stdout that is out when this returns. A reader who has gone away does not hear of it, which is a
+    /// failure.
+    pub(crate) fn event(&self, json: &str) -> Result<(), CliError> {
+        let mut stream = AutoStream::new(io::stdout().lock(), self.color);
+        let written = stream.write_all(format!("{json}\n").as_bytes()).and_then(|()| stream.flush());
+        written.map_err(|source| CliError::Output { path: "standard output".to_owned(), source })
+    }
+
     /// Help or version text, made by clap from our own words.
     pub(crate) fn help(&self, text: &clap::builder::StyledStr) -> u8 {
         self.stdout(text.ansi().to_string().as_bytes()).unwrap_or_else(|error| self.unwritable(error))

@@ -20,7 +20,7 @@ const FILE_LIMIT: u64 = 16 << 20;
 const OTHERS_WRITE: u32 = 0o022;
 
 /// What counts, and its file if it came from one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(crate) trust: SigstoreTrust,
     pub(crate) file: Option<PathBuf>,

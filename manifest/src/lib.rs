@@ -33,7 +33,7 @@ pub use compare::{Diff, Renamed, diff};
 pub use digests::{Digests, ShardDigests, Shards};
 pub use entry::{Entry, Manifest, ModelIdentity, component_order};
 pub use error::{CODES, ManifestError};
-pub use path::{EntryPath, PathError, escape, escape_os};
+pub use path::{EntryPath, PathError, escape, escape_json, escape_os};
 pub use root::{Links, Root};
 pub use shape::Shape;
 pub use stamps::{Known, MachineId, StampStore, Stamps, StampsError};

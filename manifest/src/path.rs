@@ -1,7 +1,7 @@
 //! Names of files inside a model, parsed once and safe from then on.
 
 use std::ffi::OsStr;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -166,6 +166,23 @@ pub fn escape_os(name: &OsStr) -> String {
     safe
 }
 
+/// Makes a JSON text safe for a terminal and keeps its meaning: the same characters can only stand inside of its strings,
+/// and become `\uXXXX` there.
+pub fn escape_json(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_hidden(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
 /// Control, bidirectional, zero-width, private and tag characters (Unicode TR #36, section 2; TR #39), and those that are
 /// none (Unicode, section 23.7), of which XML 1.0 forbids two.
 fn is_hidden(character: char) -> bool {
@@ -181,6 +198,14 @@ fn is_hidden(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_keeps_its_meaning_and_shows_what_it_hides() {
+        let text = serde_json::to_string("a\u{202e}\u{7f}\u{e0041}é\u{9b}").unwrap();
+        let safe = escape_json(&text);
+        assert_eq!(safe, r#""a\u202e\u007f\udb40\udc41é\u009b""#);
+        assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), "a\u{202e}\u{7f}\u{e0041}é\u{9b}");
+    }
 
     #[test]
     fn refuses_what_could_leave_the_folder_or_mean_two_things() {

@@ -4,7 +4,7 @@
 //! them: keys in tokens (`Pkcs11Signer`, feature `pkcs11`), in agents ([`AgentSigner`]), in AWS KMS (`KmsSigner`,
 //! feature `kms`), and behind programs ([`ExternalSigner`]). [`seal()`] turns a
 //! [`ModelClaim`](lacre_attest::ModelClaim) into a Sigstore [`Bundle`](lacre_attest::Bundle), and [`seal_manifests`] a
-//! [`ManifestClaim`](lacre_attest::ManifestClaim). This crate makes claims; it never decides whom to believe.
+//! [`ManifestClaim`](lacre_attest::ManifestClaim), [`seal_declaration`] a checkpoint or a summary. This crate makes claims; it never decides whom to believe.
 //!
 //! ```
 //! use lacre_attest::KeyAlgorithm;
@@ -69,7 +69,7 @@ pub use key_uri::KeyUri;
 #[cfg(feature = "keyless")]
 pub use keyless::{
     Decision, Identity, Login, Party, PartyKind, SigstoreTrust, StatedBy, Token, TrustConfig,
-    TrustRepository, seal_keyless, seal_manifests_keyless,
+    TrustRepository, seal_declaration_keyless, seal_keyless, seal_manifests_keyless,
 };
 #[cfg(feature = "kms")]
 pub use kms::KmsSigner;
@@ -78,7 +78,7 @@ pub use kms::KmsUri;
 pub use pkcs11::Pkcs11Signer;
 pub use pkcs11::Pkcs11Uri;
 pub use problem::SignerProblem;
-pub use seal::{seal, seal_manifests};
+pub use seal::{seal, seal_declaration, seal_manifests};
 pub use signer::Signer;
 pub use ssh_agent::{AgentIdentity, AgentSigner, AgentUri};
 pub use timestamp::{Timestamp, TimestampQuery};

@@ -1,8 +1,8 @@
 //! From a claim to a signed bundle.
 
 use lacre_attest::{
-    AttestError, Bundle, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyHint, Limits, ManifestClaim, Material,
-    ModelClaim, pae,
+    AttestError, Bundle, Declaration, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyHint, Limits, ManifestClaim,
+    Material, ModelClaim, pae,
 };
 use lacre_hash::Sha256Digest;
 
@@ -27,13 +27,21 @@ pub fn seal_manifests(
     signer: &dyn Signer,
     limits: &Limits,
 ) -> Result<Bundle, SignError> {
-    let material = match signer.material() {
+    sealed(claim.to_statement(limits)?, signer, cosign_material(signer))
+}
+
+/// Signs a checkpoint or a summary, as [`seal_manifests`] signs a claim about manifests.
+pub fn seal_declaration(declaration: &Declaration, signer: &dyn Signer) -> Result<Bundle, SignError> {
+    sealed(declaration.payload().to_vec(), signer, cosign_material(signer))
+}
+
+fn cosign_material(signer: &dyn Signer) -> Material {
+    match signer.material() {
         Material::PublicKey(_) => {
             Material::PublicKey(KeyHint::CosignBase64(Sha256Digest::of(signer.public_key().to_der())))
         }
         other => other,
-    };
-    sealed(claim.to_statement(limits)?, signer, material)
+    }
 }
 
 fn sealed(payload: Vec<u8>, signer: &dyn Signer, material: Material) -> Result<Bundle, SignError> {

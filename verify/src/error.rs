@@ -7,6 +7,7 @@ use lacre_hash::HashError;
 use lacre_manifest::{EntryPath, ManifestError, escape};
 use lacre_weights::WeightsError;
 
+use crate::decision::LogProblem;
 use crate::load::SliceProblem;
 use crate::mismatch::ContentMismatch;
 use crate::policy::{PolicyFault, Violation};
@@ -38,6 +39,14 @@ pub const CODES: &[&str] = &[
     "E-KEY-REVOKED",
     "E-LIMIT",
     "E-LOG",
+    "E-LOG-CHAIN",
+    "E-LOG-LINE",
+    "E-LOG-MISSING",
+    "E-LOG-OTHER",
+    "E-LOG-REWRITTEN",
+    "E-LOG-TORN",
+    "E-LOG-TRUNCATED",
+    "E-LOG-WRITE",
     "E-MEMORY-LIMIT",
     "E-MODES-NOT-SIGNED",
     "E-NAME-MISMATCH",
@@ -88,6 +97,15 @@ pub enum VerifyError {
     /// What lies on disk is not what was signed.
     #[error("the content is not what was signed: {0}")]
     Content(Box<ContentMismatch>),
+    /// Something is wrong with a log of decisions.
+    #[error("the decision log {path}: {problem}")]
+    DecisionLog {
+        /// Its path, or that of one of its files, safe for a terminal.
+        path: String,
+        /// What is wrong.
+        #[source]
+        problem: Box<LogProblem>,
+    },
     /// Something lies in the model that the signature does not cover, which a strict caller refuses.
     #[error("not covered by the signature: {}", few(.paths))]
     Excluded {
@@ -466,6 +484,11 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
+    pub(crate) fn decision_log(path: &std::path::Path, problem: LogProblem) -> Self {
+        let path = lacre_manifest::escape_os(path.as_os_str());
+        Self::DecisionLog { path, problem: Box::new(problem) }
+    }
+
     /// The stable code of this refusal.
     pub fn code(&self) -> &'static str {
         match self {
@@ -478,6 +501,7 @@ impl VerifyError {
             Self::CertificateRevoked { .. } => "E-CERTIFICATE-REVOKED",
             Self::Claim(error) => error.code(),
             Self::Content(mismatch) => mismatch.code(),
+            Self::DecisionLog { problem, .. } => problem.code(),
             Self::DigestNotSigned { .. } => "E-DIGEST-NOT-SIGNED",
             Self::Disk(error) => error.code(),
             Self::Excluded { .. } => "E-EXCLUDED",

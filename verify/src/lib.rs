@@ -36,6 +36,7 @@ mod attestation;
 #[cfg(all(feature = "sigstore", feature = "x509"))]
 mod claimed;
 mod content;
+pub mod decision;
 mod endorse;
 mod error;
 mod identity;

@@ -122,6 +122,7 @@ pub trait Subject: sealed::Sealed {
 mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Attestation {}
+    impl Sealed for crate::decision::Checkpoint {}
     impl Sealed for super::Endorsement {}
     impl Sealed for super::Claim {}
     impl Sealed for super::ManifestSignature {}

@@ -137,6 +137,17 @@ impl Demands {
         if self.is_empty() { Ok(None) } else { self.read(session).map(Some) }
     }
 
+    /// What of it is demanded of models alone, if anything is.
+    pub(super) fn of_models(&self) -> Option<&'static str> {
+        let given = [
+            ("--expect-name", self.expect_name.is_some()),
+            ("--expect-version", self.expect_version.is_some()),
+            ("--strict", self.strict),
+            ("--allow-legacy-danger", self.allow_legacy_danger),
+        ];
+        given.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
+    }
+
     fn is_empty(&self) -> bool {
         let Self {
             key,

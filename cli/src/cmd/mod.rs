@@ -5,11 +5,11 @@ pub(crate) mod cache;
 pub(crate) mod channel;
 mod demands;
 pub(crate) mod diff;
-mod drift;
 mod encryption;
 pub(crate) mod inspect;
 mod inspect_reference;
 pub(crate) mod key;
+pub(crate) mod log;
 pub(crate) mod pull;
 mod pull_allowed;
 mod pull_governed;
@@ -19,8 +19,6 @@ mod signing;
 pub(crate) mod tree;
 pub(crate) mod trust;
 pub(crate) mod verify;
-mod verify_governed;
-mod verify_stored;
 
 use crate::args::Verb;
 use crate::error::CliError;
@@ -42,5 +40,6 @@ pub(crate) fn run(verb: &Verb, session: &Session) -> Result<Done, CliError> {
         Verb::Diff(args) => diff::run(args, session),
         Verb::Cache(args) => cache::run(args, session),
         Verb::Channel(args) => channel::run(args, session),
+        Verb::Log(args) => log::run(args, session),
     }
 }

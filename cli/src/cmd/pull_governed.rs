@@ -61,7 +61,7 @@ impl<'g> Governing<'g> {
             return Err(Box::new(Refused { failure, judgement: Some(Box::new(judgement)) }).into());
         }
         if let Some(permit) = judgement.permit() {
-            Asked::check(permit, manifest, claim.claim())?;
+            lacre_deliver::check_release(permit.release(), manifest, claim.claim())?;
         }
         let rule = found.rule;
         Ok((found.offer, Self { gate, rule, judgement: Some(judgement), asked }))
@@ -90,7 +90,7 @@ impl<'g> Governing<'g> {
         done.lines.extend(judgement_rows(self.gate, judgement, session));
         let permit: Option<&Permit> = judgement.permit();
         match (&self.asked, permit) {
-            (Some(asked), Some(permit)) if args.files.is_empty() => asked.conclude(Some(permit), done),
+            (Some(asked), Some(permit)) if args.files.is_empty() => asked.conclude(permit, done),
             (Some(asked), Some(permit)) => {
                 asked.say(permit, done);
                 Ok(())

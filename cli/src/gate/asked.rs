@@ -1,8 +1,7 @@
 //! The channel that a rule wants to be asked, or that the command line names.
 
-use lacre_registry_client::Descriptor;
 use lacre_release::{Channel, ChannelId, Permit, Wanted};
-use lacre_verify::{Facts, ModelClaim, Rule};
+use lacre_verify::{Facts, Rule};
 
 use crate::error::CliError;
 use crate::follow::{DemandArgs, FollowArgs, Follower, permit_json, permit_row};
@@ -20,6 +19,16 @@ pub(crate) struct Following<'a> {
     pub(crate) registry: &'a RegistryArgs,
 }
 
+impl<'a> Following<'a> {
+    /// Where the channel is that will be asked about a model: what the command line says, else the rule.
+    pub(crate) fn place<'r>(&self, rule: &'r Rule) -> Option<&'r str>
+    where
+        'a: 'r,
+    {
+        self.channel.or_else(|| rule.release()?.at())
+    }
+}
+
 /// A channel that was asked.
 pub(crate) struct Asked<'a> {
     follower: Follower<'a>,
@@ -35,15 +44,25 @@ impl<'a> Asked<'a> {
         model: &str,
         session: &'a Session,
     ) -> Result<Option<Self>, CliError> {
-        let Following { channel, follow, demands, registry } = following;
+        let Some(place) = following.place(rule) else { return Ok(None) };
+        let Following { follow, demands, registry, .. } = following;
         let release = rule.release();
-        let Some(place) = channel.or_else(|| release?.at()) else { return Ok(None) };
         // A rule names a channel, and the signature the model: together they say whose it must be.
         let id = release.map(|release| format!("{model}@{}", release.channel()).parse::<ChannelId>());
         let id = id.transpose()?;
         let follower = Follower::new(place, id.as_ref(), (follow, demands), registry, session)?;
         let channel = follower.refresh()?;
         Ok(Some(Self { follower, channel }))
+    }
+
+    /// Who follows it.
+    pub(crate) fn follower(&self) -> &Follower<'a> {
+        &self.follower
+    }
+
+    /// What it says.
+    pub(crate) fn channel(&self) -> &Channel {
+        &self.channel
     }
 
     /// Adds what the channel knows to what is known.
@@ -57,15 +76,8 @@ impl<'a> Asked<'a> {
         self.follower.permit(&self.channel, wanted)
     }
 
-    /// Whether what was found is what the channel lists.
-    pub(crate) fn check(permit: &Permit, manifest: &Descriptor, claim: &ModelClaim) -> Result<(), CliError> {
-        Ok(lacre_deliver::check_release(permit.release(), manifest, claim)?)
-    }
-
-    /// Remembers that a permitted release is here, and says why it may be. What was let through without a permit is not
-    /// remembered.
-    pub(crate) fn conclude(&self, permit: Option<&Permit>, done: &mut Done) -> Result<(), CliError> {
-        let Some(permit) = permit else { return Ok(()) };
+    /// Remembers that a permitted release is here, and says why it may be.
+    pub(crate) fn conclude(&self, permit: &Permit, done: &mut Done) -> Result<(), CliError> {
         self.follower.accept(permit)?;
         self.say(permit, done);
         Ok(())

@@ -16,7 +16,7 @@ use crate::error::CliError;
 use crate::sigstore_trust;
 
 pub(crate) use asked::{Asked, Following};
-pub(crate) use words::{judgement_json, judgement_rows, tell_waived};
+pub(crate) use words::{judgement_json, judgement_rows, tell_decision, tell_waived};
 
 /// A policy that was read.
 #[derive(Debug)]

@@ -1,9 +1,11 @@
 //! What is told of a judgement.
 
+use lacre_verify::decision::{BreakGlass, DecidedPolicy, PolicyMode, Reason};
 use lacre_verify::{Finding, Judgement, Mode};
 use serde_json::{Value, json};
 
 use super::Gate;
+use crate::decision::Facts;
 use crate::printer::Line;
 use crate::session::Session;
 use crate::text;
@@ -81,6 +83,31 @@ pub(crate) fn tell_waived(judgement: &Judgement, session: &Session) {
     };
     for violation in judgement.violations() {
         session.warn(format!("[{}] {violation}; let through, as {why}", violation.code));
+    }
+}
+
+/// Tells a decision which policy made it, and what it let pass.
+pub(crate) fn tell_decision(gate: &Gate, judgement: &Judgement, facts: &mut Facts) {
+    let glass = judgement.break_glass().map(|glass| BreakGlass {
+        who: glass.who.clone(),
+        until: json!(glass)["until"].as_str().unwrap_or_default().to_owned(),
+        reason: glass.reason.clone(),
+    });
+    facts.policy(DecidedPolicy {
+        name: text::path(gate.file()),
+        sha256: *judgement.policy(),
+        rule: Some(judgement.rule().to_owned()),
+        mode: match judgement.mode() {
+            Mode::Enforce => PolicyMode::Enforce,
+            Mode::Warn => PolicyMode::Warn,
+            Mode::Audit => PolicyMode::Audit,
+        },
+        break_glass: glass,
+    });
+    if !judgement.is_refused() {
+        for violation in judgement.violations() {
+            facts.waive(Reason::new(violation.code, &violation.detail));
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What to do about a failure: one remedy for each error code, in the words of the verb that failed.
 
 mod channel;
+mod log;
 mod policy;
 
 use std::io;
@@ -131,6 +132,7 @@ impl Subject {
             Verb::Tree(args) => args.reference.clone(),
             Verb::Trust(args) => args.what(),
             Verb::Channel(args) => args.what(),
+            Verb::Log(args) => args.subject(),
         };
         Self { verb: verb.name(), model: shell::quoted(&model) }
     }
@@ -144,6 +146,7 @@ fn by_code(code: &str, subject: &Subject) -> Option<String> {
         .or_else(|| login(code))
         .or_else(|| encryption(code, subject))
         .or_else(|| channel::remedy(code, subject))
+        .or_else(|| log::remedy(code, subject))
         .or_else(|| policy::remedy(code, subject))
         .or_else(|| input(code, subject))
         .or_else(|| form(code, subject))

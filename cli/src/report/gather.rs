@@ -11,6 +11,7 @@ use lacre_verify::{
 use serde_json::json;
 
 use super::asked::Asked;
+use super::governed::Governed;
 use super::shown::Shown;
 use super::summary::{
     Bounded, Check, Difference, Fact, FileFacts, Group, ModelFacts, Refusal, SignerFacts, State, Summary,
@@ -40,6 +41,8 @@ pub(crate) struct Found<'a> {
     pub(crate) ring: Option<&'a KeyRing>,
     /// The channel, if one was asked.
     pub(crate) channel: Option<Asked>,
+    /// The policy, if one judged.
+    pub(crate) policy: Option<Governed>,
     /// What was warned of.
     pub(crate) warnings: &'a [String],
 }
@@ -72,6 +75,7 @@ impl Found<'_> {
         let is_the_end = self.channel.as_ref().is_some_and(|asked| asked.is_the_end(proven));
         let by_channel = other.filter(|_| is_the_end);
         let channel = self.channel.map(|asked| asked.group(by_channel));
+        let policy = self.policy.map(Governed::group);
         let told = by_channel.is_some() || verification.count(State::Failed) > 0;
         // Who looks at checks alone must not see a refusal as a success.
         if let Some(error) = refused.filter(|_| !told) {
@@ -100,7 +104,7 @@ impl Found<'_> {
             refusal,
             model: report.and_then(model),
             signers: report.map(|report| signers(report, self.ring)).unwrap_or_default(),
-            groups: std::iter::once(verification).chain(channel).collect(),
+            groups: std::iter::once(verification).chain(policy).chain(channel).collect(),
             differences: refused.map_or_else(|| Bounded::new(MOST), differences),
             files: Bounded::new(MOST).and(self.manifest.map_or(&[][..], Manifest::entries), file),
             unproven: report.map_or_else(|| Bounded::new(MOST), unproven),
@@ -130,7 +134,9 @@ fn refusal(error: &CliError, hint: Option<&str>) -> Refusal {
 
 fn checks(report: Option<&Report>) -> Vec<Check> {
     let made: &[lacre_verify::Check] = report.map_or(&[], |report| &report.checks);
-    let title = |step| STEPS.iter().find(|(it, _)| *it == step).map_or("", |(_, title)| title);
+    // A policy is a step of its own where there is one.
+    let title =
+        |step| STEPS.iter().find(|(it, _)| *it == step).map_or("The policy lets it pass", |(_, title)| title);
     let made_checks = made.iter().map(|check| Check {
         name: step_name(check.step),
         title: Shown::from(title(check.step)),
@@ -228,7 +234,11 @@ fn difference(path: impl Into<Shown>, what: impl Into<Shown>) -> Difference {
 /// What a failure says of single files.
 fn differences(error: &CliError) -> Bounded<Difference> {
     let all = Bounded::new(MOST);
-    let CliError::Verify(failure) = error else { return all };
+    let failure = match error {
+        CliError::Verify(failure) => failure,
+        CliError::Refused(refused) => &refused.failure,
+        _ => return all,
+    };
     match &failure.error {
         VerifyError::Content(mismatch) => content(all, mismatch),
         VerifyError::Shape(mismatch) => shape(all, mismatch),
@@ -237,9 +247,6 @@ fn differences(error: &CliError) -> Bounded<Difference> {
         }
         VerifyError::DigestNotSigned { digest, path } => {
             all.and([path], |path| difference(path.as_str(), format!("no {digest} digest is signed for it")))
-        }
-        VerifyError::Safetensors { name, detail } => {
-            all.and([name], |name| difference(name.as_str(), detail.as_str()))
         }
         _ => all,
     }

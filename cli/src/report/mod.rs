@@ -11,6 +11,7 @@
 
 mod asked;
 mod gather;
+mod governed;
 mod junit;
 mod markdown;
 mod page;
@@ -26,6 +27,7 @@ use clap::{Args, ValueEnum};
 
 pub(crate) use asked::Asked;
 pub(crate) use gather::Found;
+pub(crate) use governed::Governed;
 
 use crate::error::CliError;
 use crate::save;

@@ -48,6 +48,37 @@ fn the_current_release_is_pulled_proven_and_committed() {
 }
 
 #[test]
+fn a_decision_says_what_the_channel_said_and_what_is_remembered() {
+    let bench = trusting();
+    pulled(&bench, "", "");
+    let line = format!("verify OUT {ASK} --decision-log d.log");
+    bench.good(&line);
+    edit(&bench, &format!("floor {CH} 2"));
+    bench.good(&line);
+    edit(&bench, &format!("promote {CH} 1.2.0"));
+    edit(&bench, &format!("revoke {CH} 1.1.0 --code cve --reason x"));
+    bench.run(&line).refuses("E-REVOKED", 6);
+    let text = String::from_utf8(bench.read("d.log")).unwrap();
+    let decisions: Vec<Value> = text
+        .lines()
+        .skip(1)
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["decision"].take())
+        .collect();
+    let [before, after, revoked] = decisions.as_slice() else { panic!("{text}") };
+    assert_eq!(before["release"]["channel"], "org/m@stable");
+    assert_eq!((&before["release"]["counter"], &before["release"]["sequence"]), (&2.into(), &4.into()));
+    assert_eq!(before["state"]["before"], before["state"]["after"]);
+    assert_eq!(before["state"]["before"]["accepted"], "1.1.0");
+    assert_eq!(
+        (&after["state"]["before"]["sequence"], &after["state"]["after"]["sequence"]),
+        (&4.into(), &5.into())
+    );
+    assert_eq!(revoked["reasons"][0]["code"], "E-REVOKED");
+    assert_eq!((&revoked["verdict"], &revoked["subject"]["proven"]), (&"deny".into(), &"whole".into()));
+    assert_eq!(revoked["state"]["after"]["sequence"], 7);
+}
+
+#[test]
 fn a_version_that_is_asked_for_runs_only_when_it_may() {
     let bench = trusting();
     let refused = |version: &str, code: &str, exit: i32| {

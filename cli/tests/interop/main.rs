@@ -11,6 +11,7 @@
 mod bench;
 mod certificates;
 mod cosign;
+mod decisions;
 mod foreign_digests;
 mod from_model_signing;
 mod keyless;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::bench::{Bench, Said};
 
-const VERBS: [&str; 35] = [
+const VERBS: [&str; 40] = [
     "key",
     "key new",
     "key import",
@@ -41,6 +41,11 @@ const VERBS: [&str; 35] = [
     "channel state import",
     "channel enforce",
     "channel drill",
+    "log",
+    "log verify",
+    "log checkpoint",
+    "log show",
+    "log repair",
 ];
 
 #[test]
@@ -58,7 +63,7 @@ fn help_fits_a_screen_and_shows_examples() {
         );
         let widest = said.stdout.lines().map(|line| line.chars().count()).max().unwrap();
         assert!(widest <= 80, "{verb}: {widest} columns\n{}", said.stdout);
-        if !["key", "trust", "channel", "channel state"].contains(verb) {
+        if !["key", "trust", "channel", "channel state", "log"].contains(verb) {
             assert!(said.stdout.contains("\nExamples:\n  "), "{verb}\n{}", said.stdout);
         }
     }

@@ -25,8 +25,8 @@ mod token;
 mod trust;
 
 use lacre_attest::{
-    Bundle, CertificateForm, CertificateMaterial, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyAlgorithm, Limits,
-    ManifestClaim, Material, ModelClaim, pae,
+    Bundle, CertificateForm, CertificateMaterial, Declaration, Envelope, IN_TOTO_PAYLOAD_TYPE, KeyAlgorithm,
+    Limits, ManifestClaim, Material, ModelClaim, pae,
 };
 
 pub use config::TrustConfig;
@@ -71,6 +71,17 @@ pub fn seal_manifests_keyless(
     limits: &Limits,
 ) -> Result<Bundle, SignError> {
     sealed(claim.to_statement(limits)?, config, token, confirm, limits)
+}
+
+/// Signs a checkpoint or a summary, as [`seal_keyless`] signs a claim about a model, and with its errors.
+pub fn seal_declaration_keyless(
+    declaration: &Declaration,
+    config: &TrustConfig,
+    token: &Token,
+    confirm: &dyn Fn(&Identity) -> Decision,
+    limits: &Limits,
+) -> Result<Bundle, SignError> {
+    sealed(declaration.payload().to_vec(), config, token, confirm, limits)
 }
 
 fn sealed(

@@ -1,8 +1,11 @@
 //! The last step: a proven model and a judgement about it become a model that may be loaded, or a refusal.
 
+use lacre_hash::{Blake3Digest, ChunkList};
+use lacre_manifest::Manifest;
+
 use super::judgement::Judgement;
 use crate::proof::{Extent, Model, Strict, Verified, Waived};
-use crate::{Failure, VerifyError};
+use crate::{Failure, Report, VerifyError};
 
 /// A model that a policy lets be loaded.
 #[derive(Debug)]
@@ -14,6 +17,31 @@ pub enum Admitted<T = Model> {
 }
 
 impl<T: Extent> Admitted<T> {
+    /// What was checked.
+    pub fn report(&self) -> &Report {
+        match self {
+            Self::Strict(model) => model.report(),
+            Self::Waived(model) => model.report(),
+        }
+    }
+
+    /// The files that were proven.
+    pub fn manifest(&self) -> &Manifest {
+        match self {
+            Self::Strict(model) => model.manifest(),
+            Self::Waived(model) => model.manifest(),
+        }
+    }
+
+    /// The BLAKE3 trees of its files: see [`Verified::chunk_lists`].
+    pub fn chunk_lists(&self) -> impl Iterator<Item = (&Blake3Digest, &ChunkList)> {
+        let (strict, waived) = match self {
+            Self::Strict(model) => (Some(model.chunk_lists()), None),
+            Self::Waived(model) => (None, Some(model.chunk_lists())),
+        };
+        strict.into_iter().flatten().chain(waived.into_iter().flatten())
+    }
+
     /// The model, if it meets every demand.
     ///
     /// # Errors

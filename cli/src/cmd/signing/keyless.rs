@@ -7,8 +7,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use clap::Args;
-use lacre_attest::{Bundle, Limits, ManifestClaim, ModelClaim};
-use lacre_sign::{Decision, Identity, Token, TrustConfig, seal_keyless, seal_manifests_keyless};
+use lacre_attest::{Bundle, Declaration, Limits, ManifestClaim, ModelClaim};
+use lacre_sign::{
+    Decision, Identity, Token, TrustConfig, seal_declaration_keyless, seal_keyless, seal_manifests_keyless,
+};
 
 use super::{Who, login};
 use crate::error::CliError;
@@ -150,6 +152,16 @@ impl Keyless<'_> {
     pub(super) fn seal_manifests(&self, claim: &ManifestClaim, limits: &Limits) -> Result<Bundle, CliError> {
         let Begun { config, token, .. } = &*self.begin()?;
         Ok(seal_manifests_keyless(claim, config, token, &|identity| self.decide(identity), limits)?)
+    }
+
+    /// The same for a checkpoint or a summary.
+    pub(super) fn seal_declaration(
+        &self,
+        declaration: &Declaration,
+        limits: &Limits,
+    ) -> Result<Bundle, CliError> {
+        let Begun { config, token, .. } = &*self.begin()?;
+        Ok(seal_declaration_keyless(declaration, config, token, &|identity| self.decide(identity), limits)?)
     }
 
     /// Who has signed.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use lacre_attest::{Bundle, Limits, ManifestClaim, ModelClaim};
+use lacre_attest::{Bundle, Declaration, Limits, ManifestClaim, ModelClaim};
 use lacre_publish::Evidence;
 use lacre_sign::Signer;
 
@@ -109,6 +109,18 @@ impl Hand<'_> {
         match self {
             Self::Key(keyed) => keyed.stamp(lacre_sign::seal_manifests(claim, &*keyed.key, limits)?),
             Self::Identity(somebody) => somebody.seal_manifests(claim, limits),
+        }
+    }
+
+    /// Signs a checkpoint or a summary.
+    pub(super) fn seal_declaration(
+        &self,
+        declaration: &Declaration,
+        limits: &Limits,
+    ) -> Result<Bundle, CliError> {
+        match self {
+            Self::Key(keyed) => keyed.stamp(lacre_sign::seal_declaration(declaration, &*keyed.key)?),
+            Self::Identity(somebody) => somebody.seal_declaration(declaration, limits),
         }
     }
 

@@ -4,10 +4,12 @@ use lacre_deliver::{Offer, examine, examine_under};
 use lacre_manifest::escape;
 use lacre_registry_client::Reference;
 use lacre_release::Wanted;
-use lacre_verify::{Failure, Refused, Step};
+use lacre_verify::{Refused, Step};
 use serde_json::json;
 
-use super::verify::{VerifyArgs, report_json, report_lines};
+use super::VerifyArgs;
+use super::came::Came;
+use super::words::{report_json, report_lines};
 use crate::error::CliError;
 use crate::follow::{Follower, permit_json, permit_row};
 use crate::gate::{Asked, Gate, judgement_json, judgement_rows, tell_waived};
@@ -17,20 +19,31 @@ use crate::printer::{Done, Line};
 use crate::session::Session;
 
 /// Verifies what a store holds: signature, signers, the layers one by one against the signed files, policy, channel.
-pub(super) fn run(args: &VerifyArgs, reference: &Reference, session: &Session) -> Result<Done, CliError> {
-    let store = args.registry.open(reference, session)?;
+pub(super) fn verify(
+    args: &VerifyArgs,
+    reference: &Reference,
+    session: &Session,
+    came: &mut Came,
+) -> Result<Done, CliError> {
     if let Some(gate) = args.demands.policy()? {
-        return governed(args, &gate, reference, session);
+        return governed(args, &gate, reference, session, came);
     }
     let (requirements, ring) = args.demands.read(session)?;
+    let ring = came.ring(ring).clone();
+    let store = args.registry.open(reference, session)?;
     let offer = examine(store.as_ref(), reference.target(), &requirements, &session.limits())?;
+    came.offered(&offer);
     let mut done = told("verified", reference, &offer, &ring, session);
     if let Some(place) = &args.channel {
+        came.asking(place);
         let both = (&args.follow, &args.channel_demands);
         let follower = Follower::new(place, None, both, &args.registry, session)?;
         let channel = follower.refresh()?;
+        came.remembered(&follower);
+        came.believed(channel.document());
         let permit = follower.permit(&channel, Wanted::Manifest(offer.manifest().digest))?;
-        Asked::check(&permit, offer.manifest(), offer.claim().claim())?;
+        lacre_deliver::check_release(permit.release(), offer.manifest(), offer.claim().claim())?;
+        came.permitted(channel.document(), &permit);
         done.result["channel"] = permit_json(channel.document(), &permit);
         done.lines.push(permit_row(channel.document(), &permit));
     }
@@ -42,27 +55,32 @@ fn governed(
     gate: &Gate,
     reference: &Reference,
     session: &Session,
+    came: &mut Came,
 ) -> Result<Done, CliError> {
     let store = args.registry.open(reference, session)?;
     let base = args.demands.beside_policy(session);
-    let repository = place::repository(reference);
-    let found = examine_under(
-        store.as_ref(),
-        &repository,
-        reference.target(),
-        gate.policy(),
-        &base,
-        &session.limits(),
-    )?;
+    let (repository, target, limits) = (place::repository(reference), reference.target(), session.limits());
+    let found = examine_under(store.as_ref(), &repository, target, gate.policy(), &base, &limits)?;
     let (manifest, claim) = (found.offer.manifest(), found.offer.claim());
-    let asked = Asked::of(args.following(), found.rule, claim.claim().name(), session)?;
-    let facts = found.facts().limits(session.limits());
-    let judgement = match &asked {
-        Some(asked) => gate.policy().judge(found.rule, &asked.tell(facts, Wanted::Manifest(manifest.digest))),
-        None => gate.policy().judge(found.rule, &facts),
+    came.offered(&found.offer);
+    let following = args.following();
+    if let Some(place) = following.place(found.rule) {
+        came.asking(place);
+    }
+    let asked = Asked::of(following, found.rule, claim.claim().name(), session)?;
+    let facts = found.facts().limits(limits);
+    let facts = match &asked {
+        Some(asked) => {
+            came.remembered(asked.follower());
+            came.believed(asked.channel().document());
+            asked.tell(facts, Wanted::Manifest(manifest.digest))
+        }
+        None => facts,
     };
+    let judgement = gate.policy().judge(found.rule, &facts);
+    came.judged(gate, &judgement);
     if let Err(error) = judgement.refusal() {
-        let failure: Box<Failure> = claim.report().clone().refuse(Step::Policy, error);
+        let failure = claim.report().clone().refuse(Step::Policy, error);
         return Err(Box::new(Refused { failure, judgement: Some(Box::new(judgement)) }).into());
     }
     let own = match (&asked, found.rule.release()) {
@@ -71,7 +89,7 @@ fn governed(
     };
     let permit = judgement.permit().or(own.as_ref());
     if let Some(permit) = permit {
-        Asked::check(permit, manifest, claim.claim())?;
+        lacre_deliver::check_release(permit.release(), manifest, claim.claim())?;
     }
     tell_waived(&judgement, session);
     let words = if judgement.violations().next().is_none() { "verified" } else { "let through" };
@@ -79,6 +97,7 @@ fn governed(
     done.result["policy"] = judgement_json(gate, &judgement);
     done.lines.extend(judgement_rows(gate, &judgement, session));
     if let (Some(asked), Some(permit)) = (&asked, permit) {
+        came.permitted(asked.channel().document(), permit);
         asked.say(permit, &mut done);
     }
     Ok(done)

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use lacre_verify::{Watch, Woken};
 
-use super::verify::{self, VerifyArgs};
+use super::came::Came;
+use super::{VerifyArgs, on_disk};
+use crate::decision::{Recorder, Stdout};
 use crate::error::CliError;
 use crate::printer::{Done, Pass};
 use crate::session::Session;
@@ -16,8 +18,11 @@ pub(super) fn run(args: &VerifyArgs, every: Duration, session: &Session) -> Resu
     if args.signature.as_deref().is_some_and(|path| path == Path::new("-")) {
         return Err(CliError::usage("--every reads the signature each time anew, which stdin cannot give"));
     }
-    // What is no key now is a slip of the command line, not a model that drifts.
-    args.demands.read(session)?;
+    // What is no key or policy now is a slip of the command line, not a model that drifts.
+    if args.demands.policy()?.is_none() {
+        args.demands.read(session)?;
+    }
+    let recorder = args.decision.open(Stdout::Taken, session)?;
     // Before the first proof: what changes while it runs is proven again.
     let mut watch = Watch::new(&args.model, args.signature.as_deref(), args.links.into());
     let (mut run, mut trigger) = (1, "start");
@@ -28,7 +33,7 @@ pub(super) fn run(args: &VerifyArgs, every: Duration, session: &Session) -> Resu
             session.warn(format!("{trouble}{cause}; it is proven on schedule only"));
         }
         let begun = Instant::now();
-        pass(args, session, run, trigger)?;
+        pass(args, (session, &recorder), run, trigger)?;
         run += 1;
         trigger = match watch.wait(every.saturating_sub(begun.elapsed()), &interrupt::requested) {
             Woken::Changed => "change",
@@ -39,17 +44,23 @@ pub(super) fn run(args: &VerifyArgs, every: Duration, session: &Session) -> Resu
 }
 
 /// Proves the model once, and says what came of it. An error is the end.
-fn pass(args: &VerifyArgs, session: &Session, run: u64, trigger: &'static str) -> Result<(), CliError> {
-    let outcome = args.prove(session).map(|(verified, ring)| {
-        let report = verified.report();
+fn pass(
+    args: &VerifyArgs,
+    (session, recorder): (&Session, &Recorder<'_>),
+    run: u64,
+    trigger: &'static str,
+) -> Result<(), CliError> {
+    let mut came = Came::new(args.facts());
+    let outcome = on_disk::verify(args, session, &mut came).map(|done| {
         if session.printer.is_verbose() {
-            session.printer.asides(&verify::report_lines("verified", report, &ring, session));
+            session.printer.asides(&done.lines);
         }
-        verify::report_json(report, &ring, session)
+        done.result
     });
     if outcome.as_ref().is_err_and(|error| error.code() == CliError::Interrupted.code()) {
         return Err(CliError::Interrupted.told());
     }
+    let outcome = recorder.conclude(outcome, came.take_facts());
     let remedy = |error: &CliError| hints::remedy_in("verify", &text::path(&args.model), error);
     let hint = outcome.as_ref().err().and_then(remedy);
     let warnings = session.take_warnings();
