@@ -8,7 +8,7 @@ use lacre_release::{Ask, StateStore, Wanted};
 use lacre_testkit::registry::Registry;
 use lacre_testkit::{HttpAnswer, HttpServer};
 
-use crate::publisher::{Publisher, after, client, now, put, tag};
+use crate::publisher::{InFolder, Publisher, after, client, now, put, tag};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -43,26 +43,22 @@ fn a_channel_in_a_layout_is_followed() {
 
 #[test]
 fn a_channel_in_a_folder_is_followed_and_an_older_one_is_not() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut publisher = Publisher::new();
-    publisher.publish("1.0", 1);
-    let files = publisher.put_in(&folder.path().join("channel"));
-    let state = client(&files, &publisher, &folder.path().join("state"));
-    let memory = Memory::Kept(&state);
-    assert_eq!(current(&files, &memory), "1.0");
-    let old = publisher.live.clone();
-    publisher.publish("2.0", 1);
-    publisher.put_in(&folder.path().join("channel"));
-    assert_eq!(current(&files, &memory), "2.0");
-    let before = state.read().unwrap();
+    let mut here = InFolder::new();
+    let memory = Memory::Kept(&here.state);
+    assert_eq!(current(&here.files, &memory), "1.0");
+    let old = here.publisher.live.clone();
+    here.publisher.publish("2.0", 1);
+    here.publisher.put_in(&here.channel());
+    assert_eq!(current(&here.files, &memory), "2.0");
+    let before = here.state.read().unwrap();
 
-    put(&Carrier::Folder(&files), &old);
-    assert_eq!(current(&files, &memory), "E-REPLAY");
-    assert_eq!(current(&files, &Memory::ReadOnly(&state)), "E-REPLAY");
-    assert_eq!(state.read().unwrap().seen(), before.seen());
-    assert!(state.read().unwrap().files().eq(before.files()), "nothing of the replay is kept");
+    put(&Carrier::Folder(&here.files), &old);
+    assert_eq!(current(&here.files, &memory), "E-REPLAY");
+    assert_eq!(current(&here.files, &Memory::ReadOnly(&here.state)), "E-REPLAY");
+    assert_eq!(here.state.read().unwrap().seen(), before.seen());
+    assert!(here.state.read().unwrap().files().eq(before.files()), "nothing of the replay is kept");
     // Who has no memory cannot know; that is why nothing but trusting makes one.
-    let (channel, _) = first(&files, publisher.anchor(), None, now()).unwrap();
+    let (channel, _) = first(&here.files, here.publisher.anchor(), None, now()).unwrap();
     assert_eq!(channel.document().position().sequence, 2);
 }
 
@@ -120,31 +116,23 @@ fn over_a_registry_it_takes_one_request_or_three() {
 
 #[test]
 fn a_state_that_may_only_be_read_stays_as_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut publisher = Publisher::new();
-    publisher.publish("1.0", 1);
-    let files = publisher.put_in(&folder.path().join("channel"));
-    let state = client(&files, &publisher, &folder.path().join("state"));
-    let before = state.read().unwrap();
-    publisher.publish("2.0", 1);
-    publisher.put_in(&folder.path().join("channel"));
-    assert_eq!(current(&files, &Memory::ReadOnly(&state)), "2.0");
-    assert_eq!(state.read().unwrap(), before);
+    let mut here = InFolder::new();
+    let before = here.state.read().unwrap();
+    here.publisher.publish("2.0", 1);
+    here.publisher.put_in(&here.channel());
+    assert_eq!(current(&here.files, &Memory::ReadOnly(&here.state)), "2.0");
+    assert_eq!(here.state.read().unwrap(), before);
 }
 
 #[test]
 fn what_was_proven_before_a_failure_is_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut publisher = Publisher::new();
-    publisher.publish("1.0", 1);
-    let channel = folder.path().join("channel");
-    let files = publisher.put_in(&channel);
-    let state = client(&files, &publisher, &folder.path().join("state"));
-    publisher.publish("2.0", 1);
-    publisher.put_in(&channel);
+    let mut here = InFolder::new();
+    here.publisher.publish("2.0", 1);
+    here.publisher.put_in(&here.channel());
+    let channel = here.channel();
     std::fs::remove_dir_all(channel.join("targets")).unwrap();
-    assert_eq!(current(&files, &Memory::Kept(&state)), "E-TUF-MISSING");
-    let record = state.read().unwrap();
+    assert_eq!(current(&here.files, &Memory::Kept(&here.state)), "E-TUF-MISSING");
+    let record = here.state.read().unwrap();
     let timestamp = std::fs::read(channel.join("metadata/timestamp.json")).unwrap();
     assert_eq!(record.file("timestamp.json"), Some(timestamp.as_slice()));
     assert_eq!(record.seen().unwrap().position.sequence, 2, "the document was not seen");
@@ -152,15 +140,11 @@ fn what_was_proven_before_a_failure_is_kept() {
 
 #[test]
 fn without_a_look_at_the_carrier_what_was_kept_holds_until_it_expires() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut publisher = Publisher::new();
-    publisher.publish("1.0", 1);
-    let files = publisher.put_in(&folder.path().join("channel"));
-    let state = client(&files, &publisher, &folder.path().join("state"));
-    let memory = Memory::Kept(&state);
+    let here = InFolder::new();
+    let memory = Memory::Kept(&here.state);
     assert_eq!(kept(&memory, now()).unwrap().document().current.as_ref().unwrap().as_str(), "1.0");
     assert_eq!(kept(&memory, after(DAY)).unwrap_err().code(), "E-TUF-EXPIRED");
-    assert_eq!(follow(&files, &memory, after(DAY)).unwrap_err().code(), "E-TUF-EXPIRED");
+    assert_eq!(follow(&here.files, &memory, after(DAY)).unwrap_err().code(), "E-TUF-EXPIRED");
 }
 
 /// By default a timestamp lives a day, a snapshot a week and the document 90 days.
@@ -187,14 +171,10 @@ fn what_expires_soon_is_named_and_what_never_lives_long_only_at_its_end() {
 
 #[test]
 fn a_clock_that_went_back_a_little_is_tolerated_and_a_day_is_not() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut publisher = Publisher::new();
-    publisher.publish("1.0", 1);
-    let files = publisher.put_in(&folder.path().join("channel"));
-    let state = client(&files, &publisher, &folder.path().join("state"));
-    let memory = Memory::Kept(&state);
-    assert!(follow(&files, &memory, after(SignedDuration::from_secs(-2))).is_ok());
-    assert_eq!(follow(&files, &memory, after(-DAY)).unwrap_err().code(), "E-CLOCK");
+    let here = InFolder::new();
+    let memory = Memory::Kept(&here.state);
+    assert!(follow(&here.files, &memory, after(SignedDuration::from_secs(-2))).is_ok());
+    assert_eq!(follow(&here.files, &memory, after(-DAY)).unwrap_err().code(), "E-CLOCK");
 }
 
 #[test]

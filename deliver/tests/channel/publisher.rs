@@ -1,6 +1,6 @@
 //! Who publishes a channel, and where it lies.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use lacre_attest::KeyAlgorithm;
@@ -12,6 +12,7 @@ use lacre_publish::channel::{
 use lacre_registry_client::{FolderFiles, Store, Tag};
 use lacre_release::{Contents, ManifestRef, StateStore};
 use lacre_sign::{FileKey, Signer};
+use tempfile::TempDir;
 
 /// 2026-11-23T10:00:00Z.
 pub(crate) fn now() -> Timestamp {
@@ -123,4 +124,29 @@ pub(crate) fn put(carrier: &Carrier<'_>, live: &VerifiedRepository) {
 pub(crate) fn client(files: &dyn lacre_registry_client::FileSet, by: &Publisher, state: &Path) -> StateStore {
     let (_, record) = lacre_deliver::first(files, by.anchor(), None, now()).unwrap();
     StateStore::create(state, &record).unwrap()
+}
+
+/// A channel in a folder, and a client that trusts it.
+pub(crate) struct InFolder {
+    folder: TempDir,
+    pub(crate) publisher: Publisher,
+    pub(crate) files: FolderFiles,
+    pub(crate) state: StateStore,
+}
+
+impl InFolder {
+    /// With the release 1.0.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut publisher = Publisher::new();
+        publisher.publish("1.0", 1);
+        let files = publisher.put_in(&folder.path().join("channel"));
+        let state = client(&files, &publisher, &folder.path().join("state"));
+        Self { folder, publisher, files, state }
+    }
+
+    /// Where the channel lies.
+    pub(crate) fn channel(&self) -> PathBuf {
+        self.folder.path().join("channel")
+    }
 }

@@ -7,7 +7,7 @@ use lacre_registry_client::{Descriptor, IMAGE_MANIFEST, Reference};
 use lacre_release::{Ask, Release, Wanted};
 use lacre_testkit::{ModelDir, Seal};
 
-use crate::publisher::{Publisher, client, now};
+use crate::publisher::{InFolder, Publisher, now};
 
 fn release(publisher: &Publisher) -> Release {
     publisher.live.document().releases[0].clone()
@@ -70,23 +70,19 @@ fn an_artifact_is_that_of_the_release_in_all_that_the_channel_says() {
 
 #[test]
 fn what_was_accepted_can_be_committed_unless_something_newer_was_seen() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut publisher = Publisher::new();
-    publisher.publish("1.0", 1);
-    let files = publisher.put_in(&folder.path().join("channel"));
-    let state = client(&files, &publisher, &folder.path().join("state"));
-    let memory = Memory::Kept(&state);
+    let mut here = InFolder::new();
+    let memory = Memory::Kept(&here.state);
     let permit = |memory: &Memory<'_>| {
-        follow(&files, memory, now()).unwrap().decide(&Ask::of(Wanted::Current)).unwrap()
+        follow(&here.files, memory, now()).unwrap().decide(&Ask::of(Wanted::Current)).unwrap()
     };
-    assert_eq!(state.update(lacre_release::Record::commit).unwrap_err().code(), "E-COMMIT");
+    assert_eq!(here.state.update(lacre_release::Record::commit).unwrap_err().code(), "E-COMMIT");
     let first = permit(&memory);
-    accepted(&Memory::ReadOnly(&state), &first).unwrap();
-    assert_eq!(state.read().unwrap().accepted(), None, "who may only read accepts nothing");
+    accepted(&Memory::ReadOnly(&here.state), &first).unwrap();
+    assert_eq!(here.state.read().unwrap().accepted(), None, "who may only read accepts nothing");
     accepted(&memory, &first).unwrap();
-    assert_eq!(state.update(lacre_release::Record::commit).unwrap(), 0);
-    publisher.publish("2.0", 1);
-    publisher.put_in(&folder.path().join("channel"));
+    assert_eq!(here.state.update(lacre_release::Record::commit).unwrap(), 0);
+    here.publisher.publish("2.0", 1);
+    here.publisher.put_in(&here.channel());
     permit(&memory);
     assert_eq!(accepted(&memory, &first).unwrap_err().code(), "E-COMMIT");
 }

@@ -444,11 +444,32 @@ fn what_is_known_says_nothing_of_what_is_there_now() {
         advance(found, 3)?;
         Ok(before)
     });
-    assert_eq!(found.unwrap(), record(2), "the state is what another process made of it");
+    let found = found.unwrap();
+    assert_eq!(found, record(2), "the state is what another process made of it");
+    // Records are compared by the digests of their files.
+    assert!(found.files().eq(record(2).files()));
     assert_eq!(there.read().unwrap(), record(3));
     let error = there.update(Some(&known), |found| {
         *found = record(2);
         Ok(())
     });
     assert_eq!(code_of(error), "E-STATE-BACKWARDS");
+}
+
+#[test]
+fn what_is_known_makes_no_lie_of_the_state_true() {
+    let disk = created();
+    let same = Simulated(Arc::clone(&disk.0));
+    let there = store(disk);
+    let known = there.read().unwrap();
+    // The digest of the file, and not its size.
+    let (honest, mut lying) = (known.stored(), known.stored());
+    lying.files.get_mut("root.json").unwrap().size += 1;
+    for file in &mut same.0.lock().unwrap().files {
+        if file.now == honest.to_bytes() {
+            file.now = lying.to_bytes();
+        }
+    }
+    assert_eq!(code_of(there.update(None, |record| advance(record, 2))), "E-STATE-TORN");
+    assert_eq!(code_of(there.update(Some(&known), |record| advance(record, 2))), "E-STATE-TORN");
 }

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use lacre_manifest::escape;
+use lacre_manifest::{Manifest, escape};
 use lacre_weights::WeightsError;
 use lacre_weights::safetensors::{
     Dtype, Header, HeaderPlace, Index, IndexProblem, MAX_INDEX, Sharded, Tensor,
@@ -78,7 +78,7 @@ impl<T: Extent, S: Standing> Verified<T, S> {
         name: &str,
         open: impl FnMut(&str) -> Result<F, VerifyError>,
     ) -> Result<Tensors<F>, VerifyError> {
-        Tensors::open(&self.model().manifest, Weights::named(name), open)
+        Tensors::named(&self.model().manifest, name, open)
     }
 
     /// The tensors of the whole model, in private copies of its files: those of its one index, or of its one safetensors file.
@@ -107,13 +107,9 @@ impl<T: Extent, S: Standing> Verified<T, S> {
     /// of them is the model is then for the caller to say.
     pub fn tensors_from<F: ProvenFile>(
         &self,
-        mut open: impl FnMut(&str) -> Result<F, VerifyError>,
+        open: impl FnMut(&str) -> Result<F, VerifyError>,
     ) -> Result<Tensors<F>, VerifyError> {
-        let manifest = &self.model().manifest;
-        let weights = Weights::of(manifest)?;
-        let tensors = Tensors::open(manifest, weights, &mut open)?;
-        weights.demand_no_other(manifest, tensors.index())?;
-        Ok(tensors)
+        Tensors::whole(&self.model().manifest, open)
     }
 
     /// The tensor `name` of the whole model. For more than one, open [`tensors`](Self::tensors) once.
@@ -210,8 +206,28 @@ impl<F: ProvenFile> Tensors<F> {
         Ok(ProvenTensor { dtype: tensor.dtype(), shape: slice.shape().map_err(refused)?, data })
     }
 
+    /// Those of the file or index `name`, of the files in `manifest`.
+    pub(super) fn named(
+        manifest: &Manifest,
+        name: &str,
+        open: impl FnMut(&str) -> Result<F, VerifyError>,
+    ) -> Result<Self, VerifyError> {
+        Self::open(manifest, Weights::named(name), open)
+    }
+
+    /// Those of all the files in `manifest`.
+    pub(super) fn whole(
+        manifest: &Manifest,
+        open: impl FnMut(&str) -> Result<F, VerifyError>,
+    ) -> Result<Self, VerifyError> {
+        let weights = Weights::of(manifest)?;
+        let tensors = Self::open(manifest, weights, open)?;
+        weights.demand_no_other(manifest, tensors.index())?;
+        Ok(tensors)
+    }
+
     fn open(
-        manifest: &lacre_manifest::Manifest,
+        manifest: &Manifest,
         weights: Weights<'_>,
         mut open: impl FnMut(&str) -> Result<F, VerifyError>,
     ) -> Result<Self, VerifyError> {
