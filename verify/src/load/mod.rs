@@ -30,6 +30,7 @@ use std::ops::Range;
 use lacre_manifest::{Entry, Manifest};
 
 use crate::VerifyError;
+use crate::proof::{Extent, Standing, Verified};
 
 pub use copy::ProvenBytes;
 pub use lazily::Lazy;
@@ -51,6 +52,27 @@ pub trait ProvenFile: Debug + Send + Sync {
     /// `E-RANGE` when the range ends behind the file; where bytes are proven only when they are read,
     /// `E-FILE-CHANGED` and codes of the disk.
     fn bytes(&self, range: Range<u64>) -> Result<Cow<'_, [u8]>, VerifyError>;
+}
+
+impl ProvenFile for Box<dyn ProvenFile> {
+    fn size(&self) -> u64 {
+        (**self).size()
+    }
+
+    fn bytes(&self, range: Range<u64>) -> Result<Cow<'_, [u8]>, VerifyError> {
+        (**self).bytes(range)
+    }
+}
+
+impl<T: Extent, S: Standing> Verified<T, S> {
+    /// A file, of which only what is touched is read where it is signed so that this can be proven, and all of it otherwise.
+    pub(crate) fn touch(&self, name: &str) -> Result<Box<dyn ProvenFile>, VerifyError> {
+        match self.lazy(name, &LoadOptions::new()) {
+            // Proven by another digest, which is one of the whole; or held already.
+            Err(VerifyError::DigestNotSigned { .. }) => Ok(Box::new(self.read(name)?)),
+            opened => Ok(Box::new(opened?)),
+        }
+    }
 }
 
 /// The bytes of `range`, if there are such.

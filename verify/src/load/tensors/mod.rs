@@ -112,24 +112,26 @@ impl<T: Extent, S: Standing> Verified<T, S> {
         Tensors::whole(&self.model().manifest, open)
     }
 
-    /// The tensor `name` of the whole model. For more than one, open [`tensors`](Self::tensors) once.
+    /// The tensor `name` of the whole model. Only headers and the tensor are read, and proven again, where BLAKE3 proved the
+    /// content; else whole files. For more than one, open [`tensors`](Self::tensors) once.
     ///
     /// # Errors
-    /// Those of [`tensors`](Self::tensors); `E-NOT-FOUND` when there is no such tensor.
+    /// Those of [`tensors_from`](Self::tensors_from) and of [`lazy`](Self::lazy); `E-NOT-FOUND` when there is no such tensor.
     pub fn tensor(&self, name: &str) -> Result<ProvenTensor<'static>, VerifyError> {
-        Ok(self.tensors()?.tensor(name)?.into_owned())
+        Ok(self.tensors_from(|file| self.touch(file))?.tensor(name)?.into_owned())
     }
 
-    /// A slice of the tensor `name` of the whole model, as [`Tensors::tensor_slice`].
+    /// A slice of the tensor `name` of the whole model, as [`Tensors::tensor_slice`], of which no more is read than of
+    /// [`tensor`](Self::tensor).
     ///
     /// # Errors
-    /// Those of [`tensors`](Self::tensors) and [`Tensors::tensor_slice`].
+    /// Those of [`tensor`](Self::tensor) and [`Tensors::tensor_slice`].
     pub fn tensor_slice(
         &self,
         name: &str,
         ranges: &[Range<u64>],
     ) -> Result<ProvenTensor<'static>, VerifyError> {
-        Ok(self.tensors()?.tensor_slice(name, ranges)?.into_owned())
+        Ok(self.tensors_from(|file| self.touch(file))?.tensor_slice(name, ranges)?.into_owned())
     }
 }
 
