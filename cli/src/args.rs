@@ -11,6 +11,7 @@ use crate::cmd::cache::CacheArgs;
 use crate::cmd::channel;
 use crate::cmd::channel::ChannelArgs;
 use crate::cmd::diff::DiffArgs;
+use crate::cmd::exec::ExecArgs;
 use crate::cmd::inspect::InspectArgs;
 use crate::cmd::key::KeyArgs;
 use crate::cmd::log;
@@ -107,6 +108,7 @@ pub(crate) enum Verb {
     Sign(SignArgs),
     Attest(AttestArgs),
     Verify(VerifyArgs),
+    Exec(ExecArgs),
     Inspect(InspectArgs),
     Push(PushArgs),
     Pull(PullArgs),
@@ -126,6 +128,7 @@ impl Verb {
             Self::Sign(_) => "sign",
             Self::Attest(_) => "attest",
             Self::Verify(_) => "verify",
+            Self::Exec(_) => "exec",
             Self::Inspect(_) => "inspect",
             Self::Push(_) => "push",
             Self::Pull(_) => "pull",

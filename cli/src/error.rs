@@ -18,6 +18,7 @@ pub(crate) const CODES: &[&str] = &[
     "E-AGE-KEY",
     "E-BUG",
     "E-CLAIMS-DIFFER",
+    "E-COMMAND",
     "E-EVENT",
     "E-EXISTS",
     "E-INPUT-TYPE",
@@ -66,6 +67,8 @@ pub(crate) enum CliError {
     NoSignature { path: String, looked_for: String },
     #[error("{path} does not exist")]
     NotFound { path: String },
+    #[error("cannot start {program}")]
+    NotStarted { program: String, source: io::Error },
     #[error("cannot write {path}")]
     Output { path: String, source: io::Error },
     #[error("{message}")]
@@ -115,6 +118,7 @@ impl CliError {
             Self::Manifest(error) => error.code(),
             Self::NoSignature { .. } => "E-NO-SIGNATURE",
             Self::NotFound { .. } => "E-NOT-FOUND",
+            Self::NotStarted { .. } => "E-COMMAND",
             Self::Output { .. } => "E-OUTPUT",
             Self::Passphrase { .. } | Self::PassphraseSlip => "E-PASSPHRASE",
             Self::Publish(error) => error.code(),

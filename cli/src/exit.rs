@@ -159,6 +159,7 @@ pub(crate) const TABLE: &[Row] = &[
         exit: 10,
         meaning: "an input cannot be read, or an output written",
         codes: &[
+            "E-COMMAND",
             "E-CONFLICT",
             "E-EXISTS",
             "E-INPUT-CHANGED",

@@ -13,11 +13,16 @@ use crate::error::CliError;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
+/// Signals are somebody else's from now on.
+static HANDED_OVER: AtomicBool = AtomicBool::new(false);
 
 /// Starts listening; unless it is to be `quiet`, says of a stop that takes its time how to hurry it. Without a handler (a
 /// second call, no threads left) the signals end the process at once.
 pub(crate) fn listen(quiet: bool) {
     let listening = ctrlc::set_handler(move || {
+        if HANDED_OVER.load(Ordering::SeqCst) {
+            return;
+        }
         if REQUESTED.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
@@ -31,6 +36,11 @@ pub(crate) fn listen(quiet: bool) {
         }
     });
     drop(listening);
+}
+
+/// Leaves signals to a program that runs on: whoever passes them on decides about nothing.
+pub(crate) fn hand_over() {
+    HANDED_OVER.store(true, Ordering::SeqCst);
 }
 
 /// Whether the user asked to stop.

@@ -66,7 +66,7 @@ pub use identity::CertificateIdentity;
 pub use identity::{CI_CLAIMS, KeylessIdentity, SubjectMatch, SubjectPattern};
 pub use load::{
     Lazy, LazyFile, ListFrom, LoadOptions, MemoryLimit, ProvenBytes, ProvenFile, ProvenTensor, ProvenTensors,
-    SealedFile, SealedFiles, SliceProblem, Snapshot, Tensors,
+    SealedFile, SealedFiles, SealedFolder, SliceProblem, Snapshot, Tensors,
 };
 pub use mismatch::{ContentMismatch, WrongSize};
 pub use model::Claimed;

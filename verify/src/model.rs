@@ -9,9 +9,10 @@ use lacre_hash::{Engine, Progress};
 use lacre_manifest::{Beside, EntryPath, Links, ManifestError, Root, escape_os};
 
 use crate::content::{self, Hold};
+use crate::load::{LoadOptions, SealedFiles};
 use crate::proof::{Claim, Endorsement, Model, ModelInput, Unverified, Verified};
 use crate::report::{Report, Step};
-use crate::{Failure, Requirements, VerifyError};
+use crate::{Failure, Prove, Requirements, VerifyError};
 
 impl Unverified<Model> {
     /// Opens the model at `path` (a folder or a file) and reads the bundle at `signature`, or where it lies by
@@ -135,6 +136,33 @@ impl Claimed {
                 chunks,
             })),
             Err(error) => Err(report.fail(Step::Content, error)),
+        }
+    }
+}
+
+impl Claimed {
+    /// Verifies the content as [`prove`](Self::prove) does, and gives every file in a sealed descriptor: see
+    /// [`sealed`](Verified::sealed). The content is read once where BLAKE3 and sizes are signed, and otherwise proven first and
+    /// read again.
+    ///
+    /// # Errors
+    /// Those of [`prove`](Self::prove) and of [`seal_all`](Verified::seal_all).
+    pub fn seal(
+        self,
+        requirements: &Requirements,
+        options: &LoadOptions,
+        progress: &dyn Progress,
+    ) -> Result<(Verified<Model>, SealedFiles), Box<Failure>> {
+        let signed = self.claim.claim().manifest().entries();
+        let is_quick = !matches!(requirements.proof(), Prove::Sha256 | Prove::Both);
+        if is_quick && signed.iter().all(|entry| entry.blake3().is_some() && entry.size.is_some()) {
+            let Self { claim, root, signature } = self;
+            return claim.lazily_in(root, signature, requirements, None, options)?.seal(options);
+        }
+        let model = self.prove(requirements, &Hold::Nothing, progress)?;
+        match model.seal_all(options) {
+            Ok(files) => Ok((model, files)),
+            Err(error) => Err(model.report().clone().fail(Step::Content, error)),
         }
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod channel;
 mod demands;
 pub(crate) mod diff;
 mod encryption;
+pub(crate) mod exec;
 pub(crate) mod inspect;
 mod inspect_reference;
 pub(crate) mod key;
@@ -32,6 +33,7 @@ pub(crate) fn run(verb: &Verb, session: &Session) -> Result<Done, CliError> {
         Verb::Sign(args) => sign::run(args, session),
         Verb::Attest(args) => attest::run(args, session),
         Verb::Verify(args) => verify::run(args, session),
+        Verb::Exec(args) => exec::run(args, session),
         Verb::Inspect(args) => inspect::run(args, session),
         Verb::Push(args) => push::run(args, session),
         Verb::Pull(args) => pull::run(args, session),

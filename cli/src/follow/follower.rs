@@ -88,6 +88,11 @@ impl<'a> Follower<'a> {
         Ok(lacre_deliver::follow(files.as_ref(), &memory, Timestamp::now())?)
     }
 
+    /// The channel as it was kept, as long as it has not expired.
+    pub(crate) fn kept(&self) -> Result<Channel, CliError> {
+        Ok(lacre_deliver::kept(&self.memory(), Timestamp::now())?)
+    }
+
     /// Whether a release may run here.
     pub(crate) fn permit(&self, channel: &Channel, wanted: Wanted) -> Result<Permit, CliError> {
         let ask = Ask {

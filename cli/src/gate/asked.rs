@@ -55,6 +55,19 @@ impl<'a> Asked<'a> {
         Ok(Some(Self { follower, channel }))
     }
 
+    /// Asks the channel at `place`, where no rule says whose it is.
+    pub(crate) fn at(place: &str, following: Following<'a>, session: &'a Session) -> Result<Self, CliError> {
+        let Following { follow, demands, registry, .. } = following;
+        let follower = Follower::new(place, None, (follow, demands), registry, session)?;
+        let channel = follower.refresh()?;
+        Ok(Self { follower, channel })
+    }
+
+    /// Remembers that a permitted release is here.
+    pub(crate) fn accept(&self, permit: &Permit) -> Result<(), CliError> {
+        self.follower.accept(permit)
+    }
+
     /// Who follows it.
     pub(crate) fn follower(&self) -> &Follower<'a> {
         &self.follower
@@ -78,7 +91,7 @@ impl<'a> Asked<'a> {
 
     /// Remembers that a permitted release is here, and says why it may be.
     pub(crate) fn conclude(&self, permit: &Permit, done: &mut Done) -> Result<(), CliError> {
-        self.follower.accept(permit)?;
+        self.accept(permit)?;
         self.say(permit, done);
         Ok(())
     }

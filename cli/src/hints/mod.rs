@@ -452,6 +452,7 @@ fn input(code: &str, Subject { verb, model }: &Subject) -> Option<String> {
                 .to_owned()
         }
         "E-BLOB-MISSING" => "the store is incomplete: push the model again".to_owned(),
+        "E-COMMAND" => "check the program's path and that it may be executed".to_owned(),
         "E-RANGE" => "ask for bytes that the file has".to_owned(),
         "E-TENSORS-AMBIGUOUS" => "name the safetensors file, or the index, that is meant".to_owned(),
         "E-USAGE" => format!("lacre {verb} --help"),

@@ -109,7 +109,7 @@ impl Verified<Claim> {
         }
     }
 
-    fn lazily_in(
+    pub(crate) fn lazily_in(
         self,
         root: Root,
         signature: Option<EntryPath>,

@@ -20,6 +20,7 @@ mod limit;
 mod memory;
 mod place;
 mod sealed;
+mod sealed_folder;
 mod snapshot;
 mod tensors;
 
@@ -38,6 +39,7 @@ pub use lazy::{LazyFile, ListFrom};
 pub use limit::{LoadOptions, MemoryLimit};
 pub(crate) use place::{Keep, Place, SignedFile, blame};
 pub use sealed::{SealedFile, SealedFiles};
+pub use sealed_folder::SealedFolder;
 pub use snapshot::Snapshot;
 pub use tensors::{ProvenTensor, ProvenTensors, SliceProblem, Tensors};
 

@@ -6,6 +6,7 @@ use super::facts::Facts;
 use super::judgement::Judgement;
 use super::rule::Rule;
 use super::{Admitted, Policy};
+use crate::load::{LoadOptions, SealedFiles};
 use crate::model::Claimed;
 use crate::proof::{Claim, Model, Unverified, Verified};
 use crate::report::Report;
@@ -176,6 +177,32 @@ pub(crate) fn conclude(
     match judgement.admit(model) {
         Ok(model) => Ok(Passed { model, judgement }),
         Err(failure) => Err(Box::new(Refused { failure, judgement: Some(Box::new(judgement)) })),
+    }
+}
+
+impl Candidate<'_> {
+    /// The same, and gives every file in a sealed descriptor: see [`sealed`](Verified::sealed). The content is read once, where
+    /// BLAKE3 and sizes are signed.
+    ///
+    /// # Errors
+    /// Those of [`admit`](Self::admit) and of [`seal_all`](Verified::seal_all).
+    pub fn seal(
+        self,
+        judgement: Judgement,
+        options: &LoadOptions,
+        progress: &dyn Progress,
+    ) -> Result<(Passed, SealedFiles), Box<Refused>> {
+        let refused = |failure: Box<Failure>, judgement: Judgement| {
+            Box::new(Refused { failure, judgement: Some(Box::new(judgement)) })
+        };
+        if let Err(error) = judgement.refusal() {
+            let report = self.claimed.claim().report().clone();
+            return Err(refused(report.fail(crate::Step::Policy, error), judgement));
+        }
+        match self.claimed.seal(&self.requirements, options, progress) {
+            Ok((model, files)) => Ok((judgement.conclude(self.rule, model)?, files)),
+            Err(failure) => Err(refused(failure, judgement)),
+        }
     }
 }
 
