@@ -63,10 +63,16 @@ impl<'e> Growth<'e> {
             Expr::Select(select) => self.of(&select.operand),
             Expr::Call(call) => {
                 let arguments = self.all(call.target.iter().map(|it| &**it).chain(&call.args));
+                let chosen = call.func_name == "_?_:_";
                 let looked_at =
                     if looks(&call.func_name) { arguments.size.clone() } else { Bound::default() };
                 Sizes {
-                    size: arguments.size.times(gives(&call.func_name)),
+                    // Which of both a choice gives is not known; what it asks is neither.
+                    size: if chosen {
+                        self.all(call.args.iter().skip(1)).size
+                    } else {
+                        arguments.size.times(gives(&call.func_name))
+                    },
                     work: arguments.work.and(looked_at),
                 }
             }
@@ -99,7 +105,13 @@ impl<'e> Growth<'e> {
                 }
             }
         };
-        let size = size.and(Bound::fixed(LEAST));
+        // Of what is only passed on, nothing is added.
+        let passed_on = match &expression.expr {
+            Expr::Call(call) => gives(&call.func_name) > 0.0,
+            Expr::Ident(_) | Expr::Select(_) | Expr::Comprehension(_) => true,
+            _ => false,
+        };
+        let size = if passed_on { size } else { size.and(Bound::fixed(LEAST)) };
         self.largest = self.largest.max(self.most(&size));
         Sizes { size, work: work.and(Bound::fixed(STEP)) }
     }
