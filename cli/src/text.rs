@@ -42,6 +42,11 @@ pub(crate) fn safe_json(text: &str) -> String {
     lacre_manifest::escape_json(text)
 }
 
+/// A word of a command line, safe for a terminal.
+pub(crate) fn os(word: &std::ffi::OsStr) -> String {
+    path(Path::new(word))
+}
+
 /// A path as text: bytes that are not UTF-8 become `\xNN`.
 pub(crate) fn path(path: &Path) -> String {
     let mut out = String::new();

@@ -124,6 +124,7 @@ impl Subject {
             Verb::Cache(args) => text::path(args.subject()),
             Verb::Sign(args) => args.what(),
             Verb::Attest(args) => args.reference.clone(),
+            Verb::Exec(args) => text::path(&args.model),
             Verb::Verify(args) => text::path(&args.model),
             Verb::Inspect(args) => args.what.to_string_lossy().into_owned(),
             Verb::Push(args) => text::path(&args.model),

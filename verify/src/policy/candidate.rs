@@ -124,6 +124,11 @@ impl<'p> Candidate<'p> {
         self.claimed.claim()
     }
 
+    /// The bundles that lie beside the model: further signatures, and attestations. Nobody has vouched for them.
+    pub fn beside(&self) -> &[Vec<u8>] {
+        &self.beside
+    }
+
     /// What is known so far: the claim, and the attestations that lie beside the model. Add what else is.
     pub fn facts(&self) -> Facts<'_> {
         Facts::of(self.claimed.claim()).attestations(&self.beside).limits(*self.requirements.reading_limits())

@@ -66,6 +66,8 @@ fn usual() -> PathBuf {
 /// There is a descriptor for each file: as many as the system gives this process.
 pub(super) fn allow_files() -> Result<(), CliError> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
-        .map_err(|errno| CliError::Output { path: "the table of open files".to_owned(), source: errno.into() })
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).map_err(|errno| CliError::Output {
+        path: "the table of open files".to_owned(),
+        source: errno.into(),
+    })
 }

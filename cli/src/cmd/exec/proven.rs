@@ -2,8 +2,8 @@
 
 use lacre_release::{Contents, Wanted};
 use lacre_verify::{
-    Admitted, Hold, LoadOptions, MemoryLimit, Model, Passed, Refused, Report, SealedFiles, Step, Strict,
-    Unverified, Verified,
+    Hold, LoadOptions, MemoryLimit, Model, Passed, Refused, Report, SealedFiles, Step, Strict, Unverified,
+    Verified,
 };
 
 use super::{ExecArgs, Form};
@@ -28,8 +28,8 @@ pub(super) struct Proven<'a> {
     pub(super) lines: Vec<Line>,
     /// The channel that lets it run, and what it was asked.
     pub(super) asked: Option<(Asked<'a>, Contents)>,
-    /// The policy, and the rule that decided.
-    pub(super) gate: Option<Gate>,
+    /// The policy, and the bundles beside the model, for asking again.
+    pub(super) gate: Option<(Gate, Vec<Vec<u8>>)>,
 }
 
 /// Proves it; what is found out on the way is told to `facts`, whatever comes of it.
@@ -120,6 +120,7 @@ fn governed<'a>(
         (Some((asked, contents)), None) => Some(asked.permit(Wanted::Contents(*contents))?),
         _ => None,
     };
+    let beside = candidate.beside().to_vec();
     let known = candidate.facts();
     let judgement = match &asked {
         Some((asked, contents)) => candidate.judge(&asked.tell(known, Wanted::Contents(*contents))),
@@ -127,7 +128,9 @@ fn governed<'a>(
     };
     let meter = session.meter("proving");
     let passed = match args.form {
-        Form::Sealed => candidate.seal(judgement, &options, &meter).map(|(passed, files)| (passed, Some(files))),
+        Form::Sealed => {
+            candidate.seal(judgement, &options, &meter).map(|(passed, files)| (passed, Some(files)))
+        }
         Form::Snapshot => candidate.admit(judgement, &Hold::Nothing, &meter).map(|passed| (passed, None)),
     };
     drop(meter);
@@ -140,11 +143,13 @@ fn governed<'a>(
     facts.report(model.report());
     // A program runs on what meets every rule, or not at all.
     let report = model.report().clone();
-    let Admitted::Strict(model) = model else {
-        let error = judgement.strict_refusal();
-        let failure = report.refuse(Step::Policy, error);
-        return Err(Box::new(Refused { failure, judgement: Some(Box::new(judgement)) }).into());
+    let refuse = |error| -> CliError {
+        let failure = report.clone().refuse(Step::Policy, error);
+        Box::new(Refused { failure, judgement: None }).into()
     };
+    judgement.refusal_unless_strict().map_err(refuse)?;
+    let model =
+        model.strict().map_err(|_| CliError::Bug { detail: "a waiver without a failure".to_owned() })?;
     user_cache::keep_chunk_lists(model.chunk_lists());
     let mut lines = report_lines("proven", &report, &KeyRing::default(), session);
     lines.extend(judgement_rows(&gate, &judgement, session));
@@ -154,11 +159,10 @@ fn governed<'a>(
         facts.remembered(asked.follower());
         lines.push(permit_row(asked.channel().document(), permit));
     }
-    Ok(Proven { model, sealed, options, report, lines, asked, gate: Some(gate) })
+    Ok(Proven { model, sealed, options, report, lines, asked, gate: Some((gate, beside)) })
 }
 
 fn contents(claim: &lacre_verify::ModelClaim) -> Result<Contents, CliError> {
-    lacre_deliver::contents(claim, claim.manifest()).ok_or_else(|| {
-        CliError::usage("the signature lists no sizes: a channel cannot know the model by it")
-    })
+    lacre_deliver::contents(claim, claim.manifest())
+        .ok_or_else(|| CliError::usage("the signature lists no sizes: a channel cannot know the model by it"))
 }

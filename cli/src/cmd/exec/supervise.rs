@@ -92,9 +92,14 @@ fn passed(origin: &Origin) -> Option<Event> {
 
 /// What is to be done next, and when.
 enum State {
-    Running { next: Option<Instant> },
+    Running {
+        next: Option<Instant>,
+    },
     /// It was told to stop, and is killed then, if it is to be.
-    Stopping { refused: CliError, kill: Option<Instant> },
+    Stopping {
+        refused: CliError,
+        kill: Option<Instant>,
+    },
 }
 
 impl State {

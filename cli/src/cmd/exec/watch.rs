@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use super::ExecArgs;
 use super::proven::Proven;
 use crate::error::CliError;
-use crate::gate::{Asked, Gate};
+use crate::gate::Asked;
 use crate::session::Session;
 
 /// How long a program may take to stop, if nobody says otherwise.
@@ -20,7 +20,6 @@ pub(super) struct Watching<'a> {
     asked: &'a Asked<'a>,
     contents: Contents,
     proven: &'a Proven<'a>,
-    gate: Option<&'a Gate>,
     every: Duration,
     signal: Signal,
     grace: Option<Duration>,
@@ -38,7 +37,7 @@ impl<'a> Watching<'a> {
         // Who is only told may take their time, unless a time is said.
         let only_told = [Signal::USR1, Signal::USR2].contains(&signal);
         let grace = args.grace.or((!only_told).then_some(GRACE));
-        Ok(Self { asked, contents: *contents, proven, gate: proven.gate.as_ref(), every, signal, grace })
+        Ok(Self { asked, contents: *contents, proven, every, signal, grace })
     }
 
     pub(super) fn every(&self) -> Duration {
@@ -67,19 +66,24 @@ impl<'a> Watching<'a> {
             }
         };
         let wanted = Wanted::Contents(self.contents);
-        let Some(gate) = self.gate else {
-            self.asked.follower().permit(&channel, wanted)?;
-            return Ok(());
+        let model = &self.proven.model;
+        let rule = match &self.proven.gate {
+            None => None,
+            Some((gate, beside)) => {
+                let rule = gate.policy().rule_for(None, model.claim().name()).map_err(CliError::Trust)?;
+                rule.release().map(|_| (rule, beside))
+            }
         };
-        let claim = self.proven.model.claim();
-        let rule = gate.policy().rule_for(None, claim.name()).map_err(CliError::Trust)?;
-        let facts = Facts::of_content(&self.proven.model);
-        let Some(release) = rule.release() else {
-            self.asked.follower().permit(&channel, wanted)?;
-            return Ok(());
+        let Some((rule, beside)) = rule else {
+            return self.asked.follower().permit(&channel, wanted).map(drop);
         };
         let demands = self.asked.follower().demands();
-        let facts = facts.channel(&channel, wanted, demands.instance.as_deref(), demands.floor);
-        release.stands(&facts).map_err(CliError::Trust)
+        let facts = Facts::of_content(model).attestations(beside).channel(
+            &channel,
+            wanted,
+            demands.instance.as_deref(),
+            demands.floor,
+        );
+        rule.still_stands(&facts).map_err(CliError::Trust)
     }
 }
