@@ -85,12 +85,17 @@ fn lineage(summary: &Summary) -> Vec<Step> {
         },
     ];
     if let Some(channel) = summary.groups.iter().find(|group| group.name == "channel") {
+        let state = State::together(channel.checks.iter().map(|check| check.state));
         steps.push(Step {
             kind: "Channel",
-            state: State::together(channel.checks.iter().map(|check| check.state)),
+            state,
             titles: channel.facts.first().map(|fact| fact.value.clone()).into_iter().collect(),
             facts: Vec::new(),
-            leads: "permits the model",
+            leads: match state {
+                State::Passed => "permits the model",
+                State::Failed => "does not permit the model",
+                State::Skipped => "was not asked about the model",
+            },
         });
     }
     steps

@@ -59,6 +59,7 @@ fn a_release_that_may_not_run_is_refused_with_all_that_is_proven() {
     {
         assert!(page.contains(said), "{said} is not in\n{page}");
     }
+    assert!(page.contains("does not permit the model") && !page.contains("permits the model"), "{page}");
 }
 
 #[test]

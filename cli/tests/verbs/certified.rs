@@ -15,15 +15,19 @@ fn openssl(bench: &Bench, line: &str) {
 
 /// A model, the key `k.key`, an authority `ca.pem`, and a certificate `leaf.pem` of it for `k.key`.
 fn certified() -> Bench {
+    certified_for(WHO)
+}
+
+/// The same, where the certificate is for this URI.
+pub(crate) fn certified_for(who: &str) -> Bench {
     let bench = Bench::with_model_and_key();
     bench.write(
         "ca.cnf",
         b"[req]\ndistinguished_name=dn\nx509_extensions=ca\nprompt=no\n[dn]\nCN=Test CA\n[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n",
     );
-    bench.write(
-        "leaf.cnf",
-        b"keyUsage=critical,digitalSignature\nextendedKeyUsage=codeSigning\nsubjectAltName=URI:https://example.test/release\nauthorityKeyIdentifier=keyid\n",
-    );
+    let leaf =
+        "keyUsage=critical,digitalSignature\nextendedKeyUsage=codeSigning\nauthorityKeyIdentifier=keyid";
+    bench.write("leaf.cnf", format!("{leaf}\nsubjectAltName=URI:{who}\n").as_bytes());
     openssl(
         &bench,
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 30 -config ca.cnf",
@@ -36,7 +40,8 @@ fn certified() -> Bench {
     bench
 }
 
-const SIGN: &str = "sign MODEL --key k.key --name org/mini-lm --version 1.0.0 --certificate leaf.pem";
+pub(crate) const SIGN: &str =
+    "sign MODEL --key k.key --name org/mini-lm --version 1.0.0 --certificate leaf.pem";
 const WHO: &str = "https://example.test/release";
 
 #[test]

@@ -84,14 +84,14 @@ impl Browser {
     }
 }
 
-/// A PNG, as far as tests look at it.
+/// A PNG of eight bits a colour, as far as tests look at it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Picture {
     pub(super) size: (u32, u32),
     /// Red, green and blue of the corner at the top and left: the page's background.
     pub(super) corner: [u8; 3],
-    /// The lines, filtered as they are.
-    pub(super) data: Vec<u8>,
+    /// The lines, from the top.
+    pub(super) lines: Vec<Vec<u8>>,
 }
 
 impl Picture {
@@ -103,7 +103,10 @@ impl Picture {
             let (kind, body) = (&after[..4], &after[4..4 + length]);
             let number = |at: usize| u32::from_be_bytes(body[at..at + 4].try_into().unwrap());
             match kind {
-                b"IHDR" => size = Some((number(0), number(4))),
+                b"IHDR" => {
+                    assert_eq!(body[8..], [8, 2, 0, 0, 0], "eight bits, no transparency, not interlaced");
+                    size = Some((number(0), number(4)));
+                }
                 b"IDAT" => packed.extend_from_slice(body),
                 _ => {}
             }
@@ -111,7 +114,56 @@ impl Picture {
         }
         let mut data = Vec::new();
         ZlibDecoder::new(packed.as_slice()).read_to_end(&mut data).unwrap();
-        // Every filter leaves the first pixel as it is: there is nothing before or above it.
-        Self { size: size.unwrap(), corner: data[1..4].try_into().unwrap(), data }
+        let size = size.unwrap();
+        let lines = lines(&data, usize::try_from(size.0).unwrap());
+        assert_eq!(lines.len(), usize::try_from(size.1).unwrap());
+        Self { size, corner: lines[0][..3].try_into().unwrap(), lines }
+    }
+
+    /// The colours of the last column.
+    pub(super) fn right_edge(&self) -> Vec<[u8; 3]> {
+        let mut colours: Vec<[u8; 3]> = self.lines.iter().map(|line| *line.last_chunk().unwrap()).collect();
+        colours.sort_unstable();
+        colours.dedup();
+        colours
+    }
+}
+
+/// The lines of a picture without their filters (PNG, third edition, section 9).
+fn lines(data: &[u8], width: usize) -> Vec<Vec<u8>> {
+    const PIXEL: usize = 3;
+    let mut above = vec![0_u8; width * PIXEL];
+    let filtered = data.chunks_exact(width * PIXEL + 1);
+    filtered
+        .map(|line| {
+            let (filter, mut line) = (line[0], line[1..].to_vec());
+            for at in 0..line.len() {
+                let before = |row: &[u8]| if at < PIXEL { 0 } else { row[at - PIXEL] };
+                let (a, b, c) = (before(&line), above[at], before(&above));
+                let predicted = match filter {
+                    0 => 0,
+                    1 => a,
+                    2 => b,
+                    3 => a.midpoint(b),
+                    4 => paeth(a, b, c),
+                    other => panic!("no filter: {other}"),
+                };
+                line[at] = line[at].wrapping_add(predicted);
+            }
+            above.clone_from(&line);
+            line
+        })
+        .collect()
+}
+
+fn paeth(a: u8, b: u8, c: u8) -> u8 {
+    let estimate = i16::from(a) + i16::from(b) - i16::from(c);
+    let far = |it: u8| (estimate - i16::from(it)).abs();
+    if far(a) <= far(b) && far(a) <= far(c) {
+        a
+    } else if far(b) <= far(c) {
+        b
+    } else {
+        c
     }
 }

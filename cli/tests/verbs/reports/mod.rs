@@ -1,10 +1,12 @@
 //! `lacre verify --report` and `--format`: what is written, for good and bad models, and for names that attack its readers.
 
 mod browser;
+mod differences;
 mod drawing;
 mod files;
 mod formats;
 mod hostile;
+mod identities;
 mod page;
 
 use lacre_testkit::tamper;

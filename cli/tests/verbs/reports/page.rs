@@ -127,18 +127,20 @@ fn a_page_is_drawn_light_and_dark_wide_and_narrow() {
         } else {
             page(&bench, exit)
         };
-        for size in [(1100, 900), (500, 900)] {
+        for size in [(1100, 900), (390, 900)] {
             let light = browser.picture(&page, size, Scheme::Light);
             let dark = browser.picture(&page, size, Scheme::Dark);
             assert_eq!((light.size, dark.size), (size, size));
             assert!(light.corner.iter().all(|colour| *colour > 0xe0), "{:?}", light.corner);
             assert!(dark.corner.iter().all(|colour| *colour < 0x30), "{:?}", dark.corner);
-            // Something is drawn: not every line is like the first one.
-            let line = light.data.len() / usize::try_from(size.1).unwrap();
-            assert!(
-                light.data.chunks(line).any(|other| other[1..] != light.data[1..line]),
-                "nothing is drawn"
-            );
+            // Something is drawn, and nothing reaches over the edge, where a narrow window would cut it off.
+            for picture in [&light, &dark] {
+                assert!(
+                    picture.lines.iter().any(|line| line[..] != picture.lines[0][..]),
+                    "nothing is drawn"
+                );
+                assert_eq!(picture.right_edge(), [picture.corner]);
+            }
         }
     }
 }
@@ -171,4 +173,25 @@ fn lists_are_bounded_and_say_how_much_more_there_is() {
     assert!(page.contains("<code>0499</code>") && !page.contains("<code>0500</code>"));
     // Folded: a long list does not hide the verdict.
     assert!(page.contains("<details>\n") && !page.contains("<details open"));
+}
+
+#[test]
+fn a_very_long_name_is_there_and_the_verdict_before_it() {
+    let Some(browser) = Browser::find() else { return };
+    let bench = Bench::new();
+    bench.key("k");
+    let name = "w".repeat(4096);
+    let path = vec!["y".repeat(250); 12].join("/");
+    bench.write(format!("MODEL/{path}"), b"x");
+    bench.good(&format!("sign MODEL --key k.key --name {name}"));
+    for exit in [0, 1] {
+        let page = page(&bench, exit);
+        let text = text(&browser.dom(&page));
+        let word = if exit == 0 { "Verified" } else { "Refused" };
+        assert!(text.contains(&format!("\n{word}: {name}\n")) && text.contains(&path), "{text}");
+        // It is broken into lines: the page is no wider than the window, and its edge is background.
+        let narrow = browser.picture(&page, (390, 900), Scheme::Light);
+        assert_eq!(narrow.right_edge(), [narrow.corner], "something reaches over the edge");
+        bench.write(format!("MODEL/{path}"), b"z");
+    }
 }
