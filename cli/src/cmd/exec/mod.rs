@@ -50,7 +50,6 @@ const PLACEHOLDER: &[u8] = b"{model}";
 #[command(after_help = "\
 Examples:
   lacre exec --policy policy.toml MODEL -- vllm serve {model}
-  lacre exec --key release.pub MODEL -- python3 load.py --weights {model}/model.safetensors
   lacre exec --policy policy.toml --channel CH --watch 1m MODEL -- ./serve {model}")]
 pub(crate) struct ExecArgs {
     /// Folder or file that the program runs on
@@ -84,8 +83,12 @@ pub(crate) struct ExecArgs {
         hide_possible_values = true
     )]
     form: Form,
-    /// Folder in which {model} is made [default: $XDG_RUNTIME_DIR, or the folder for temporary files]
-    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        help = "Folder in which {model} is made [default: $XDG_RUNTIME_DIR, or that for temporary files]",
+        hide_short_help = true
+    )]
     scratch: Option<PathBuf>,
     /// Use no more memory than this for the files: 8GiB [default: what the machine has left]
     #[arg(long, value_name = "SIZE", value_parser = units::size, hide_short_help = true)]
