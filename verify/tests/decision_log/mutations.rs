@@ -154,6 +154,9 @@ fn a_chain_that_is_made_anew_must_still_be_one() {
     assert_eq!(said(&relinked(&good[1..])), "E-LOG-CHAIN", "without its first line");
     let twice = [&good[..2], &good[..1], &good[2..]].concat();
     assert_eq!(said(&relinked(&twice)), "E-LOG-CHAIN", "a second beginning");
+    // The number of a file that was refused becomes another one, and nothing else changes.
+    let changed = String::from_utf8(good.concat()).unwrap().replacen("number 1 is not", "number 9 is not", 1);
+    assert_eq!(said(changed.as_bytes()), "E-LOG-CHAIN", "by the digest alone");
     let mut first = good.clone();
     first[0] = String::from_utf8(first[0].clone()).unwrap().replace("0000", "1111").into_bytes();
     assert_eq!(said(&first.concat()), "E-LOG-CHAIN", "something before the first line");
