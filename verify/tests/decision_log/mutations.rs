@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use lacre_hash::Sha256Digest;
 use lacre_verify::decision::check_log_text;
 
 use crate::desk::{Desk, code};
@@ -107,6 +108,58 @@ fn a_log_that_is_written_anew_is_not_the_one_that_was_signed() {
     std::fs::remove_file(desk.path("")).unwrap();
     desk.append(0..3);
     assert_eq!(code(&desk.check(&held)), "E-LOG-OTHER");
+}
+
+/// The same lines with every digest made anew, as whoever can write would do it.
+fn relinked(lines: &[Vec<u8>]) -> Vec<u8> {
+    let mut text: Vec<u8> = Vec::new();
+    let mut before = "0".repeat(64);
+    for line in lines {
+        let mut value: serde_json::Value = serde_json::from_slice(line).unwrap();
+        value["previous"] = before.into();
+        let mut line = serde_json::to_vec(&value).unwrap();
+        line.push(b'\n');
+        before = Sha256Digest::of(&line).to_string();
+        text.extend(line);
+    }
+    text
+}
+
+/// Digests that fit are not enough: a line has a number, a log, and a place in a file.
+#[test]
+fn a_chain_that_is_made_anew_must_still_be_one() {
+    let desk = Desk::with(3);
+    let good = lines(&desk.read(""));
+    let said =
+        |text: &[u8]| check_log_text(text, &mut |_| {}).map_or_else(|problem| problem.code(), |_| "ok");
+    assert_eq!(said(&relinked(&good)), "ok", "the forgery itself is good");
+    let edited = |at: usize, name: &str, value: serde_json::Value| {
+        let mut lines = good.clone();
+        let mut line: serde_json::Value = serde_json::from_slice(&lines[at]).unwrap();
+        line[name] = value;
+        lines[at] = serde_json::to_vec(&line).unwrap();
+        relinked(&lines)
+    };
+    for (at, name, value) in [
+        (2, "index", 1.into()),
+        (2, "index", 3.into()),
+        (3, "index", u64::MAX.into()),
+        (0, "index", 1.into()),
+        (2, "log", "0".repeat(32).into()),
+        (0, "log", "0".repeat(32).into()),
+    ] {
+        assert_eq!(said(&edited(at, name, value)), "E-LOG-CHAIN", "{at} {name}");
+    }
+    assert_eq!(said(&edited(0, "file", 2.into())), "E-LOG-LINE");
+    assert_eq!(said(&relinked(&good[1..])), "E-LOG-CHAIN", "without its first line");
+    let twice = [&good[..2], &good[..1], &good[2..]].concat();
+    assert_eq!(said(&relinked(&twice)), "E-LOG-CHAIN", "a second beginning");
+    // The number of a file that was refused becomes another one, and nothing else changes.
+    let changed = String::from_utf8(good.concat()).unwrap().replacen("number 1 is not", "number 9 is not", 1);
+    assert_eq!(said(changed.as_bytes()), "E-LOG-CHAIN", "by the digest alone");
+    let mut first = good.clone();
+    first[0] = String::from_utf8(first[0].clone()).unwrap().replace("0000", "1111").into_bytes();
+    assert_eq!(said(&first.concat()), "E-LOG-CHAIN", "something before the first line");
 }
 
 #[test]

@@ -69,11 +69,11 @@ fn every_interrupted_repair_is_noticed() {
 fn a_long_line_is_a_line() {
     let desk = Desk::empty();
     let log = desk.open().unwrap();
-    let mut lengthy = decision(0);
+    let mut wordy = decision(0);
     for number in 0..15 {
-        lengthy = lengthy.because(Reason::new("E-LONG", format!("{number}").repeat(1000)));
+        wordy = wordy.because(Reason::new("E-LONG", format!("{number}").repeat(1000)));
     }
-    for decision in [&lengthy, &lengthy, &decision(1), &lengthy] {
+    for decision in [&wordy, &wordy, &decision(1), &wordy] {
         log.append(decision).unwrap();
     }
     let whole = desk.read("");
