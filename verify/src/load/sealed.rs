@@ -144,7 +144,7 @@ pub(super) fn seal(
     options: &LoadOptions,
 ) -> Result<(Vec<SealedFile>, Vec<FileDigests>), VerifyError> {
     let total = entries.iter().fold(0_u64, |sum, entry| sum.saturating_add(entry.size.unwrap_or(0)));
-    options.limit.allow(total)?;
+    options.allow(total)?;
     let executable = shelf.signed.shape().map_or(&[][..], |shape| shape.executable());
     let drafts = entries
         .iter()
