@@ -167,9 +167,6 @@ impl Parts {
         place: &Range<u64>,
         write: impl FnOnce(&mut [u8], &AtomicBool) -> R,
     ) -> Option<R> {
-        if part.is_done.load(Ordering::Acquire) {
-            return None;
-        }
         // A panic while it was written to left a part that is not done, which may be written to anew.
         let _alone = part.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if part.is_done.load(Ordering::Acquire) {
