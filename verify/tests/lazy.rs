@@ -17,7 +17,7 @@ use lacre_hash::{Blake3Digest, ChunkList, GroupValue};
 use lacre_testkit::{ModelDir, Seal, Sealed, noise, tamper};
 use lacre_verify::{
     ChunkStore, Failure, Hold, Lazy, LazyFile, Links, ListFrom, LoadOptions, MemoryLimit, NoProgress, Prove,
-    ProvenFile, Requirements, Unverified, Verified, VerifyError,
+    ProvenBy, ProvenFile, Requirements, Unverified, Verified, VerifyError,
 };
 
 use verifying::{code, trusting, verify, verify_with};
@@ -265,6 +265,28 @@ fn what_only_the_whole_can_prove_is_refused_for_parts() {
     sealed.write_bundle(&foreign);
     let requirements = trusting(sealed.public_key());
     assert_eq!(code(opened(&sealed, &requirements, &options())), "E-DIGEST-NOT-SIGNED");
+}
+
+#[test]
+fn one_pass_seals_and_proves_the_whole_model() {
+    let bytes = noise(25, 3 * GROUP + 9);
+    let sealed = sealed(&bytes);
+    let (model, files) = lazily(&sealed).seal(&options()).unwrap();
+    assert_eq!(files.len(), 2);
+    assert!(fs::read(files[&verifying::path(FILE)].path()).unwrap() == bytes);
+    assert!(*files[&verifying::path("config.json")].bytes(0..2).unwrap() == *b"{}");
+    assert_eq!(model.report().proven_by, Some(ProvenBy::Blake3));
+    assert_eq!(model.manifest().total_size(), Some(bytes.len() as u64 + 2));
+    assert!(*model.read(FILE).unwrap() == *bytes);
+    assert!(*model.lazy(FILE, &options()).unwrap().bytes(5..9).unwrap() == bytes[5..9]);
+    assert_eq!(lazily(&sealed).file(FILE).unwrap().list_from(), ListFrom::Store, "the tree was kept");
+    let small = options().memory_limit(MemoryLimit::bytes(bytes.len() as u64 + 1));
+    assert_eq!(code(lazily(&sealed).seal(&small)), "E-MEMORY-LIMIT");
+    let late = lazily(&sealed);
+    tamper::flip(&sealed.model().entry(FILE), 2 << 20);
+    let failure = late.seal(&options()).unwrap_err();
+    assert_eq!(failure.code(), "E-FILE-CHANGED");
+    assert_eq!(failure.report.proven_by, None);
 }
 
 #[test]
