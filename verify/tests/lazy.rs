@@ -17,7 +17,7 @@ use lacre_hash::{Blake3Digest, ChunkList, GroupValue};
 use lacre_testkit::{ModelDir, Seal, Sealed, noise, tamper};
 use lacre_verify::{
     ChunkStore, Failure, Hold, Lazy, LazyFile, Links, ListFrom, LoadOptions, MemoryLimit, NoProgress, Prove,
-    ProvenFile, Requirements, Unverified, Verified, VerifyError,
+    ProvenBy, ProvenFile, Requirements, Unverified, Verified, VerifyError,
 };
 
 use verifying::{code, trusting, verify, verify_with};
@@ -268,6 +268,28 @@ fn what_only_the_whole_can_prove_is_refused_for_parts() {
 }
 
 #[test]
+fn one_pass_seals_and_proves_the_whole_model() {
+    let bytes = noise(25, 3 * GROUP + 9);
+    let sealed = sealed(&bytes);
+    let (model, files) = lazily(&sealed).seal(&options()).unwrap();
+    assert_eq!(files.len(), 2);
+    assert!(fs::read(files[&verifying::path(FILE)].path()).unwrap() == bytes);
+    assert!(*files[&verifying::path("config.json")].bytes(0..2).unwrap() == *b"{}");
+    assert_eq!(model.report().proven_by, Some(ProvenBy::Blake3));
+    assert_eq!(model.manifest().total_size(), Some(bytes.len() as u64 + 2));
+    assert!(*model.read(FILE).unwrap() == *bytes);
+    assert!(*model.lazy(FILE, &options()).unwrap().bytes(5..9).unwrap() == bytes[5..9]);
+    assert_eq!(lazily(&sealed).file(FILE).unwrap().list_from(), ListFrom::Store, "the tree was kept");
+    let small = options().memory_limit(MemoryLimit::bytes(bytes.len() as u64 + 1));
+    assert_eq!(code(lazily(&sealed).seal(&small)), "E-MEMORY-LIMIT");
+    let late = lazily(&sealed);
+    tamper::flip(&sealed.model().entry(FILE), 2 << 20);
+    let failure = late.seal(&options()).unwrap_err();
+    assert_eq!(failure.code(), "E-FILE-CHANGED");
+    assert_eq!(failure.report.proven_by, None);
+}
+
+#[test]
 fn a_claim_from_elsewhere_will_do() {
     let bytes = noise(19, 2 * GROUP);
     let sealed = sealed(&bytes);
@@ -302,7 +324,10 @@ fn all_files_share_the_limit_and_each_group_counts_once() {
     // One group of it was within the limit, or is by now.
     other.bytes(0..1).unwrap();
     assert_eq!(refused(file.bytes(3 << 20..4 << 20)), "E-MEMORY-LIMIT");
-    assert_eq!(*file.bytes(0..2 << 20).unwrap(), bytes[..2 * GROUP], "what is there is given out");
+    assert!(*file.bytes(0..2 << 20).unwrap() == bytes[..2 * GROUP], "what is there is given out");
+    // What is let go is there for others.
+    drop(file);
+    assert!(*other.bytes(0..2 << 20).unwrap() == *noise(21, 2 * GROUP));
 }
 
 #[test]

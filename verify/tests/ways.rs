@@ -174,6 +174,26 @@ fn worker_processes_share_what_is_sealed() {
     assert!(!Command::new("cat").arg(&path).output().unwrap().status.success());
 }
 
+/// Files of one size are sealed by a thread each.
+#[test]
+fn files_that_are_sealed_apart_are_each_proven() {
+    let names: Vec<String> = (0..6).map(|number| format!("shard-{number}")).collect();
+    let bytes = |name: &str| noise(u64::from(name.as_bytes()[6]), 2 * MIB);
+    let sealed =
+        Seal::of(names.iter().fold(ModelDir::new(), |model, name| model.file(name, bytes(name)))).sign();
+    let options = LoadOptions::new().threads(NonZeroUsize::new(3).unwrap());
+    let model = verify(&sealed).unwrap();
+    let all = model.seal_all(&options).unwrap();
+    for name in &names {
+        assert!(fs::read(all[&verifying::path(name)].path()).unwrap() == bytes(name), "{name}");
+    }
+    for name in &names {
+        tamper::flip(&sealed.model().entry(name), 2 * MIB as u64 - 1);
+        assert_eq!(refused(model.seal_all(&options)), "E-FILE-CHANGED", "{name}");
+        tamper::flip(&sealed.model().entry(name), 2 * MIB as u64 - 1);
+    }
+}
+
 #[test]
 fn descriptors_are_not_inherited_by_chance() {
     let sealed = of_sizes();

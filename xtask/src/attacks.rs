@@ -12,7 +12,7 @@ use crate::{say, tools};
 /// Attacks in all, unless another number is given.
 const ATTACKS: u64 = 100_000;
 /// Ways of loading, each of which has an attacker of its own (`verify/tests/attacked`).
-const WAYS: u64 = 7;
+const WAYS: u64 = 8;
 
 /// What is wanted.
 #[derive(Debug, PartialEq, Eq)]

@@ -100,7 +100,7 @@ impl<T: Extent, S: Standing> Verified<T, S> {
         if let Some(held) = files.held(entry) {
             return Ok(held.clone());
         }
-        options.limit.allow(entry.size.unwrap_or(0))?;
+        options.allow(entry.size.unwrap_or(0))?;
         let place = Place::default();
         files.prove(&[(entry, &place)], options)?;
         place.into_proven()

@@ -132,7 +132,7 @@ impl Verified<Claim> {
             return Err(report.fail(Step::Content, error));
         }
         report.meet(signed.manifest());
-        let budget = Arc::new(Budget::new(options.limit));
+        let budget = options.budget();
         let (options, lists) = (*options, Mutex::default());
         Ok(Verified::strict(Lazy { signed, signers, report, root, prove, options, budget, store, lists }))
     }

@@ -74,9 +74,16 @@ impl LazyFile {
         if found != size {
             return Err(mismatch::wrong_size(&entry.path, size, found));
         }
+        if let Proof::Whole(digest) = &proof
+            && size == 0
+            && *digest != Blake3Digest::of(b"")
+        {
+            // It has no group that could tell.
+            return Err(changed(&entry.path));
+        }
         let parts = Parts::new(size)
             .map_err(|source| VerifyError::Store { name: "private memory".to_owned(), source })?;
-        let (path, threads) = (entry.path.clone(), options.threads);
+        let (path, threads) = (entry.path.clone(), options.wanted_threads());
         Ok(Self { file, path, proof, list_from, parts, threads, budget, proven: AtomicU64::new(0) })
     }
 
@@ -115,8 +122,7 @@ impl LazyFile {
         if is_signed {
             return Ok(());
         }
-        let changed = vec![self.path.clone()];
-        Err(VerifyError::Content(Box::new(ContentMismatch { changed, ..ContentMismatch::default() })))
+        Err(changed(&self.path))
     }
 
     fn unreadable(&self, error: io::Error) -> VerifyError {
@@ -124,8 +130,7 @@ impl LazyFile {
             let found = self.file.metadata().map_or(0, |metadata| metadata.len());
             // It may have been made as long again since.
             return if found == self.size() {
-                let changed = vec![self.path.clone()];
-                VerifyError::Content(Box::new(ContentMismatch { changed, ..ContentMismatch::default() }))
+                changed(&self.path)
             } else {
                 mismatch::wrong_size(&self.path, self.size(), found)
             };
@@ -165,6 +170,18 @@ impl LazyFile {
             outcome
         })
     }
+}
+
+impl Drop for LazyFile {
+    fn drop(&mut self) {
+        // Its memory is free again for the other files of the model.
+        self.budget.give_back(self.proven_bytes());
+    }
+}
+
+fn changed(path: &EntryPath) -> VerifyError {
+    let changed = vec![path.clone()];
+    VerifyError::Content(Box::new(ContentMismatch { changed, ..ContentMismatch::default() }))
 }
 
 impl ProvenFile for LazyFile {
@@ -251,6 +268,6 @@ impl<T: Extent, S: Standing> Verified<T, S> {
                 }
             },
         };
-        LazyFile::open(&model.root, entry, proof, options, Arc::new(Budget::new(options.limit)))
+        LazyFile::open(&model.root, entry, proof, options, options.budget())
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lacre_hash::Engine;
@@ -69,34 +70,53 @@ fn left_in(group: &Path) -> Option<u64> {
     Some(limit.saturating_sub(used.saturating_sub(of_files.unwrap_or(0))))
 }
 
-/// How files are loaded. The default is made for the machine at hand.
+/// How files are loaded. What is not said is taken from the machine at hand, when something is loaded.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadOptions {
-    pub(super) limit: MemoryLimit,
-    pub(super) threads: NonZeroUsize,
+    limit: Option<MemoryLimit>,
+    threads: Option<NonZeroUsize>,
 }
 
 impl LoadOptions {
     /// At most [`MemoryLimit::of_machine`], with one thread for each core that this process may use.
-    pub fn new() -> Self {
-        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self { limit: MemoryLimit::of_machine(), threads }
+    pub const fn new() -> Self {
+        Self { limit: None, threads: None }
     }
 
-    /// At most so much memory: for each call that loads files, and for all files together that are read lazily.
+    /// At most so much memory: for each call that loads files, for each file that is read lazily, and for all files of a
+    /// [`Lazy`](crate::Lazy) together.
     pub const fn memory_limit(mut self, limit: MemoryLimit) -> Self {
-        self.limit = limit;
+        self.limit = Some(limit);
         self
     }
 
     /// With so many threads.
     pub const fn threads(mut self, threads: NonZeroUsize) -> Self {
-        self.threads = threads;
+        self.threads = Some(threads);
         self
     }
 
-    pub(super) const fn engine(&self) -> Engine {
-        Engine::with_threads(self.threads)
+    pub(super) fn engine(&self) -> Engine {
+        self.threads.map_or_else(Engine::new, Engine::with_threads)
+    }
+
+    pub(super) fn wanted_threads(&self) -> NonZeroUsize {
+        let of_machine = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.threads.unwrap_or_else(of_machine)
+    }
+
+    pub(super) fn allow(&self, wanted: u64) -> Result<(), VerifyError> {
+        /// What any machine has; to ask it takes as long as reading so little.
+        const LITTLE: u64 = 1 << 20;
+        match self.limit {
+            Some(limit) => limit.allow(wanted),
+            None if wanted < LITTLE => Ok(()),
+            None => MemoryLimit::of_machine().allow(wanted),
+        }
+    }
+
+    pub(super) fn budget(&self) -> Arc<Budget> {
+        Arc::new(Budget::new(self.limit.unwrap_or_else(MemoryLimit::of_machine)))
     }
 }
 
@@ -114,7 +134,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) const fn new(limit: MemoryLimit) -> Self {
+    const fn new(limit: MemoryLimit) -> Self {
         Self { limit, taken: AtomicU64::new(0) }
     }
 

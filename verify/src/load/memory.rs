@@ -95,18 +95,6 @@ impl Parts {
         Ok(Self { mapping, parts })
     }
 
-    /// The same, where all of it will be filled: in large pages, if the machine has any to spare, which cost half as much as
-    /// small ones. Filled here and there, they would take more memory than was filled.
-    pub(crate) fn for_all(length: u64) -> io::Result<Self> {
-        let parts = Self::new(length)?;
-        let &Mapping { start, length } = &parts.mapping;
-        if length > 0 {
-            // SAFETY: the range is mapped by this value; the advice changes no byte, and is only advice.
-            let _ = unsafe { madvise(start.as_ptr().cast(), length, Advice::LinuxHugepage) };
-        }
-        Ok(parts)
-    }
-
     /// The number of bytes.
     pub(crate) fn size(&self) -> u64 {
         self.mapping.length as u64
@@ -167,9 +155,6 @@ impl Parts {
         place: &Range<u64>,
         write: impl FnOnce(&mut [u8], &AtomicBool) -> R,
     ) -> Option<R> {
-        if part.is_done.load(Ordering::Acquire) {
-            return None;
-        }
         // A panic while it was written to left a part that is not done, which may be written to anew.
         let _alone = part.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if part.is_done.load(Ordering::Acquire) {
@@ -182,7 +167,8 @@ impl Parts {
         }
         // SAFETY: the place lies within the mapping, which is writable and initialised (with zeros).
         let start = unsafe { self.mapping.start.add(start) };
-        // One fault for each page costs more than the copying does. That it fails (kernels before 5.14) costs only time.
+        // One fault for each page costs more than the copying does. That it fails (kernels before 5.14) costs only time. Large
+        // pages would be fewer; but where memory is in pieces, the kernel spends up to five times as long on finding them.
         // SAFETY: the range is mapped by this value and may be written to; populating it changes no byte.
         let _ = unsafe { madvise(start.as_ptr().cast(), length, Advice::LinuxPopulateWrite) };
         // SAFETY: as above, and no other reference to any of these bytes exists or comes to be while this one lives: they are

@@ -157,7 +157,7 @@ impl Place {
             *kept = if size < PART {
                 Kept::Small(vec![0; usize::try_from(size).unwrap_or(0)])
             } else {
-                Kept::Large(Arc::new(Parts::for_all(size)?))
+                Kept::Large(Arc::new(Parts::new(size)?))
             };
         }
         Ok(match kept {

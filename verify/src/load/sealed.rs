@@ -1,9 +1,11 @@
 //! Whole files in sealed descriptors.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::{File, Permissions};
 use std::io;
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
@@ -15,7 +17,7 @@ use lacre_manifest::{Entry, EntryPath};
 use rustix::fs::{MemfdFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 
-use super::memory::{Frozen, SEALS};
+use super::memory::{Frozen, PART, SEALS};
 use super::place::{Grown, Keep, Shelf};
 use super::{LoadOptions, ProvenFile};
 use crate::VerifyError;
@@ -144,22 +146,66 @@ pub(super) fn seal(
     options: &LoadOptions,
 ) -> Result<(Vec<SealedFile>, Vec<FileDigests>), VerifyError> {
     let total = entries.iter().fold(0_u64, |sum, entry| sum.saturating_add(entry.size.unwrap_or(0)));
-    options.limit.allow(total)?;
+    options.allow(total)?;
     let executable = shelf.signed.shape().map_or(&[][..], |shape| shape.executable());
     let drafts = entries
         .iter()
         .map(|entry| Draft::new(entry, executable.binary_search(&entry.path).is_ok()))
         .collect::<Result<Vec<_>, VerifyError>>()?;
     // Those held since verification need not be read again.
-    let mut wanted: Vec<(&Entry, &dyn Keep)> = Vec::with_capacity(entries.len());
+    let mut wanted: Vec<Wanted<'_>> = Vec::with_capacity(entries.len());
     for (entry, draft) in entries.iter().zip(&drafts) {
         match shelf.held(entry) {
             Some(held) => draft.file.write_all_at(held, 0).map_err(|source| draft.failed(source))?,
             None => wanted.push((entry, draft)),
         }
     }
-    let found = shelf.prove(&wanted, options)?;
+    let found = prove_apart(shelf, &wanted, options)?;
     Ok((drafts.into_iter().map(Draft::finish).collect::<Result<_, _>>()?, found))
+}
+
+/// Proves the files, a thread each where there are enough of them for all threads: two that write to one descriptor wait for
+/// each other in the kernel. The digests come in any order.
+fn prove_apart(
+    shelf: &Shelf<'_>,
+    wanted: &[Wanted<'_>],
+    options: &LoadOptions,
+) -> Result<Vec<FileDigests>, VerifyError> {
+    let threads = options.wanted_threads().get();
+    let Some(shares) = shared_out(wanted, threads) else { return shelf.prove(wanted, options) };
+    let alone = options.threads(NonZeroUsize::MIN);
+    std::thread::scope(|scope| {
+        let proving: Vec<_> = shares.iter().map(|share| scope.spawn(|| shelf.prove(share, &alone))).collect();
+        let mut all = Ok(Vec::with_capacity(wanted.len()));
+        for one in proving {
+            let found = one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            all = all.and_then(|mut all: Vec<_>| {
+                all.extend(found?);
+                Ok(all)
+            });
+        }
+        all
+    })
+}
+
+/// A file, and who keeps its bytes.
+type Wanted<'a> = (&'a Entry, &'a dyn Keep);
+
+/// A share for each thread, if they would all end at about the same time, and there is enough to do.
+fn shared_out<'a>(wanted: &[Wanted<'a>], threads: usize) -> Option<Vec<Vec<Wanted<'a>>>> {
+    let size = |entry: &Entry| entry.size.unwrap_or(0);
+    let mut order: Vec<_> = wanted.to_vec();
+    order.sort_by_key(|(entry, _)| Reverse(size(entry)));
+    let mut shares = vec![(0_u64, Vec::new()); threads];
+    for file in order {
+        let (taken, share) = shares.iter_mut().min_by_key(|(taken, _)| *taken)?;
+        *taken += size(file.0);
+        share.push(file);
+    }
+    let taken = || shares.iter().map(|(taken, _)| *taken);
+    let (least, most) = (taken().min()?, taken().max()?);
+    let is_even = threads > 1 && least >= PART && least >= most - most / 8;
+    is_even.then(|| shares.into_iter().map(|(_, share)| share).collect())
 }
 
 /// A descriptor that is being written to.
@@ -244,6 +290,30 @@ mod tests {
         let draft = draft("dir/weights.bin", false);
         draft.keep(0, bytes.len() as u64, bytes).unwrap();
         SealedFile { size: bytes.len() as u64, ..draft.finish().unwrap() }
+    }
+
+    #[test]
+    fn files_are_shared_out_where_all_threads_get_as_much() {
+        let draft = draft("a", false);
+        let digests = Digests::Sha256 { sha256: Sha256Digest::of(b""), blake3: None };
+        let shares = |sizes: &[u64], threads| {
+            let entry = |(size, number): (&u64, u32)| Entry {
+                path: EntryPath::parse(&format!("f{number}")).unwrap(),
+                size: Some(*size),
+                digests: digests.clone(),
+            };
+            let entries: Vec<Entry> = sizes.iter().zip(0..).map(entry).collect();
+            let wanted: Vec<Wanted<'_>> = entries.iter().map(|entry| (entry, &draft as &dyn Keep)).collect();
+            let of = |share: &Vec<Wanted<'_>>| share.iter().map(|(entry, _)| entry.size.unwrap()).collect();
+            shared_out(&wanted, threads).map(|shares| shares.iter().map(of).collect::<Vec<Vec<u64>>>())
+        };
+        assert_eq!(shares(&[9, GIB, GIB], 2), Some(vec![vec![GIB, 9], vec![GIB]]));
+        assert_eq!(shares(&[MIB, 3 * MIB, 2 * MIB], 2), Some(vec![vec![3 * MIB], vec![2 * MIB, MIB]]));
+        assert_eq!(shares(&[GIB, GIB], 1), None, "there is nobody to share with");
+        assert_eq!(shares(&[GIB], 2), None);
+        assert_eq!(shares(&[GIB, GIB, GIB], 2), None, "one would wait for the other");
+        assert_eq!(shares(&[9, 9], 2), None, "not worth a thread");
+        assert_eq!(shares(&[], 2), None);
     }
 
     #[test]

@@ -59,7 +59,8 @@ impl<T: Extent, S: Standing> Verified<T, S> {
     ///
     /// Each file is cloned where the file system can do that (a reflink: no byte is copied until one of the two is written
     /// to), and copied otherwise. The folder has mode 0700, files 0400, or 0500 where they were signed as executable; empty folders
-    /// are there as signed. What `into` lies in must be there, and `into` must not.
+    /// are there as signed. What `into` lies in must be there, and `into` must not; nobody else may be able to rename things there
+    /// (a folder of this user's own, or one with the sticky bit, like `/tmp`).
     ///
     /// Guarantee: when this returns, the files in the folder are the signed ones, and no user but this one can change
     /// them (nor see them). Processes of the same user can, and so can root: where they are not trusted, use

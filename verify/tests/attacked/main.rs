@@ -20,14 +20,14 @@ mod scene;
 use std::fs;
 
 use lacre_verify::{
-    ChunkStore, Hold, Links, LoadOptions, Model, NoProgress, ProvenFile, Requirements, Unverified, Verified,
-    VerifyError,
+    ChunkStore, EntryPath, Hold, Links, LoadOptions, Model, NoProgress, ProvenFile, Requirements, SealedFile,
+    SealedFiles, Unverified, Verified, VerifyError,
 };
 
 use scene::{FILES, Loaded, Scene};
 
-/// Loads of each way in every run of the tests: with seven ways they are a thousand.
-const LOADS: u64 = 143;
+/// Loads of each way in every run of the tests: with eight ways they are a thousand.
+const LOADS: u64 = 125;
 
 fn open(scene: &Scene, hold: &Hold) -> Result<Verified<Model>, VerifyError> {
     let requirements = scene.requirements();
@@ -90,12 +90,30 @@ fn all_sealed() {
     let model = open(&scene, &Hold::Nothing).unwrap();
     scene.under_attack(LOADS, |_| {
         let all = model.seal_all(&LoadOptions::new())?;
-        assert_eq!(all.len(), FILES.len());
-        let load = |(path, sealed): (lacre_verify::EntryPath, lacre_verify::SealedFile)| {
-            let name = FILES.into_iter().find(|name| *name == path.as_str()).unwrap();
-            Loaded::new(name, Box::new(move || fs::read(sealed.path()).unwrap()))
-        };
-        Ok(all.into_iter().map(load).collect())
+        Ok(by_path(all))
+    });
+}
+
+/// Sealed files as a loader reads them that insists on paths.
+fn by_path(all: SealedFiles) -> Vec<Loaded> {
+    assert_eq!(all.len(), FILES.len());
+    let load = |(path, sealed): (EntryPath, SealedFile)| {
+        let name = FILES.into_iter().find(|name| *name == path.as_str()).unwrap();
+        Loaded::new(name, Box::new(move || fs::read(sealed.path()).unwrap()))
+    };
+    all.into_iter().map(load).collect()
+}
+
+#[test]
+fn sealed_from_the_claim_alone() {
+    let scene = Scene::new();
+    let requirements = scene.requirements();
+    scene.under_attack(LOADS, |_| {
+        let sealed = Unverified::open(&scene.path(), None, Links::Refuse, &requirements)
+            .and_then(|model| model.verify_lazily(&requirements, None, &LoadOptions::new()))
+            .and_then(|model| model.seal(&LoadOptions::new()));
+        let (_, all) = sealed.map_err(|failure| failure.error)?;
+        Ok(by_path(all))
     });
 }
 
