@@ -6,7 +6,7 @@ mod pieces;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use super::*;
 use crate::{Blake3Digest, DigestSet, NoProgress, Sha256Digest};
@@ -288,4 +288,62 @@ fn every_deal_of_large_files_gives_the_same_digests() {
             }
         }
     }
+}
+
+/// A source that lends memory for its first half, and keeps what comes by the usual way.
+struct Lender {
+    file: std::path::PathBuf,
+    size: u64,
+    place: Mutex<Vec<u8>>,
+    lent: AtomicUsize,
+}
+
+impl Source for Lender {
+    fn open(&self) -> std::io::Result<std::fs::File> {
+        std::fs::File::open(&self.file)
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn name(&self) -> String {
+        "lender".to_owned()
+    }
+
+    fn digests(&self) -> DigestSet {
+        DigestSet::Blake3
+    }
+
+    fn keep(&self, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
+        let start = usize::try_from(offset).unwrap();
+        lock(&self.place)[start..start + bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn lend(&self, offset: u64, length: usize, read: &mut dyn FnMut(&mut [u8])) -> std::io::Result<()> {
+        if offset < self.size / 2 {
+            let start = usize::try_from(offset).unwrap();
+            read(&mut lock(&self.place)[start..start + length]);
+            self.lent.fetch_add(length, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_read_in_lent_memory_is_hashed_and_kept_like_the_rest() {
+    let size = (9 << 20) + 77;
+    let mut bytes = vec![0; size];
+    blake3::Hasher::new().update(b"lent").finalize_xof().fill(&mut bytes);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("f");
+    std::fs::write(&file, &bytes).unwrap();
+    let (place, lent) = (Mutex::new(vec![0; size]), AtomicUsize::new(0));
+    let source = [Lender { file, size: size as u64, place, lent }];
+    let found = Engine::with_threads(NonZeroUsize::new(2).unwrap()).run(&source, &crate::NoProgress).unwrap();
+    assert_eq!(found[0].blake3, Some(Blake3Digest::of(&bytes)));
+    let [Lender { place, lent, .. }] = source;
+    assert!(place.into_inner().unwrap() == bytes);
+    assert!((size / 2..size).contains(&lent.into_inner()));
 }
