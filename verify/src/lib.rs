@@ -53,6 +53,9 @@ mod report;
 mod requirements;
 mod shape;
 mod signature;
+#[cfg(feature = "sigstore")]
+#[doc(hidden)]
+pub mod sigstore_layer_that_proves_no_model;
 mod trust;
 mod trust_file;
 mod watch;
@@ -106,18 +109,6 @@ pub use lacre_weights::WeightsError;
 pub use lacre_weights::safetensors::{Dtype, HeaderProblem, Index, IndexProblem, Tensor};
 pub use safetensors::SafeTensorError;
 pub use safetensors::tensor::TensorView;
-
-/// The layer of Sigstore bundles alone: it says who signed *something*, and proves nothing about a model. For the
-/// conformance suite and for tests.
-#[cfg(feature = "sigstore")]
-#[doc(hidden)]
-pub mod sigstore_layer_that_proves_no_model {
-    pub use crate::signature::sigstore::{
-        Content, IdentityKind, KeylessInput, KeylessSigner, MessageHash, Pieces, SignedTime, SigningMaterial,
-        TimeSource, TrustedRoot, Version, Vouched, verify, verify_managed, verify_managed_pieces,
-        verify_pieces,
-    };
-}
 
 /// The README's program is one that compiles.
 #[cfg(doctest)]
