@@ -4,7 +4,7 @@ use lacre_attest::KeyAlgorithm;
 use lacre_testkit::{ModelDir, SafetensorsFile, Seal, Sealed};
 use lacre_verify::Prove;
 
-use crate::scene::{base, load, of, rule, stanza, table, verdict, verdict_with};
+use crate::scene::{base, load, of, plain, rule, stanza, table, verdict, verdict_with};
 
 fn gguf() -> Vec<u8> {
     [b"GGUF".as_slice(), &3_u32.to_le_bytes(), &[0; 24]].concat()
@@ -59,11 +59,15 @@ fn weights_are_told_from_their_bytes() {
 }
 
 /// A signature without BLAKE3, as other tools make them.
-fn plain() -> Sealed {
+fn sha256_alone() -> Sealed {
     let sealed = of(ModelDir::sample()).sign();
-    let bundle = sealed.restated(|statement| {
+    let bundle = sealed.resigned(|statement| {
+        statement["subject"][0]["digest"].as_object_mut().unwrap().retain(|name, _| name == "sha256");
         for resource in statement["predicate"]["resources"].as_array_mut().unwrap() {
-            resource.as_object_mut().unwrap().retain(|name, _| ["algorithm", "digest", "name"].contains(&name.as_str()));
+            resource
+                .as_object_mut()
+                .unwrap()
+                .retain(|name, _| ["algorithm", "digest", "name"].contains(&name.as_str()));
         }
     });
     sealed.write_bundle(&bundle);
@@ -73,19 +77,25 @@ fn plain() -> Sealed {
 #[test]
 fn digests() {
     let sealed = of(ModelDir::sample()).sign();
-    table(&sealed, &[
-        ("digests = [\"blake3\"]", "", "strict"),
-        ("digests = [\"sha256\"]", "", "strict"),
-        ("digests = [\"sha256\", \"blake3\"]", "", "strict"),
-        ("digests = [\"blake2b\"]", "", "E-POLICY-DIGEST"),
-    ]);
-    let plain = plain();
-    table(&plain, &[
-        ("digests = [\"sha256\"]", "", "strict"),
-        ("digests = [\"blake3\"]", "", "E-POLICY-DIGEST"),
-        ("mode = \"warn\"\ndigests = [\"blake3\"]", "", "waived E-POLICY-DIGEST"),
-        ("mode = \"audit\"\ndigests = [\"blake3\", \"blake2b\"]", "", "waived E-POLICY-DIGEST"),
-    ]);
+    table(
+        &sealed,
+        &[
+            ("digests = [\"blake3\"]", "", "strict"),
+            ("digests = [\"sha256\"]", "", "strict"),
+            ("digests = [\"sha256\", \"blake3\"]", "", "strict"),
+            ("digests = [\"blake2b\"]", "", "E-POLICY-DIGEST"),
+        ],
+    );
+    let foreign = sha256_alone();
+    table(
+        &foreign,
+        &[
+            ("digests = [\"sha256\"]", "", "strict"),
+            ("digests = [\"blake3\"]", "", "E-POLICY-DIGEST"),
+            ("mode = \"warn\"\ndigests = [\"blake3\"]", "", "waived E-POLICY-DIGEST"),
+            ("mode = \"audit\"\ndigests = [\"blake3\", \"blake2b\"]", "", "waived E-POLICY-DIGEST"),
+        ],
+    );
 }
 
 #[test]
@@ -99,7 +109,7 @@ fn what_counts_is_what_proves() {
         ("digests = [\"sha256\", \"blake3\"]", Prove::Sha256, "SHA-256"),
     ] {
         let policy = load(&rule(lines, "")).toml;
-        let passed = crate::scene::admit(&policy, &sealed, &base().prove(asked), &|facts| facts).unwrap();
+        let passed = crate::scene::admit(&policy, &sealed, &base().prove(asked), &plain).unwrap();
         let proven = passed.model.strict().unwrap().report().proven_by.unwrap();
         assert_eq!(proven.to_string(), by, "{lines} {asked:?}");
     }
@@ -111,7 +121,8 @@ fn keys_of_other_algorithms() {
         let sealed = Seal::of(ModelDir::sample()).algorithm(algorithm).sign();
         for other in KeyAlgorithm::ALL {
             let key = stanza("policy.trust", sealed.key(), "");
-            let text = format!("version = 1\n[[policy]]\nname = \"a\"\nkey-algorithms = [\"{other}\"]\n{key}");
+            let text =
+                format!("version = 1\n[[policy]]\nname = \"a\"\nkey-algorithms = [\"{other}\"]\n{key}");
             let expected = if algorithm == other { "strict" } else { "E-POLICY-KEY-ALGORITHM" };
             assert_eq!(verdict(&text, &sealed), expected, "{algorithm} {other}");
         }
@@ -137,7 +148,7 @@ fn strict_is_about_everything_that_is_there() {
             assert_eq!(verdict(&rule(lines, ""), &sealed), expected, "{lines}");
         }
         // The caller may want more, and gets it.
-        assert_eq!(verdict_with(&rule("", ""), &sealed, &base().strict(), &|facts| facts), strict);
+        assert_eq!(verdict_with(&rule("", ""), &sealed, &base().strict(), &plain), strict);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use lacre_testkit::{ModelDir, tamper};
 
-use crate::scene::{OTHER, base, load, of, rule, sample, stanza, table, verdict, verdict_with};
+use crate::scene::{OTHER, base, load, of, plain, rule, sample, stanza, table, verdict, verdict_with};
 
 /// Two demands that no plain model meets, and one that it does.
 const UNMET: &str = "transparency = \"required\"\nmax-age = \"1d\"\ndigests = [\"blake3\"]";
@@ -19,20 +19,23 @@ fn what_is_not_met_is_refused_or_waived_as_the_mode_says() {
     let waived = "waived E-POLICY-TRANSPARENCY E-POLICY-AGE";
     let (open, shut) = (glass("9000-01-01T00:00:00Z"), glass("2020-01-01T00:00:00Z"));
     let with = |mode: &str| format!("mode = \"{mode}\"\n{UNMET}");
-    table(&sealed, &[
-        ("", "", "strict"),
-        ("mode = \"enforce\"", "", "strict"),
-        ("mode = \"warn\"", "", "strict"),
-        ("mode = \"audit\"", "", "strict"),
-        (UNMET, "", "E-POLICY-TRANSPARENCY"),
-        (&with("enforce"), "", "E-POLICY-TRANSPARENCY"),
-        (&with("warn"), "", waived),
-        (&with("audit"), "", waived),
-        ("", &open, "strict"),
-        (UNMET, &open, waived),
-        (UNMET, &shut, "E-POLICY-TRANSPARENCY"),
-        (&with("warn"), &shut, waived),
-    ]);
+    table(
+        &sealed,
+        &[
+            ("", "", "strict"),
+            ("mode = \"enforce\"", "", "strict"),
+            ("mode = \"warn\"", "", "strict"),
+            ("mode = \"audit\"", "", "strict"),
+            (UNMET, "", "E-POLICY-TRANSPARENCY"),
+            (&with("enforce"), "", "E-POLICY-TRANSPARENCY"),
+            (&with("warn"), "", waived),
+            (&with("audit"), "", waived),
+            ("", &open, "strict"),
+            (UNMET, &open, waived),
+            (UNMET, &shut, "E-POLICY-TRANSPARENCY"),
+            (&with("warn"), &shut, waived),
+        ],
+    );
 }
 
 #[test]
@@ -47,7 +50,7 @@ fn a_break_glass_ends_at_its_moment() {
         (until, "E-POLICY-TRANSPARENCY"),
         (until + second, "E-POLICY-TRANSPARENCY"),
     ] {
-        let found = verdict_with(&text, &sealed, &base(), &|facts| facts.assume_now_danger(now));
+        let found = verdict_with(&text, &sealed, &base(), &|it| it.judge(&it.facts().assume_now_danger(now)));
         assert_eq!(found, expected);
     }
 }
@@ -57,7 +60,7 @@ fn who_suspended_a_rule_is_told_where_it_mattered() {
     let sealed = sample();
     for (lines, told) in [("", false), (UNMET, true)] {
         let policy = load(&rule(lines, &glass("9000-01-01T00:00:00Z")));
-        let passed = crate::scene::admit(&policy.toml, &sealed, &base(), &|facts| facts).unwrap();
+        let passed = crate::scene::admit(&policy.toml, &sealed, &base(), &plain).unwrap();
         assert_eq!(passed.judgement.break_glass().is_some(), told);
     }
 }
@@ -82,11 +85,15 @@ fn signatures_signers_and_content_are_never_waived() {
         broken.write_bundle(&bundle);
         assert_eq!(verdict(&text, &broken), "E-SIGNATURE-INVALID");
         let two = text.replace("[[policy.trust.key]]", "[policy.trust]\nsigners = 2\n[[policy.trust.key]]");
-        let two = two.replacen(&stanza("policy.trust", &crate::scene::KEY, "")[1..], &{
-            let mut both = stanza("policy.trust", &crate::scene::KEY, "")[1..].to_owned();
-            both.push_str(&stanza("policy.trust", &OTHER, ""));
-            both
-        }, 1);
+        let two = two.replacen(
+            &stanza("policy.trust", &crate::scene::KEY, "")[1..],
+            &{
+                let mut both = stanza("policy.trust", &crate::scene::KEY, "")[1..].to_owned();
+                both.push_str(&stanza("policy.trust", &OTHER, ""));
+                both
+            },
+            1,
+        );
         assert_eq!(verdict(&two, &sample()), "E-TOO-FEW-SIGNERS");
         let none = text.replace("name = \"only\"", "name = \"only\"\nmodel = [\"other/*\"]");
         assert_eq!(verdict(&none, &sample()), "E-POLICY-NO-MATCH");

@@ -3,7 +3,9 @@
 use lacre_testkit::{ModelDir, Sealed};
 use lacre_verify::{Facts, Policy};
 
-use crate::scene::{KEY, OTHER, admit, base, lay, load, of, rule, sample, stanza, verdict, verdict_with};
+use crate::scene::{
+    KEY, OTHER, admit, base, lay, load, of, plain, rule, sample, stanza, verdict, verdict_with,
+};
 
 /// A policy of these rules: name, lines, and whether they want what no model here has.
 fn rules(all: &[(&str, &str)]) -> String {
@@ -14,7 +16,9 @@ fn rules(all: &[(&str, &str)]) -> String {
 }
 
 fn decides(policy: &Policy, repository: Option<&str>, model: &str) -> String {
-    policy.rule_for(repository, model).map_or_else(|error| error.code().to_owned(), |rule| rule.name().to_owned())
+    policy
+        .rule_for(repository, model)
+        .map_or_else(|error| error.code().to_owned(), |rule| rule.name().to_owned())
 }
 
 #[test]
@@ -58,7 +62,8 @@ fn the_first_rule_that_is_about_it() {
 #[test]
 fn the_signed_name_decides_and_no_other() {
     let wants = "transparency = \"required\"";
-    let text = rules(&[("secret", &format!("model = [\"secret/*\"]\n{wants}")), ("open", "model = [\"open/*\"]")]);
+    let text =
+        rules(&[("secret", &format!("model = [\"secret/*\"]\n{wants}")), ("open", "model = [\"open/*\"]")]);
     let signed = |name: &str| of(ModelDir::sample()).name(name).sign();
     assert_eq!(verdict(&text, &signed("open/a")), "strict");
     assert_eq!(verdict(&text, &signed("secret/a")), "E-POLICY-TRANSPARENCY");
@@ -84,7 +89,7 @@ fn whoever_says_which_model_is_wanted_is_told_about_no_other() {
     let text = rules(&[("a", "model = [\"a/*\"]"), ("b", "model = [\"b/*\"]")]);
     let sealed = of(ModelDir::sample()).name("a/x").sign();
     lay(&sealed, "1", of(ModelDir::sample()).name("b/x").sign().bundle());
-    let expecting = |name: &str| verdict_with(&text, &sealed, &base().expect_name(name), &|facts| facts);
+    let expecting = |name: &str| verdict_with(&text, &sealed, &base().expect_name(name), &plain);
     assert_eq!(expecting("a/x"), "strict");
     assert_eq!(expecting("b/x"), "strict");
     assert_eq!(expecting("a/y"), "E-NAME-MISMATCH");
@@ -93,10 +98,11 @@ fn whoever_says_which_model_is_wanted_is_told_about_no_other() {
 
 #[test]
 fn a_judgement_is_about_one_model_and_by_the_rule_that_decides() {
-    let text = rules(&[("a", "model = [\"a/*\"]"), ("b", "")]).replace("name = \"b\"", "name = \"b\"\nmode = \"warn\"");
+    let text = rules(&[("a", "model = [\"a/*\"]"), ("b", "")])
+        .replace("name = \"b\"", "name = \"b\"\nmode = \"warn\"");
     let policy = load(&text).toml;
     let (one, other) = (of(ModelDir::sample()).name("a/x").sign(), of(ModelDir::sample()).name("a/y").sign());
-    let verified = |sealed: &Sealed, mode: &Policy| admit(mode, sealed, &base(), &|facts| facts).unwrap();
+    let verified = |sealed: &Sealed, mode: &Policy| admit(mode, sealed, &base(), &plain).unwrap();
     let passed = verified(&one, &policy);
     let model = verified(&other, &policy).model.strict().unwrap();
     assert_eq!(passed.judgement.admit(model).unwrap_err().code(), "E-POLICY-OTHER");
@@ -116,13 +122,13 @@ fn a_judgement_is_about_one_model_and_by_the_rule_that_decides() {
 #[test]
 fn what_nobody_looked_at_is_not_admitted() {
     let sealed = sample();
-    let strict = admit(&load(&rule("", "")).toml, &sealed, &base(), &|facts| facts).unwrap().model;
+    let strict = admit(&load(&rule("", "")).toml, &sealed, &base(), &plain).unwrap().model;
     let model = strict.strict().unwrap();
     for mode in ["enforce", "warn", "audit"] {
         let policy = load(&rule(&format!("mode = \"{mode}\"\nformats = [\"gguf\"]"), "")).toml;
         let judgement = policy.judge(&policy.rules()[0], &Facts::of_content(&model));
         assert!(judgement.refusal().is_ok());
-        let again = admit(&load(&rule("", "")).toml, &sealed, &base(), &|facts| facts).unwrap().model;
+        let again = admit(&load(&rule("", "")).toml, &sealed, &base(), &plain).unwrap().model;
         let refused = judgement.admit(again.strict().unwrap()).unwrap_err();
         assert_eq!(refused.code(), "E-POLICY-FORMAT", "{mode}");
     }
