@@ -5,6 +5,7 @@
 mod attestations;
 mod content;
 mod gate;
+mod handbook;
 mod loading;
 mod modes;
 mod mutation;

@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use lacre_hash::{Blake3Digest, Sha256Digest};
 use lacre_release::{
-    Channel, ChannelDocument, ChannelId, ChannelRefresh, Contents, Floor, Freshness, ManifestRef, Reason,
-    ReasonCode, Release, RollbackTarget, Status, Wanted,
+    Channel, ChannelDocument, ChannelId, ChannelRefresh, Contents, Floor, ManifestRef, Reason, ReasonCode,
+    Record, Release, RollbackTarget, Status, Wanted,
 };
 use lacre_testkit::{Sealed, TufSimulator};
 use serde_json::json;
@@ -63,7 +63,7 @@ pub(crate) fn document(sealed: &Sealed) -> ChannelDocument {
     }
 }
 
-/// The channel, as somebody without memory believes it; its timestamp was signed so many hours ago.
+/// The channel, as somebody believes it who asks for the first time; its timestamp was signed so many hours ago.
 pub(crate) fn channel(document: &ChannelDocument, hours: i64) -> Channel {
     let mut tuf = TufSimulator::new();
     let id = document.id();
@@ -78,9 +78,8 @@ pub(crate) fn channel(document: &ChannelDocument, hours: i64) -> Channel {
     tuf.delegate("targets", &id.role(), &[&id.target()]);
     tuf.add_target(&id.role(), &id.target(), &bytes);
     tuf.publish_all();
-    let freshness = Freshness { max_age: SignedDuration::from_hours(24 * 365) };
-    let root = tuf.file("2.root.json");
-    let mut refresh = ChannelRefresh::stateless(id, root, freshness, now()).unwrap();
+    let record = Record::anchored(id, tuf.file("2.root.json"), now()).unwrap();
+    let mut refresh = ChannelRefresh::start(&record, now()).unwrap();
     while let Some(wanted) = refresh.wanted() {
         refresh.give(tuf.ask(&wanted.name)).unwrap_or_else(|error| panic!("{}: {error}", wanted.name));
     }
@@ -114,7 +113,7 @@ fn a_channel_that_is_demanded_is_asked() {
         ("", version("1.0.0"), None, "strict"),
         ("", Wanted::Contents(document(&sealed).releases[1].model_digests), None, "strict"),
         // Whoever asks for another release is told about another one.
-        ("", version("1.1.0"), None, "E-POLICY-CHANNEL"),
+        ("", version("1.1.0"), None, "E-ROLLBACK"),
         ("", version("7.0.0"), None, "E-RELEASE-UNKNOWN"),
         ("floor = 2", Wanted::Current, None, "strict"),
         ("floor = 3", Wanted::Current, None, "E-FLOOR"),
@@ -189,6 +188,9 @@ fn a_confirmation_is_neither_old_nor_of_tomorrow() {
         (2, "max-staleness = \"1h\"", "E-POLICY-STALE"),
         (2, "max-staleness = \"119m\"", "E-POLICY-STALE"),
         (2, "max-staleness = \"2h\"", "strict"),
+        // A stolen key of the timestamp could sign for long: what is confirmed tomorrow would never be old.
+        (-2, "", "strict"),
+        (-2, "max-staleness = \"2h\"", "E-POLICY-STALE"),
     ] {
         assert_eq!(
             ask(&sealed, lines, &channel(&document, hours), &Wanted::Current, None),
