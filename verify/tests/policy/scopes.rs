@@ -72,7 +72,7 @@ fn the_signed_name_decides_and_no_other() {
     let mixed = signed("secret/a");
     let claims = of(ModelDir::sample()).name("open/a").key(&OTHER).sign();
     mixed.write_bundle(claims.bundle());
-    lay(&mixed, "1", &signed("secret/a").bundle().to_vec());
+    lay(&mixed, "1", signed("secret/a").bundle());
     assert_eq!(verdict(&text, &mixed), "E-NAME-MISMATCH");
     // Beside the model, behind its own signature, it changes nothing.
     let beside = signed("secret/a");
@@ -80,7 +80,7 @@ fn the_signed_name_decides_and_no_other() {
     assert_eq!(verdict(&text, &beside), "E-POLICY-TRANSPARENCY");
     // Of the names that it has, the first that a rule is about counts, and must be signed.
     let unknown = signed("else/a");
-    lay(&unknown, "1", &signed("open/a").bundle().to_vec());
+    lay(&unknown, "1", signed("open/a").bundle());
     assert_eq!(verdict(&text, &unknown), "strict");
 }
 
