@@ -3,10 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lacre_testkit::pki::{Draft, Ext, TestKey, der, general};
-use lacre_testkit::{ModelDir, Sealed, edit_bundle};
+use lacre_testkit::{ModelDir, Sealed, edit_bundle, resign};
 use serde_json::json;
 
-use crate::scene::{KEY, OTHER, lay, new_key, of, sample, stanza, verdict};
+use crate::scene::{KEY, OTHER, base, lay, new_key, of, plain, sample, stanza, verdict, verdict_with};
 
 fn trusting(trust: &str) -> String {
     format!("version = 1\n[[policy]]\nname = \"only\"\n[policy.trust]\n{trust}")
@@ -100,4 +100,38 @@ fn certificates() {
     assert_eq!(verdict(&revoked, &sealed), "E-KEY-REVOKED");
     let text = authority("any-identity-danger = true").replace("name =", "cel = \"signers[0].kind == 'certificate' && signers[0].identity == 'https://example.com/release'\"\nname =");
     assert_eq!(verdict(&text, &sealed), "strict");
+}
+
+/// Signatures of model-signing 0.2 name no model. The rule says alone whether they count: not the caller.
+#[test]
+fn signatures_without_a_name() {
+    let sealed = sample();
+    let subject = |resource: &serde_json::Value| {
+        json!({
+            "name": resource["name"],
+            "digest": {"sha256": resource["digest"]},
+            "annotations": {"actual_hash_algorithm": "file-sha256"},
+        })
+    };
+    let resources = sealed.statement()["predicate"]["resources"].clone();
+    let statement = json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": resources.as_array().unwrap().iter().map(subject).collect::<Vec<_>>(),
+        "predicateType": "https://model_signing/Digests/v0.1",
+        "predicate": {"unused": "Unused, just passed due to API requirements"},
+    });
+    sealed.write_bundle(&resign(serde_json::to_vec_pretty(&statement).unwrap(), &KEY));
+    let named = "name = \"named\"\nmodel = [\"org/*\"]";
+    for (lines, asked, expected) in [
+        ("", base(), "E-LEGACY"),
+        ("", base().allow_legacy_danger(), "E-LEGACY"),
+        ("mode = \"warn\"", base().allow_legacy_danger(), "E-LEGACY"),
+        ("allow-legacy-danger = true", base(), "strict"),
+        ("allow-legacy-danger = true", base().expect_name("org/mini-lm"), "E-LEGACY"),
+    ] {
+        let key = stanza("policy.trust", &KEY, "");
+        let text =
+            format!("version = 1\n[[policy]]\n{named}\n{key}\n[[policy]]\nname = \"any\"\n{lines}\n{key}");
+        assert_eq!(verdict_with(&text, &sealed, &asked, &plain), expected, "{lines}");
+    }
 }
