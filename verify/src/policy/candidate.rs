@@ -131,7 +131,10 @@ impl<'p> Candidate<'p> {
 
     /// What is known so far: the claim, and the attestations that lie beside the model. Add what else is.
     pub fn facts(&self) -> Facts<'_> {
-        Facts::of(self.claimed.claim()).attestations(&self.beside).limits(*self.requirements.reading_limits())
+        Facts::of(self.claimed.claim())
+            .attestations(&self.beside)
+            .limits(*self.requirements.reading_limits())
+            .assume_now_danger(self.requirements.now())
     }
 
     /// Holds the rule against what is known.

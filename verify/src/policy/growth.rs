@@ -61,18 +61,19 @@ impl<'e> Growth<'e> {
                 Sizes { size: Bound::fixed(literal(expression)), work: Bound::default() }
             }
             Expr::Select(select) => self.of(&select.operand),
+            Expr::Call(call) if call.func_name == "_?_:_" => {
+                // Which of both it gives is not known; what it asks is neither.
+                let parts: Vec<Sizes> = call.args.iter().map(|part| self.of(part)).collect();
+                let work = parts.iter().fold(Bound::default(), |sum, part| sum.and(part.work.clone()));
+                let size = parts.into_iter().skip(1).fold(Bound::default(), |sum, part| sum.and(part.size));
+                Sizes { size, work }
+            }
             Expr::Call(call) => {
                 let arguments = self.all(call.target.iter().map(|it| &**it).chain(&call.args));
-                let chosen = call.func_name == "_?_:_";
                 let looked_at =
                     if looks(&call.func_name) { arguments.size.clone() } else { Bound::default() };
                 Sizes {
-                    // Which of both a choice gives is not known; what it asks is neither.
-                    size: if chosen {
-                        self.all(call.args.iter().skip(1)).size
-                    } else {
-                        arguments.size.times(gives(&call.func_name))
-                    },
+                    size: arguments.size.times(gives(&call.func_name)),
                     work: arguments.work.and(looked_at),
                 }
             }

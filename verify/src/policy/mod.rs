@@ -29,6 +29,7 @@ mod json;
 mod judge;
 mod judgement;
 mod pattern;
+mod preset;
 #[cfg(feature = "release")]
 mod release;
 mod rule;
@@ -49,9 +50,14 @@ pub use fault::{PolicyFault, Spot};
 use judge::Decides;
 pub use judgement::{Finding, Judged, Judgement, Violation};
 pub use pattern::Pattern;
+pub use preset::Preset;
 #[cfg(feature = "release")]
 pub use release::ReleaseRule;
 pub use rule::{BreakGlass, Demand, Mode, Rule};
+
+/// What a policy may hold, as a JSON Schema (2020-12). It describes the form: what a form cannot say, such as a rule that
+/// another one hides, is told when the policy is read.
+pub const POLICY_SCHEMA: &str = include_str!("schema.json");
 
 /// The longest name that any rule is about, in bytes.
 const LONGEST_NAME: usize = 1024;
