@@ -147,6 +147,7 @@ pub(crate) const TABLE: &[Row] = &[
             "E-POLICY-FORMAT",
             "E-POLICY-KEY-ALGORITHM",
             "E-POLICY-NO-MATCH",
+            "E-POLICY-OTHER",
             "E-POLICY-PIN",
             "E-POLICY-ROLLBACK",
             "E-POLICY-STALE",

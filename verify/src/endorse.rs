@@ -3,7 +3,7 @@
 use lacre_attest::{Bundle, Inspection, Limits, ModelClaim, Statement};
 
 use crate::proof::{Claim, Endorsement, Unverified, Verified};
-use crate::report::{Report, ReportedModel, Step};
+use crate::report::{Report, ReportedModel, Step, Witnessed};
 use crate::signature::Legacy;
 use crate::{Failure, Requirements, VerifyError, signature};
 
@@ -111,6 +111,8 @@ impl Verified<Claim> {
                         differs = Some(format!("the key {} signed something else", one.signer.key()));
                     } else if !claim.signers.iter().any(|signer| signer.is(&one.signer)) {
                         claim.signers.push(one.signer);
+                        let Report { signed_at, logs, timestamp_authorities, .. } = one.report;
+                        claim.report.further.push(Witnessed { signed_at, logs, timestamp_authorities });
                     }
                 }
             }

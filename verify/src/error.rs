@@ -64,6 +64,7 @@ pub const CODES: &[&str] = &[
     "E-POLICY-FORMAT",
     "E-POLICY-KEY-ALGORITHM",
     "E-POLICY-NO-MATCH",
+    "E-POLICY-OTHER",
     "E-POLICY-PIN",
     "E-POLICY-ROLLBACK",
     "E-POLICY-STALE",

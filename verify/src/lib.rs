@@ -74,8 +74,8 @@ pub use nearest::HowFar;
 #[cfg(feature = "release")]
 pub use policy::ReleaseRule;
 pub use policy::{
-    Admitted, Age, BreakGlass, Candidate, Demand, Facts, Finding, Judged, Judgement, Mode, Passed, Pattern,
-    Policy, PolicyFault, Refused, Rule, Spot, Violation,
+    Admitted, Age, BreakGlass, Candidate, Demand, Facts, Finding, Judged, Judgement, Mode, POLICY_SCHEMA,
+    Passed, Pattern, Policy, PolicyFault, Preset, Refused, Rule, Spot, Violation,
 };
 pub use proof::{
     Attestation, Claim, Endorsement, Extent, ManifestSignature, Model, Part, Standing, Strict, Unverified,

@@ -82,10 +82,17 @@ impl Unverified<Model> {
         names
     }
 
-    /// The bundles that lie beside the model: further signatures, and attestations. Those that cannot be read are left out.
+    /// The bundles that lie beside the model: further signatures, and attestations. Those that cannot be read are left out, and
+    /// so is what would be more than one bundle may have, in bytes: all of them are held at once.
     pub(crate) fn beside(&self, limits: &Limits) -> Vec<Vec<u8>> {
         let read = |at: &PathBuf| read_limited(Beside::open(at).ok()?, at, limits).ok();
-        self.input.others.iter().filter_map(read).collect()
+        let mut left = limits.bundle();
+        let fits = |bundle: &Vec<u8>| {
+            let rest = left.checked_sub(bundle.len());
+            left = rest.unwrap_or(left);
+            rest.is_some()
+        };
+        self.input.others.iter().filter_map(read).filter(fits).collect()
     }
 }
 

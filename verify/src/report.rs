@@ -31,6 +31,9 @@ pub struct Report {
     pub logs: BTreeSet<String>,
     /// The timestamp authorities that saw it, each once.
     pub timestamp_authorities: BTreeSet<String>,
+    /// The same about the signers after that one, in their order.
+    #[serde(skip)]
+    pub(crate) further: Vec<Witnessed>,
     /// What was proven of the model, where only a part of it was wanted.
     pub part: Option<ReportedPart>,
     /// Which digests proved the files, once they did.
@@ -47,6 +50,14 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// Every step, in order.
     pub checks: Vec<Check>,
+}
+
+/// What is proven of when and before whom somebody signed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Witnessed {
+    pub(crate) signed_at: SignedAt,
+    pub(crate) logs: BTreeSet<String>,
+    pub(crate) timestamp_authorities: BTreeSet<String>,
 }
 
 /// What a claim says about a model.

@@ -143,6 +143,10 @@ impl Requirements {
         Self { trust, ..self.clone() }
     }
 
+    pub(crate) fn with_legacy(self, legacy: Legacy) -> Self {
+        Self { legacy, ..self }
+    }
+
     pub(crate) fn trust(&self) -> &Trust {
         &self.trust
     }

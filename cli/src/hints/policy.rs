@@ -27,6 +27,9 @@ pub(super) fn remedy(code: &str, Subject { model, .. }: &Subject) -> Option<Stri
             "`lacre inspect` shows what an attestation says; the policy says what it must: one of them is to be changed"
                 .to_owned()
         }
+        "E-POLICY-OTHER" => {
+            "the judgement is about something else than what was to be loaded: judge this model anew".to_owned()
+        }
         "E-POLICY-FORMAT" => {
             "weights that can hold code are refused: ask for them as safetensors; files that are known to be harmless \
              go into other-files"

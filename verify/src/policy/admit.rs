@@ -3,7 +3,7 @@
 use lacre_hash::{Blake3Digest, ChunkList};
 use lacre_manifest::Manifest;
 
-use super::judgement::Judgement;
+use super::judgement::{Finding, Judgement, Violation};
 use crate::proof::{Extent, Model, Strict, Verified, Waived};
 use crate::{Failure, Report, VerifyError};
 
@@ -65,21 +65,25 @@ impl Judgement {
         }
         let mut violations = self.violations();
         let Some(violation) = violations.next() else { return Ok(()) };
-        Err(VerifyError::PolicyRefused {
-            rule: self.rule.clone(),
-            violation: violation.clone(),
-            more: violations.count(),
-        })
+        Err(self.refused(violation.clone(), violations.count()))
+    }
+
+    pub(super) fn refused(&self, violation: Violation, more: usize) -> VerifyError {
+        VerifyError::PolicyRefused { rule: self.rule.clone(), violation, more }
     }
 
     /// Lets a model be loaded, or refuses it. The judgement must be about this model: its content was looked at, where the
     /// rule asks for that.
     ///
     /// # Errors
-    /// The code of the first demand that is not met; `E-POLICY-FORMAT` when nobody looked at the content, and the rule
-    /// wants it.
+    /// The code of the first demand that is not met; whatever the rule waives, `E-POLICY-OTHER` when the judgement is about
+    /// another model, and `E-POLICY-FORMAT` when nobody looked at the content and the rule wants it.
     pub fn admit<T: Extent>(&self, model: Verified<T, Strict>) -> Result<Admitted<T>, Box<Failure>> {
-        if let Err(error) = self.refusal() {
+        let unseen = self.judged.iter().find(|judged| judged.finding == Finding::Open).map(|judged| {
+            Violation::new("E-POLICY-FORMAT", format!("nobody looked whether {}", judged.demand))
+        });
+        let never = self.foreign(&model).or(unseen).map(|violation| self.refused(violation, 0));
+        if let Err(error) = never.map_or_else(|| self.refusal(), Err) {
             return Err(Box::new(Failure { error, report: model.report().clone() }));
         }
         let failed = self.waived();

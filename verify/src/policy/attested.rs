@@ -34,6 +34,8 @@ pub(super) struct Found {
     signed_at: SignedAt,
     statement: Json,
     predicate: Json,
+    /// SHA-256 of what it says, written in one way.
+    says: Sha256Digest,
 }
 
 /// For each requirement of the rule, the attestations that could meet it: signed by who may, about the model.
@@ -46,7 +48,7 @@ pub(super) fn find(
 ) -> (Vec<Presented>, Vec<Result<Vec<Found>, Violation>>) {
     let mut presented = Vec::new();
     let findings = rule.require.iter().map(|requirement| {
-        let trust = requirement.trust.as_ref().unwrap_or(&rule.trust);
+        let trust = requirement.trusted(rule);
         let seeking = Seeking { requirement, about, limits, now };
         seeking.among(bundles, trust, &mut presented)
     });
@@ -55,23 +57,39 @@ pub(super) fn find(
 }
 
 /// Whether one of those that were found is young enough and says what it must.
+///
+/// Where several signers are wanted, each of them must: an old word of one is not renewed by another's.
 pub(super) fn hold(
+    rule: &Rule,
     requirement: &Requirement,
-    found: Vec<Found>,
+    found: &[Found],
     input: &Json,
     now: SystemTime,
 ) -> Result<String, Violation> {
-    let mut refused = None;
+    let wanted = requirement.trusted(rule).wanted_signers().get();
+    let (mut held, mut refused): (Vec<&Found>, _) = (Vec::new(), None);
     for one in found {
         match one.holds(requirement, input, now) {
-            Ok(by) => return Ok(by),
+            Ok(()) => held.push(one),
             Err(violation) => refused = refused.or(Some(violation)),
+        }
+    }
+    for one in &held {
+        let same = distinct(held.iter().copied(), one);
+        if same.len() >= wanted {
+            let names: Vec<String> = same.iter().map(|one| one.by()).collect();
+            return Ok(format!("signed by {}", names.join(", ")));
         }
     }
     Err(refused.unwrap_or_else(|| requirement.missing(None)))
 }
 
 impl Requirement {
+    /// Who may sign it.
+    fn trusted<'a>(&'a self, rule: &'a Rule) -> &'a Trust {
+        self.trust.as_ref().unwrap_or(&rule.trust)
+    }
+
     /// What would have to be true, safe for a terminal.
     pub(super) fn words(&self) -> String {
         let age = self.max_age.map(|age| format!(", at most {age} old")).unwrap_or_default();
@@ -88,6 +106,16 @@ impl Requirement {
         };
         Violation::new("E-POLICY-ATTESTATION", detail)
     }
+}
+
+/// Those of `found` that say what `one` says, one of each signer.
+fn distinct<'f>(found: impl Iterator<Item = &'f Found>, one: &Found) -> Vec<&'f Found> {
+    found.filter(|other| other.says == one.says).fold(Vec::new(), |mut distinct: Vec<&Found>, other| {
+        if !distinct.iter().any(|known| known.signer.is(&other.signer)) {
+            distinct.push(other);
+        }
+        distinct
+    })
 }
 
 struct Seeking<'a> {
@@ -121,18 +149,11 @@ impl Seeking<'_> {
                 }
             }
         }
-        let distinct = found.iter().enumerate().filter(|(at, (one, _))| {
-            !found[..*at]
-                .iter()
-                .any(|(other, _)| other.signer.is(&one.signer) && other.predicate == one.predicate)
-        });
         if found.is_empty() {
             return Err(self.requirement.missing(refused.as_deref()));
         }
         // Several must say the same thing; what one of them says alone is not enough.
-        let agreed = |one: &Found| {
-            distinct.clone().filter(|(_, (other, _))| other.predicate == one.predicate).count() >= wanted
-        };
+        let agreed = |one: &Found| distinct(found.iter().map(|(other, _)| other), one).len() >= wanted;
         let counts: Vec<bool> = found.iter().map(|(one, _)| agreed(one)).collect();
         if !counts.contains(&true) {
             let detail = format!(
@@ -173,11 +194,14 @@ impl Seeking<'_> {
         let subjects: Vec<Json> = (statement.subjects().iter())
             .map(|subject| json!({ "name": subject.name, "digest": subject.digest }))
             .collect();
+        let says =
+            Sha256Digest::of(&serde_json::to_vec(&predicate).map_err(|error| malformed(error.to_string()))?);
         Ok(Some(Found {
             signer: attestation.signer().clone(),
             signed_at: attestation.report().signed_at.clone(),
             statement: json!({ "predicateType": statement.predicate_type(), "subject": subjects }),
             predicate,
+            says,
         }))
     }
 }
@@ -188,7 +212,11 @@ impl About<'_> {
     /// of the common digests may differ).
     fn is_met_by(&self, subject: &Subject) -> bool {
         match (subject.digest.get("lacre"), &self.identity) {
-            (Some(said), Some(identity)) => said == identity,
+            (Some(said), Some(identity)) => {
+                let manifest = self.manifest.map(ToString::to_string);
+                let also = subject.digest.get("sha256").zip(manifest.as_ref());
+                said == identity && also.is_none_or(|(said, manifest)| said == manifest)
+            }
             // Who names a model by its identity means no other by the manifest.
             (Some(_), None) => false,
             (None, _) => {
@@ -200,7 +228,7 @@ impl About<'_> {
 }
 
 impl Found {
-    fn holds(&self, requirement: &Requirement, input: &Json, now: SystemTime) -> Result<String, Violation> {
+    fn holds(&self, requirement: &Requirement, input: &Json, now: SystemTime) -> Result<(), Violation> {
         if let Some(longest) = requirement.max_age {
             young(&self.signed_at, longest, now)?;
         }
@@ -216,7 +244,10 @@ impl Found {
             let what = format!("the expression about {}", escape(&requirement.predicate));
             answered(expression.holds(&input), &what)?;
         }
-        let who = self.signer.identity().map_or_else(|| format!("the key {}", self.signer.key()), escape);
-        Ok(format!("signed by {who}"))
+        Ok(())
+    }
+
+    fn by(&self) -> String {
+        self.signer.identity().map_or_else(|| format!("the key {}", self.signer.key()), escape)
     }
 }

@@ -4,6 +4,7 @@
 //! begun: the length and nesting of the expression when the policy is read, and the size of what it is asked about when
 //! it is. Whatever cannot be answered is a no.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
@@ -11,17 +12,22 @@ use cel::{Context, Program, Value};
 use lacre_manifest::escape;
 use serde_json::Value as Json;
 
+use super::growth::Cost;
+
 /// The longest expression, in bytes.
 pub(super) const LONGEST: usize = 2048;
+/// How many operators, brackets and points there may be, in texts, too; and how deep anything may stand within another. Reading
+/// and evaluating is recursive, and a stack that is exhausted ends the process.
+const MOST_SIGNS: usize = 512;
+const DEEPEST_VALUE: u32 = 128;
 /// How deep comprehensions (`all`, `exists`, `map`, `filter`) may stand within another.
 const DEEPEST: u32 = 2;
 /// The largest input, in bytes of JSON.
 const LARGEST: usize = 1 << 20;
-/// How much an evaluation may do: values of the input, once for every level of comprehensions, times the operations of the
-/// expression. Reached in a second.
-const MOST_WORK: u64 = 20_000_000;
-/// How many bytes an evaluation may copy in the same way.
-const MOST_BYTES: u64 = 1 << 30;
+/// How much an evaluation may do, in bytes that it looks at: see [`Cost`]. Reached in a second.
+const MOST_WORK: f64 = 512.0 * 1024.0 * 1024.0;
+/// The largest value that may be made on the way, in bytes.
+const LARGEST_MADE: f64 = 64.0 * 1024.0 * 1024.0;
 
 /// What an expression may ask about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +54,6 @@ impl About {
 pub(super) struct Expression {
     program: Program,
     text: String,
-    depth: u32,
-    operations: u64,
 }
 
 impl Expression {
@@ -57,6 +61,10 @@ impl Expression {
     pub(super) fn parse(text: &str, about: About) -> Result<Self, String> {
         if text.len() > LONGEST {
             return Err(format!("an expression has at most {LONGEST} bytes"));
+        }
+        let is_sign = |byte: &u8| b"+-*/%<>=!&|?:.,([{".contains(byte);
+        if text.bytes().filter(|byte| is_sign(byte)).count() > MOST_SIGNS {
+            return Err(format!("an expression has at most {MOST_SIGNS} operators, brackets and points"));
         }
         let program = catch_unwind(|| Program::compile(text))
             .map_err(|_| "no expression in CEL".to_owned())?
@@ -69,14 +77,17 @@ impl Expression {
             })?;
         let known = about.variables();
         let walk = Walk::of(program.expression(), known);
-        let (depth, operations) = (walk.deepest, walk.operations);
+        let depth = walk.deepest;
+        if walk.deepest_value > DEEPEST_VALUE {
+            return Err(format!("an expression within expressions: at most {DEEPEST_VALUE} deep"));
+        }
         if depth > DEEPEST {
             return Err(format!("comprehensions within comprehensions, {depth} deep: at most {DEEPEST}"));
         }
         if let Some(name) = walk.unknown {
             return Err(format!("{} is not known here: {}", escape(name), known.join(", ")));
         }
-        Ok(Self { program, text: text.to_owned(), depth, operations })
+        Ok(Self { program, text: text.to_owned() })
     }
 
     /// The expression as it was written.
@@ -94,12 +105,10 @@ impl Expression {
         if bytes > LARGEST as u64 {
             return Err(format!("there are more than {LARGEST} bytes to look at"));
         }
-        let rounds = values.max(1).saturating_pow(self.depth);
-        if rounds.saturating_mul(self.operations) > MOST_WORK || rounds.saturating_mul(bytes) > MOST_BYTES {
-            return Err(format!(
-                "{values} values are too many to look at with comprehensions {} deep",
-                self.depth
-            ));
+        let input_bytes = u32::try_from(bytes).map_or(f64::INFINITY, f64::from);
+        let cost = Cost::of(self.program.expression(), input_bytes);
+        if cost.largest > LARGEST_MADE || cost.work > MOST_WORK {
+            return Err(format!("{values} values are too many to look at with this expression"));
         }
         // The interpreter is somebody else's: if it should ever panic, that is a no.
         let answer = catch_unwind(AssertUnwindSafe(|| self.evaluate(input)));
@@ -109,14 +118,33 @@ impl Expression {
     fn evaluate(&self, input: &Json) -> Result<bool, String> {
         let mut context = Context::default();
         for (name, value) in input.as_object().into_iter().flatten() {
-            let value = cel::to_value(value).map_err(|error| escape(&error.to_string()))?;
-            context.add_variable_from_value(name.as_str(), value);
+            context.add_variable_from_value(name.as_str(), value_of(value));
         }
         match self.program.execute(&context) {
             Ok(Value::Bool(answer)) => Ok(answer),
             Ok(other) => Err(format!("the answer is neither true nor false but {:?}", other.type_of())),
             Err(error) => Err(escape(&error.to_string())),
         }
+    }
+}
+
+/// A value of JSON as CEL has it: whole numbers are `int`, so that one can be added to them.
+fn value_of(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(truth) => (*truth).into(),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => number.into(),
+            (None, Some(number)) => number.into(),
+            (None, None) => number.as_f64().unwrap_or(f64::NAN).into(),
+        },
+        Json::String(text) => text.as_str().into(),
+        Json::Array(elements) => elements.iter().map(value_of).collect::<Vec<_>>().into(),
+        Json::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), value_of(value)))
+            .collect::<HashMap<_, _>>()
+            .into(),
     }
 }
 
@@ -127,20 +155,29 @@ struct Walk<'e> {
     known: &'static [&'static str],
     unknown: Option<&'e str>,
     deepest: u32,
-    operations: u64,
+    /// Of all expressions around the one where the walk is, and the most that there were.
+    around: u32,
+    deepest_value: u32,
 }
 
 impl<'e> Walk<'e> {
     fn of(expression: &'e IdedExpr, known: &'static [&'static str]) -> Self {
-        let mut walk = Self { bound: Vec::new(), known, unknown: None, deepest: 0, operations: 0 };
+        let mut walk =
+            Self { bound: Vec::new(), known, unknown: None, deepest: 0, around: 0, deepest_value: 0 };
         walk.visit(expression, 0);
         walk
     }
 
     /// `depth` comprehensions are around `expression`.
     fn visit(&mut self, expression: &'e IdedExpr, depth: u32) {
-        self.operations += 1;
         self.deepest = self.deepest.max(depth);
+        self.around += 1;
+        self.deepest_value = self.deepest_value.max(self.around);
+        self.parts(expression, depth);
+        self.around -= 1;
+    }
+
+    fn parts(&mut self, expression: &'e IdedExpr, depth: u32) {
         match &expression.expr {
             Expr::Ident(name) => {
                 if !self.known.contains(&name.as_str()) && !self.bound.contains(&name.as_str()) {
@@ -262,8 +299,75 @@ mod tests {
         assert_eq!(ask("predicate.a.all(x, x >= 0)", &input), Ok(true));
         let error = ask("predicate.a.all(x, predicate.a.all(y, x + y >= 0))", &input).unwrap_err();
         assert!(error.contains("too many"), "{error}");
+        // Within each other, over parts that are parts of one whole, it is not too much.
+        let parts: Vec<Json> = (0..2_000).map(|id| json!({"id": id, "rates": [1, 2, 3]})).collect();
+        let input = json!({"predicate": {"parts": parts}});
+        assert_eq!(ask("predicate.parts.all(p, p.rates.all(r, r > 0))", &input), Ok(true));
         let long = json!({"predicate": {"a": "x".repeat(2 << 20)}});
         assert!(ask("predicate.a == 'y'", &long).unwrap_err().contains("bytes"));
+    }
+
+    #[test]
+    fn what_grows_is_refused_before_it_does() {
+        let doubled = |times: usize| format!("['x']{}.size() > 0", ".map(a, a + a)".repeat(times));
+        assert_eq!(ask(&doubled(4), &json!({})), Ok(true));
+        for text in [
+            doubled(120),
+            format!("['x']{} == ['x']", ".map(a, [a, a])".repeat(80)),
+            format!("['x']{}.exists(a, a == 'y')", ".map(a, {'l': a, 'r': a})".repeat(60)),
+        ] {
+            assert!(ask(&text, &json!({})).unwrap_err().contains("too many"), "{text}");
+        }
+        // What people write about documents of a megabyte is none of it.
+        let parts: Vec<Json> = (0..4_000).map(|id| json!({"id": id, "text": "x".repeat(180)})).collect();
+        let input = json!({"predicate": {"parts": parts}});
+        let text = "predicate.parts.filter(p, p.id > 7).map(p, p.text).all(t, t.size() == 180)";
+        assert_eq!(ask(text, &input), Ok(true));
+    }
+
+    /// A panic can be caught, and an exhausted stack cannot: what is written as deep as it may be is read on a small one.
+    #[test]
+    fn nothing_that_is_let_in_exhausts_the_stack() {
+        let cases = [
+            ("(", "true", ")"),
+            ("[", "", "]"),
+            ("{1:", "1", "}"),
+            ("!", "true", ""),
+            ("-", "now", ""),
+            ("true ? true : ", "true", ""),
+            ("", "now", ".a"),
+            ("", "now", "[0]"),
+            ("", "now", "+1"),
+            ("", "now", "<1"),
+            ("", "now", "*1"),
+            ("true && ", "true", ""),
+            ("", "true", " || true"),
+            ("size(", "now", ")"),
+            ("now.all(a, ", "true", ")"),
+        ];
+        let mut too_deep = 0;
+        for ((open, inner, close), times) in
+            cases.iter().flat_map(|case| [(case, 2048), (case, 500), (case, 250)])
+        {
+            let times = ((LONGEST - inner.len()) / (open.len() + close.len())).min(times);
+            let text = format!("{}{inner}{}", open.repeat(times), close.repeat(times));
+            match Expression::parse(&text, About::Model) {
+                Ok(expression) => drop(expression.holds(&json!({"now": 1}))),
+                Err(_) => too_deep += 1,
+            }
+        }
+        assert!(too_deep > cases.len(), "{too_deep}");
+    }
+
+    #[test]
+    fn whole_numbers_are_reckoned_with() {
+        let input = json!({"predicate": {"n": 3, "big": u64::MAX, "half": 0.5, "no": null}, "now": 100});
+        for text in
+            ["predicate.n + 1 == 4", "now - 90 < 20", "predicate.big > 5", "predicate.half + 0.5 == 1.0"]
+        {
+            assert_eq!(ask(text, &input), Ok(true), "{text}");
+        }
+        assert_eq!(ask("predicate.no == null", &input), Ok(true));
     }
 
     #[test]

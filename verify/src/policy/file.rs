@@ -29,6 +29,8 @@ const VERSION: u32 = 1;
 /// Rules, and demands for attestations in one of them.
 const MOST_RULES: usize = 256;
 const MOST_REQUIRED: usize = 32;
+/// All patterns of a policy together, in bytes: each is held against each.
+const MOST_PATTERNS: usize = 64 * 1024;
 /// The longest text for people, in bytes.
 const LONGEST_TEXT: usize = 1024;
 
@@ -63,7 +65,7 @@ pub(super) fn read(path: &Path) -> Result<(String, String), VerifyError> {
 /// Reads the text that `source` is of.
 pub(super) fn parse(source: &Source<'_>) -> Result<Policy, VerifyError> {
     let text = source.text();
-    let reading = Reading { source };
+    let reading = Reading { source, digest: Sha256Digest::of(text.as_bytes()) };
     let refused = |error: &toml::de::Error| reading.refused(error.span(), escape(error.message()));
     let mut table = if text.trim_start().starts_with('{') {
         let limit = usize::try_from(FILE_LIMIT).unwrap_or(usize::MAX);
@@ -89,10 +91,16 @@ pub(super) fn parse(source: &Source<'_>) -> Result<Policy, VerifyError> {
     if wire.policy.len() > MOST_RULES {
         return Err(reading.refused(None, format!("it has more than {MOST_RULES} rules")));
     }
-    let mut rules: Vec<Rule> = Vec::new();
+    let (mut rules, mut patterns): (Vec<Rule>, usize) = (Vec::new(), 0);
     for wire in wire.policy {
         let at = wire.get_ref().name.span();
         let rule = reading.rule(wire)?;
+        patterns += rule.pattern_bytes();
+        if patterns > MOST_PATTERNS {
+            return Err(
+                reading.refused(Some(at), format!("its patterns have more than {MOST_PATTERNS} bytes"))
+            );
+        }
         if rules.iter().any(|other| other.name == rule.name) {
             return Err(reading.refused(Some(at), format!("two rules have the name {}", rule.name)));
         }
@@ -107,13 +115,14 @@ pub(super) fn parse(source: &Source<'_>) -> Result<Policy, VerifyError> {
         }
         rules.push(rule);
     }
-    Ok(Policy { digest: Sha256Digest::of(text.as_bytes()), rules })
+    Ok(Policy { digest: reading.digest, rules })
 }
 
 type Names = Option<Spanned<Vec<Spanned<String>>>>;
 
 struct Reading<'a, 's> {
     source: &'a Source<'s>,
+    digest: Sha256Digest,
 }
 
 impl Reading<'_, '_> {
@@ -139,6 +148,7 @@ impl Reading<'_, '_> {
         }
         let require = wire.require.into_iter().map(|it| self.requirement(it)).collect::<Result<_, _>>()?;
         let rule = Rule {
+            policy: self.digest,
             mode: wire.mode,
             repository: self.patterns(wire.repository, is_repository)?,
             model: self.patterns(wire.model, |_| Ok(()))?,

@@ -7,7 +7,7 @@ use lacre_manifest::{Digests, Entry, EntryPath};
 use lacre_weights::safetensors::HeaderPlace;
 use serde::Serialize;
 
-use super::judgement::{Finding, Judged, Judgement, Violation};
+use super::judgement::{Finding, Judged, Judgement, OTHER, Violation};
 use super::rule::{Formats, Rule};
 use crate::VerifyError;
 use crate::load::ProvenFile;
@@ -73,12 +73,21 @@ impl Judgement {
     /// The same with what the content says, where the rule asks for it.
     ///
     /// # Errors
-    /// When the content cannot be read, or is not what was proven any more.
+    /// When the content cannot be read, or is not what was proven any more; `E-POLICY-OTHER` when the judgement is about
+    /// another model or by another rule.
     pub fn with_content<T: Extent, S: Standing>(
         mut self,
         rule: &Rule,
         model: &Verified<T, S>,
     ) -> Result<Self, VerifyError> {
+        if let Some(violation) = self.foreign(model) {
+            return Err(self.refused(violation, 0));
+        }
+        if (rule.policy, &rule.name) != (self.policy, &self.rule) {
+            let violation =
+                Violation::new(OTHER, format!("the judgement is by another rule than {}", rule.name));
+            return Err(self.refused(violation, 0));
+        }
         let Some(formats) = &rule.formats else { return Ok(self) };
         let mut violations = Vec::new();
         let (mut weights, mut texts) = (0_usize, 0_usize);

@@ -1,8 +1,8 @@
 //! A rule against what is known of a model: each demand, and whether it is met.
 
-use std::time::SystemTime;
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
 
-use lacre_hash::Sha256Digest;
 use lacre_manifest::escape;
 #[cfg(feature = "release")]
 use lacre_release::{AttestationRef, Channel, Permit};
@@ -14,14 +14,26 @@ use super::attested;
 use super::attested::Presented;
 use super::facts::Facts;
 use super::format::DigestAlgorithm;
-use super::judgement::{Finding, Judged, Judgement, Violation};
+use super::judgement::{About, Finding, Judged, Judgement, OTHER, Violation};
 use super::rule::{Demand, Rule};
 use crate::report::SignedAt;
 
+/// Whether a rule is the one about a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decides {
+    Yes,
+    No,
+}
+
 impl Rule {
-    /// Holds the rule against what is known. The content is not looked at: see [`Judgement::with_content`].
-    pub(super) fn judge(&self, policy: Sha256Digest, facts: &Facts<'_>) -> Judgement {
+    /// Holds the rule against what is known; `decides` if it is the one about the model. The content is not looked at: see
+    /// [`Judgement::with_content`].
+    pub(super) fn judge(&self, decides: Decides, facts: &Facts<'_>) -> Judgement {
         let mut judging = Judging { facts, judged: Vec::new() };
+        if decides == Decides::No {
+            let detail = "the policy decides about this model by another rule, or by none";
+            judging.add("the rule is about the model", Err(Violation::new(OTHER, detail)));
+        }
         judging.witnesses(self);
         judging.digests(self);
         judging.keys(self);
@@ -39,7 +51,8 @@ impl Rule {
             judging.add(format!("cel: {}", escape(expression.as_str())), found);
         }
         for (requirement, finding) in self.require.iter().zip(findings) {
-            let found = finding.and_then(|found| attested::hold(requirement, found, &input, facts.now));
+            let found =
+                finding.and_then(|found| attested::hold(self, requirement, &found, &input, facts.now));
             judging.add(requirement.words(), found);
         }
         if self.formats.is_some() {
@@ -48,8 +61,9 @@ impl Rule {
         let judged = judging.judged;
         drop(presented);
         Judgement {
-            policy,
+            policy: self.policy,
             rule: self.name.clone(),
+            about: About::of(facts.claim, facts.signers),
             mode: self.mode,
             judged,
             glass: self.suspended(facts.now).cloned(),
@@ -73,30 +87,27 @@ impl Judging<'_> {
         self.judged.push(Judged { demand: demand.into(), finding });
     }
 
-    /// Logs, timestamps, and how long ago it was signed.
+    /// Logs, timestamps, and how long ago it was signed: of everybody who was counted.
     fn witnesses(&mut self, rule: &Rule) {
         let report = self.facts.report;
+        let further = || report.further.iter();
         if rule.transparency == Demand::Required {
-            let found = if report.logs.is_empty() {
-                let detail = "no transparency log that is trusted has the signature";
-                Err(Violation::new("E-POLICY-TRANSPARENCY", detail))
-            } else {
-                Ok(listed(report.logs.iter()))
-            };
+            let logs = [&report.logs].into_iter().chain(further().map(|one| &one.logs));
+            let detail = "no transparency log that is trusted has the signature";
+            let found = witnessed(logs, "E-POLICY-TRANSPARENCY", detail);
             self.add("the signature is in a transparency log", found);
         }
         if rule.timestamp == Demand::Required {
-            let found = if report.timestamp_authorities.is_empty() {
-                let detail = "no timestamp authority that is trusted saw the signature";
-                Err(Violation::new("E-POLICY-TIMESTAMP", detail))
-            } else {
-                Ok(listed(report.timestamp_authorities.iter()))
-            };
+            let clocks = [&report.timestamp_authorities].into_iter();
+            let clocks = clocks.chain(further().map(|one| &one.timestamp_authorities));
+            let detail = "no timestamp authority that is trusted saw the signature";
+            let found = witnessed(clocks, "E-POLICY-TIMESTAMP", detail);
             self.add("a timestamp authority saw the signature", found);
         }
         if let Some(longest) = rule.max_age {
-            let found = young(&report.signed_at, longest, self.facts.now);
-            self.add(format!("the model was signed at most {longest} ago"), found);
+            let times = [&report.signed_at].into_iter().chain(further().map(|one| &one.signed_at));
+            let found = times.map(|time| young(time, longest, self.facts.now)).collect::<Result<Vec<_>, _>>();
+            self.add(format!("the model was signed at most {longest} ago"), found.map(|by| by.join(", ")));
         }
     }
 
@@ -156,7 +167,13 @@ impl Judging<'_> {
         let required: Vec<&str> = rule.require.iter().map(|it| it.predicate.as_str()).collect();
         let mut violations = Vec::new();
         let asker = (self.facts.instance, self.facts.floor);
-        let permit = demands.judge(channel, wanted, asker, (&required, &presented), &mut violations);
+        let about = self.facts.about();
+        let here = super::release::Here {
+            claim: self.facts.claim,
+            identity: about.identity.as_deref(),
+            manifest: about.manifest,
+        };
+        let permit = demands.judge(channel, wanted, asker, (&required, &presented), &here, &mut violations);
         if violations.is_empty() {
             let by = permit.as_ref().map(|permit| {
                 format!("version {}, counter {}", permit.release().version, permit.release().counter)
@@ -195,6 +212,9 @@ impl Judging<'_> {
     }
 }
 
+/// How far clocks may be apart.
+pub(super) const DRIFT: Duration = Duration::from_secs(300);
+
 /// Whether something proves that it was signed at most so long ago.
 pub(super) fn young(signed_at: &SignedAt, longest: Age, now: SystemTime) -> Result<String, Violation> {
     let refused = |detail: String| Err(Violation::new("E-POLICY-AGE", detail));
@@ -204,7 +224,12 @@ pub(super) fn young(signed_at: &SignedAt, longest: Age, now: SystemTime) -> Resu
     let Ok(signed) = text.parse::<jiff::Timestamp>() else {
         return refused("the time at which it was signed cannot be read".to_owned());
     };
-    let age = now.duration_since(SystemTime::from(signed)).unwrap_or_default();
+    let signed = SystemTime::from(signed);
+    // What is signed tomorrow would be young for longer than is said.
+    if signed.duration_since(now).is_ok_and(|ahead| ahead > DRIFT) {
+        return refused(format!("it was signed at {text}, which is not yet: a clock is wrong"));
+    }
+    let age = now.duration_since(signed).unwrap_or_default();
     if age > longest.as_duration() {
         return refused(format!("it was signed at {text} or before: longer than {longest} ago"));
     }
@@ -232,6 +257,22 @@ fn release_json(permit: &Permit, channel: Option<&Channel>) -> Json {
         "sequence": permit.position().sequence,
         "version": release.version.to_string(),
     })
+}
+
+/// Whether each signature was seen by somebody.
+fn witnessed<'a>(
+    each: impl Iterator<Item = &'a BTreeSet<String>>,
+    code: &'static str,
+    detail: &str,
+) -> Result<String, Violation> {
+    let mut all = BTreeSet::new();
+    for names in each {
+        if names.is_empty() {
+            return Err(Violation::new(code, detail));
+        }
+        all.extend(names);
+    }
+    Ok(listed(all.into_iter()))
 }
 
 /// Names of somebody else's choice, safe for a terminal.

@@ -2,13 +2,18 @@
 
 use std::fmt;
 
+use lacre_attest::ModelClaim;
 use lacre_hash::Sha256Digest;
 #[cfg(feature = "release")]
 use lacre_release::Permit;
 use serde::Serialize;
 
 use super::rule::{BreakGlass, Mode};
-use crate::proof::WaivedRule;
+use crate::proof::{Extent, Standing, Verified, WaivedRule};
+use crate::signature::Signer;
+
+/// The rule, or the judgement, is about something else. Nobody wrote that it may pass: no mode waives it.
+pub(super) const OTHER: &str = "E-POLICY-OTHER";
 
 /// A demand that is not met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,6 +62,7 @@ pub enum Finding {
 pub struct Judgement {
     pub(super) policy: Sha256Digest,
     pub(super) rule: String,
+    pub(super) about: About,
     pub(super) mode: Mode,
     pub(super) judged: Vec<Judged>,
     pub(super) glass: Option<BreakGlass>,
@@ -104,9 +110,19 @@ impl Judgement {
         self.permit.as_ref()
     }
 
-    /// Whether what is not met is refused: it is, unless the rule only warns or somebody suspended it.
+    /// Whether what is not met is refused: it is, unless the rule only warns or somebody suspended it. A rule that is not the
+    /// one about the model waives nothing.
     pub fn is_refused(&self) -> bool {
-        self.mode == Mode::Enforce && self.glass.is_none() && self.violations().next().is_some()
+        let enforced = self.mode == Mode::Enforce && self.glass.is_none();
+        self.violations().any(|violation| enforced || violation.code == OTHER)
+    }
+
+    /// Why it says nothing of `model`, if it does not: it is about another one.
+    pub(super) fn foreign<T: Extent, S: Standing>(&self, model: &Verified<T, S>) -> Option<Violation> {
+        (self.about != About::of(model.claim(), model.signers())).then(|| {
+            let detail = "the judgement is about another model, or other signatures of it";
+            Violation::new(OTHER, detail)
+        })
     }
 
     /// What is let through although it is not met.
@@ -114,5 +130,33 @@ impl Judgement {
         self.violations()
             .map(|violation| WaivedRule { code: violation.code, detail: violation.detail.clone() })
             .collect()
+    }
+}
+
+/// Of what a judgement is: every signed name and digest, and who signed them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct About(Sha256Digest);
+
+impl About {
+    /// Two models differ in this, or in nothing that is signed. The root alone would not do: it does not bind names.
+    pub(super) fn of(claim: &ModelClaim, signers: &[Signer]) -> Self {
+        let mut bytes = Vec::new();
+        let mut put = |part: &[u8]| {
+            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(part);
+        };
+        put(claim.name().as_bytes());
+        put(claim.version().unwrap_or_default().as_bytes());
+        put(&[u8::from(claim.is_legacy()), u8::from(claim.version().is_some())]);
+        put(claim.root().as_bytes());
+        for signer in signers {
+            put(signer.key().as_bytes());
+        }
+        // No path is empty: it parts the paths from the keys.
+        put(&[]);
+        for entry in claim.manifest().entries() {
+            put(entry.path.as_str().as_bytes());
+        }
+        Self(Sha256Digest::of(&bytes))
     }
 }

@@ -23,10 +23,13 @@ mod facts;
 mod fault;
 mod file;
 mod format;
+#[cfg(feature = "cel")]
+mod growth;
 mod json;
 mod judge;
 mod judgement;
 mod pattern;
+mod preset;
 #[cfg(feature = "release")]
 mod release;
 mod rule;
@@ -44,11 +47,20 @@ pub use age::Age;
 pub use candidate::{Candidate, Passed, Refused};
 pub use facts::Facts;
 pub use fault::{PolicyFault, Spot};
+use judge::Decides;
 pub use judgement::{Finding, Judged, Judgement, Violation};
 pub use pattern::Pattern;
+pub use preset::Preset;
 #[cfg(feature = "release")]
 pub use release::ReleaseRule;
 pub use rule::{BreakGlass, Demand, Mode, Rule};
+
+/// What a policy may hold, as a JSON Schema (2020-12). It describes the form: what a form cannot say, such as a rule that
+/// another one hides, is told when the policy is read.
+pub const POLICY_SCHEMA: &str = include_str!("schema.json");
+
+/// The longest name that any rule is about, in bytes.
+const LONGEST_NAME: usize = 1024;
 
 /// What may be loaded: rules, of which the first that is about a model decides.
 #[derive(Debug)]
@@ -105,17 +117,24 @@ impl Policy {
     /// # Errors
     /// `E-POLICY-NO-MATCH`.
     pub fn rule_for(&self, repository: Option<&str>, model: &str) -> Result<&Rule, VerifyError> {
-        self.rules.iter().find(|rule| rule.is_about(repository, model)).ok_or_else(|| {
-            VerifyError::PolicyUnmatched {
-                model: model.to_owned(),
-                repository: repository.map(str::to_owned),
-            }
+        // Nobody vouches for a name that is looked up: a long one must not cost much.
+        let is_short = [Some(model), repository].iter().flatten().all(|text| text.len() <= LONGEST_NAME);
+        let mut rules = self.rules.iter().filter(|_| is_short);
+        rules.find(|rule| rule.is_about(repository, model)).ok_or_else(|| VerifyError::PolicyUnmatched {
+            model: model.to_owned(),
+            repository: repository.map(str::to_owned),
         })
     }
 
     /// Holds `rule`, which is one of this policy, against what is known of a model whose claim is verified by
     /// [`Rule::requirements`].
+    ///
+    /// A rule that is not the one about the model is not met by it: `E-POLICY-OTHER`.
     pub fn judge(&self, rule: &Rule, facts: &Facts<'_>) -> Judgement {
-        rule.judge(self.digest, facts)
+        // A signature of model-signing 0.2 names nothing, whatever stands in the place of a name.
+        let name = if facts.claim.is_legacy() { "" } else { facts.claim.name() };
+        let decides = self.rule_for(facts.repository, name);
+        let decides = decides.is_ok_and(|decides| std::ptr::eq(decides, rule));
+        rule.judge(if decides { Decides::Yes } else { Decides::No }, facts)
     }
 }

@@ -112,6 +112,9 @@ fn covers<T: Item>(pattern: &[T], other: &[T], one: impl Fn(&T, &T) -> bool) -> 
         }
         spread(pattern, &mut next);
         reached = next;
+        if !reached.contains(&true) {
+            return false;
+        }
     }
     reached[pattern.len()]
 }

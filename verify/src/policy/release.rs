@@ -1,9 +1,13 @@
 //! What a rule demands of a release: the channel that must list it, and more than the channel itself demands.
 
 use jiff::Timestamp;
-use lacre_release::{Ask, AttestationRef, Channel, ChannelName, Permit, Standing, Version, Wanted};
+use lacre_attest::ModelClaim;
+use lacre_hash::Sha256Digest;
+use lacre_manifest::escape;
+use lacre_release::{Ask, AttestationRef, Channel, ChannelName, Permit, Release, Standing, Version, Wanted};
 
 use super::age::Age;
+use super::judge::DRIFT;
 use super::judgement::Violation;
 use super::rule::Demand;
 use super::wire::Allowance;
@@ -19,6 +23,31 @@ pub struct ReleaseRule {
     pub(super) rollback: Allowance,
     pub(super) deprecated: Allowance,
     pub(super) listed: Demand,
+}
+
+/// The model that is here.
+pub(super) struct Here<'a> {
+    pub(super) claim: &'a ModelClaim,
+    pub(super) identity: Option<&'a str>,
+    pub(super) manifest: Option<&'a Sha256Digest>,
+}
+
+impl Here<'_> {
+    /// In what a release is not this model: whoever asks the channel about another one is told about another one.
+    fn differs(&self, release: &Release) -> Option<&'static str> {
+        if self.claim.version().is_some_and(|version| version != release.version.to_string()) {
+            return Some("of another version");
+        }
+        match (self.identity, self.manifest) {
+            (Some(identity), _) => {
+                let contents = &release.model_digests;
+                let same = contents.lacre.to_string() == identity && contents.sha256 == *self.claim.root();
+                (!same).then_some("of other contents")
+            }
+            (None, Some(manifest)) => (release.manifest.sha256 != *manifest).then_some("of another manifest"),
+            (None, None) => Some("nothing says of which contents"),
+        }
+    }
 }
 
 impl ReleaseRule {
@@ -39,6 +68,7 @@ impl ReleaseRule {
         wanted: Wanted,
         (instance, floor): (Option<&str>, Option<u64>),
         (required, presented): (&[&str], &[AttestationRef]),
+        model: &Here<'_>,
         violations: &mut Vec<Violation>,
     ) -> Option<Permit> {
         let document = channel.document();
@@ -46,6 +76,17 @@ impl ReleaseRule {
             violations.push(Violation::new(
                 "E-POLICY-CHANNEL",
                 format!("the channel {} is demanded, and {} was asked", self.channel, document.id()),
+            ));
+            return None;
+        }
+        if document.model.as_str() != model.claim.name() {
+            violations.push(Violation::new(
+                "E-POLICY-CHANNEL",
+                format!(
+                    "the channel {} is of another model than {}",
+                    document.id(),
+                    escape(model.claim.name())
+                ),
             ));
             return None;
         }
@@ -68,6 +109,11 @@ impl ReleaseRule {
             }
         };
         let release = permit.release();
+        if let Some(what) = model.differs(release) {
+            let detail = format!("the release {} is of another model: {what}", release.version);
+            violations.push(Violation::new("E-POLICY-CHANNEL", detail));
+            return None;
+        }
         if let Some(pin) = self.pin.as_ref().filter(|pin| **pin != release.version) {
             violations.push(Violation::new(
                 "E-POLICY-PIN",
@@ -96,6 +142,11 @@ fn stale(channel: &Channel, longest: Age) -> Option<Violation> {
     let Some(confirmed) = channel.confirmed() else {
         return refused("the channel's root does not say how long a confirmation lives".to_owned());
     };
+    let drift = jiff::SignedDuration::try_from(DRIFT).unwrap_or_default();
+    // Whoever stole the key of a timestamp could have signed it for long: it would be fresh for ever.
+    if confirmed.duration_since(channel.now()) > drift {
+        return refused(format!("the channel was confirmed at {confirmed}, which is not yet"));
+    }
     if age(confirmed, channel.now()) > longest.as_duration() {
         return refused(format!(
             "the channel was confirmed at {confirmed}, and at most {longest} ago is allowed"

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use lacre_attest::KeyAlgorithm;
+use lacre_hash::Sha256Digest;
 use serde::{Deserialize, Serialize};
 
 use super::age::Age;
@@ -12,6 +13,7 @@ use super::format::{DigestAlgorithm, WeightFormat};
 use super::pattern::Pattern;
 #[cfg(feature = "release")]
 use super::release::ReleaseRule;
+use crate::signature::Legacy;
 use crate::{Prove, Requirements, Trust};
 
 /// What comes of a demand that is not met.
@@ -53,6 +55,8 @@ pub struct BreakGlass {
 /// A rule: which models it is about, and what it demands of them.
 #[derive(Debug)]
 pub struct Rule {
+    /// SHA-256 of the text of the policy that it is of.
+    pub(super) policy: Sha256Digest,
     pub(super) name: String,
     pub(super) mode: Mode,
     pub(super) repository: Option<Vec<Pattern>>,
@@ -115,6 +119,11 @@ impl Rule {
         repository_fits && model_fits
     }
 
+    pub(super) fn pattern_bytes(&self) -> usize {
+        let all = self.repository.iter().chain(&self.model).flatten();
+        all.map(|pattern| pattern.as_str().len()).sum()
+    }
+
     /// Whether nothing that `other` is about could escape this one.
     pub(super) fn covers(&self, other: &Self) -> bool {
         let all = |wide: &Option<Vec<Pattern>>, narrow: &Option<Vec<Pattern>>| match (wide, narrow) {
@@ -140,21 +149,25 @@ impl Rule {
         if self.strict {
             requirements = requirements.strict();
         }
-        if self.allow_legacy_danger {
-            requirements = requirements.allow_legacy_danger();
-        }
+        // This the rule says alone: nobody makes a signature without a name pass for one that it wants.
+        requirements =
+            requirements.with_legacy(if self.allow_legacy_danger { Legacy::Accept } else { Legacy::Refuse });
         requirements.prove(self.proof(base.proof()))
     }
 
     /// Which digests prove the content: the caller's choice, within what the rule allows.
     fn proof(&self, base: Prove) -> Prove {
-        let Some(allowed) = &self.digests else { return base };
+        // A rule that lets others pass must not refuse them here.
+        let lets_pass = self.mode != Mode::Enforce || self.break_glass.is_some();
+        let Some(allowed) = self.digests.as_ref().filter(|_| !lets_pass) else { return base };
         let (sha256, blake3) =
             (allowed.contains(&DigestAlgorithm::Sha256), allowed.contains(&DigestAlgorithm::Blake3));
         match (sha256, blake3, base) {
             // What is not allowed proves nothing; whether something allowed is signed, the rule itself looks.
             (true, false, Prove::Quickest) => Prove::Sha256,
             (false, true, Prove::Quickest) => Prove::Blake3,
+            // What the caller wants beside what counts is proven, too.
+            (true, false, Prove::Blake3) | (false, true, Prove::Sha256) => Prove::Both,
             (_, _, base) => base,
         }
     }

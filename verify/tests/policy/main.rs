@@ -2,4 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod attestations;
+mod content;
 mod gate;
+mod loading;
+mod modes;
+mod scene;
+mod scopes;
