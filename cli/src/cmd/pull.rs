@@ -73,7 +73,7 @@ pub(crate) struct PullArgs {
 }
 
 pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> {
-    let gate = args.demands.policy()?;
+    let gate = args.demands.policy(args.following(), session)?;
     let selection = args.selection()?;
     let overwrite = if session.globals.force { Overwrite::Replace } else { Overwrite::Refuse };
     lacre_deliver::may_write(&args.folder, overwrite)?;

@@ -70,8 +70,12 @@ impl<'e> Growth<'e> {
             }
             Expr::Call(call) => {
                 let arguments = self.all(call.target.iter().map(|it| &**it).chain(&call.args));
-                let looked_at = if looks(&call.func_name) { arguments.size.clone() } else { Bound::default() };
-                Sizes { size: arguments.size.times(gives(&call.func_name)), work: arguments.work.and(looked_at) }
+                let looked_at =
+                    if looks(&call.func_name) { arguments.size.clone() } else { Bound::default() };
+                Sizes {
+                    size: arguments.size.times(gives(&call.func_name)),
+                    work: arguments.work.and(looked_at),
+                }
             }
             Expr::List(list) => self.all(list.elements.iter()),
             Expr::Map(map) => self.entries(map.entries.iter().map(|entry| &entry.expr)),

@@ -52,7 +52,10 @@ impl Preset {
             Self::Strict => keys.len().max(1),
             Self::Team | Self::AirGapped | Self::Audit => 1,
         };
-        let _ = writeln!(text, "# So many distinct signers are wanted: of this, nothing is ever waived.\nsigners = {signers}");
+        let _ = writeln!(
+            text,
+            "# So many distinct signers are wanted: of this, nothing is ever waived.\nsigners = {signers}"
+        );
         for key in keys {
             let _ = write!(text, "\n[[policy.trust.key]]\npublic-key = '''\n{}'''\n", key.to_pem());
         }
@@ -61,10 +64,14 @@ impl Preset {
 
     fn about(self) -> &'static str {
         match self {
-            Self::Strict => "Only models that every key signed, without anything unsigned, and weights that hold no code.",
+            Self::Strict => {
+                "Only models that every key signed, without anything unsigned, and weights that hold no code."
+            }
             Self::Team => "Models that any of the keys signed, and weights that hold no code.",
             Self::AirGapped => "Models that any of the keys signed, for places without a network.",
-            Self::Audit => "Models that any of the keys signed are let through; what strict rules would refuse is recorded.",
+            Self::Audit => {
+                "Models that any of the keys signed are let through; what strict rules would refuse is recorded."
+            }
         }
     }
 

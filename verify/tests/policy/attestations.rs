@@ -4,7 +4,10 @@ use lacre_hash::Sha256Digest;
 use lacre_testkit::{ModelDir, Sealed};
 use serde_json::{Value, json};
 
-use crate::scene::{KEY, OTHER, attest, attest_about, base, identity, lay, load, of, rule, sample, stanza, verdict, verdict_with};
+use crate::scene::{
+    KEY, OTHER, attest, attest_about, base, identity, lay, load, of, rule, sample, stanza, verdict,
+    verdict_with,
+};
 
 const TEST: &str = "https://in-toto.io/attestation/test-result/v0.1";
 const VSA: &str = "https://slsa.dev/verification_summary/v1";
@@ -45,7 +48,11 @@ fn by_whom_and_of_which_kind() {
         (&other, vec![&theirs], "strict"),
         (&other, vec![&mine, &theirs], "strict"),
         (&require("").replace("test-result", TEST), vec![&mine], "strict"),
-        (&require("").replace("test-result", "https://in-toto.io/attestation/test-result/v0.2"), vec![&mine], MISSING),
+        (
+            &require("").replace("test-result", "https://in-toto.io/attestation/test-result/v0.2"),
+            vec![&mine],
+            MISSING,
+        ),
         (&(require("") + "[[policy.require]]\npredicate = \"vsa\"\n"), vec![&mine], MISSING),
         (&(require("") + "[[policy.require]]\npredicate = \"vsa\"\n"), vec![&mine, &vsa], "strict"),
     ] {
@@ -83,8 +90,13 @@ fn about_this_model_and_no_other() {
         let bundles = [attest_about(&digest, &KEY, TEST, &passed())];
         assert_eq!(beside(&require(""), &sealed, &bundles), on_disk, "{digest}");
         let policy = load(&require("")).toml;
-        let model = crate::scene::admit(&load(&rule("", "")).toml, &sealed, &base(), &|facts| facts).unwrap().model.strict().unwrap();
-        let facts = lacre_verify::Facts::of_content(&model).from("ghcr.io/a/b", &manifest).attestations(&bundles);
+        let model = crate::scene::admit(&load(&rule("", "")).toml, &sealed, &base(), &|facts| facts)
+            .unwrap()
+            .model
+            .strict()
+            .unwrap();
+        let facts =
+            lacre_verify::Facts::of_content(&model).from("ghcr.io/a/b", &manifest).attestations(&bundles);
         let judgement = policy.judge(&policy.rules()[0], &facts);
         let found = judgement.refusal().map_or_else(|error| error.code(), |()| "strict");
         assert_eq!(found, pulled, "{digest}");
@@ -145,7 +157,10 @@ fn several_signers_say_the_same() {
         assert_eq!(beside(&two, &sealed, &bundles), expected);
     }
     // Each of them must be what is demanded: not one for both.
-    let cel = two.replace("[policy.require.trust]", &format!("cel = \"signer.key == '{}'\"\n[policy.require.trust]", KEY.public_key().hint()));
+    let cel = two.replace(
+        "[policy.require.trust]",
+        &format!("cel = \"signer.key == '{}'\"\n[policy.require.trust]", KEY.public_key().hint()),
+    );
     assert_ne!(beside(&cel, &sealed, &[mine.clone(), theirs.clone()]), "strict");
 }
 
@@ -153,7 +168,14 @@ fn several_signers_say_the_same() {
 fn bundles_of_others_do_no_harm() {
     let sealed = sample();
     let mine = attest(&sealed, &KEY, TEST, &passed());
-    let mut bundles = vec![Vec::new(), b"{".to_vec(), b"garbage".to_vec(), b"null".to_vec(), vec![0xff; 1000], sealed.bundle().to_vec()];
+    let mut bundles = vec![
+        Vec::new(),
+        b"{".to_vec(),
+        b"garbage".to_vec(),
+        b"null".to_vec(),
+        vec![0xff; 1000],
+        sealed.bundle().to_vec(),
+    ];
     bundles.push(attest(&sealed, &OTHER, TEST, &json!("text")));
     bundles.push(attest(&sealed, &KEY, TEST, &json!(null)));
     bundles.push(mine.clone());

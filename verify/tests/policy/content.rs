@@ -63,7 +63,10 @@ fn plain() -> Sealed {
     let sealed = of(ModelDir::sample()).sign();
     let bundle = sealed.restated(|statement| {
         for resource in statement["predicate"]["resources"].as_array_mut().unwrap() {
-            resource.as_object_mut().unwrap().retain(|name, _| ["algorithm", "digest", "name"].contains(&name.as_str()));
+            resource
+                .as_object_mut()
+                .unwrap()
+                .retain(|name, _| ["algorithm", "digest", "name"].contains(&name.as_str()));
         }
     });
     sealed.write_bundle(&bundle);
@@ -73,19 +76,25 @@ fn plain() -> Sealed {
 #[test]
 fn digests() {
     let sealed = of(ModelDir::sample()).sign();
-    table(&sealed, &[
-        ("digests = [\"blake3\"]", "", "strict"),
-        ("digests = [\"sha256\"]", "", "strict"),
-        ("digests = [\"sha256\", \"blake3\"]", "", "strict"),
-        ("digests = [\"blake2b\"]", "", "E-POLICY-DIGEST"),
-    ]);
+    table(
+        &sealed,
+        &[
+            ("digests = [\"blake3\"]", "", "strict"),
+            ("digests = [\"sha256\"]", "", "strict"),
+            ("digests = [\"sha256\", \"blake3\"]", "", "strict"),
+            ("digests = [\"blake2b\"]", "", "E-POLICY-DIGEST"),
+        ],
+    );
     let plain = plain();
-    table(&plain, &[
-        ("digests = [\"sha256\"]", "", "strict"),
-        ("digests = [\"blake3\"]", "", "E-POLICY-DIGEST"),
-        ("mode = \"warn\"\ndigests = [\"blake3\"]", "", "waived E-POLICY-DIGEST"),
-        ("mode = \"audit\"\ndigests = [\"blake3\", \"blake2b\"]", "", "waived E-POLICY-DIGEST"),
-    ]);
+    table(
+        &plain,
+        &[
+            ("digests = [\"sha256\"]", "", "strict"),
+            ("digests = [\"blake3\"]", "", "E-POLICY-DIGEST"),
+            ("mode = \"warn\"\ndigests = [\"blake3\"]", "", "waived E-POLICY-DIGEST"),
+            ("mode = \"audit\"\ndigests = [\"blake3\", \"blake2b\"]", "", "waived E-POLICY-DIGEST"),
+        ],
+    );
 }
 
 #[test]
@@ -111,7 +120,8 @@ fn keys_of_other_algorithms() {
         let sealed = Seal::of(ModelDir::sample()).algorithm(algorithm).sign();
         for other in KeyAlgorithm::ALL {
             let key = stanza("policy.trust", sealed.key(), "");
-            let text = format!("version = 1\n[[policy]]\nname = \"a\"\nkey-algorithms = [\"{other}\"]\n{key}");
+            let text =
+                format!("version = 1\n[[policy]]\nname = \"a\"\nkey-algorithms = [\"{other}\"]\n{key}");
             let expected = if algorithm == other { "strict" } else { "E-POLICY-KEY-ALGORITHM" };
             assert_eq!(verdict(&text, &sealed), expected, "{algorithm} {other}");
         }

@@ -122,7 +122,10 @@ fn what_stands_after_a_rule_and_does_not_load() {
         (require("predicate = \"vsa\"\ncel = \"what == 1\""), "what is not known"),
         (require("predicate = \"a:\\u202e\""), "bidirectional"),
         (require("predicate = \"vsa\"\n[policy.require.trust]\nsigners = 1"), "nobody is trusted"),
-        (require(&format!("predicate = \"vsa\"\n[policy.require.trust]\nsigners = 2{keys}")), "only 1 are named"),
+        (
+            require(&format!("predicate = \"vsa\"\n[policy.require.trust]\nsigners = 2{keys}")),
+            "only 1 are named",
+        ),
         (require("predicate = \"vsa\"\n").repeat(33), "more than 32"),
         ("[policy.release]\n".to_owned(), "missing field `channel`"),
         ("[policy.release]\nchannel = \"\"".to_owned(), ""),
@@ -168,7 +171,10 @@ fn whom_it_trusts_is_looked_at() {
         (key("valid-from = 2026-01-01"), "offset"),
         (key("valid-from = 2026-01-02T00:00:00Z\nvalid-until = 2026-01-01T00:00:00Z"), "before"),
         (key("[policy.trust]\nsigners = 2"), ""),
-        (text(&format!("[policy.trust]\nsigners = 2{}", stanza("policy.trust", &KEY, ""))), "only 1 are named"),
+        (
+            text(&format!("[policy.trust]\nsigners = 2{}", stanza("policy.trust", &KEY, ""))),
+            "only 1 are named",
+        ),
         (key("") + &stanza("policy.trust", &KEY, "status = \"revoked\""), ""),
         (text("[[policy.trust.authority]]\nanchors = \"no.pem\""), ""),
         (text("[[policy.trust.keyless]]\nissuer = \"https://a\""), "say identity"),
@@ -198,9 +204,20 @@ fn a_policy_as_a_whole() {
         (whole(&[one("a\\u202e", "")]), "bidirectional"),
         (whole(&[one("a", "model = [\"x\"]"), one("a", "model = [\"y\"]")]), "two rules have the name a"),
         (whole(&[one("a", ""), one("b", "model = [\"y\"]")]), "b can never match: a above"),
-        (whole(&[one("a", "model = [\"org/**\"]"), one("b", "model = [\"org/x\", \"org/y/*\"]")]), "never match"),
-        (whole(&[one("a", "repository = [\"**\"]"), one("b", "repository = [\"ghcr.io/x\"]")]), "never match"),
-        (whole(&(0..257).map(|n| one(&format!("r{n}"), &format!("model = [\"m{n}\"]"))).collect::<Vec<_>>()), "256"),
+        (
+            whole(&[one("a", "model = [\"org/**\"]"), one("b", "model = [\"org/x\", \"org/y/*\"]")]),
+            "never match",
+        ),
+        (
+            whole(&[one("a", "repository = [\"**\"]"), one("b", "repository = [\"ghcr.io/x\"]")]),
+            "never match",
+        ),
+        (
+            whole(
+                &(0..257).map(|n| one(&format!("r{n}"), &format!("model = [\"m{n}\"]"))).collect::<Vec<_>>(),
+            ),
+            "256",
+        ),
         ("version = 1\n[policy]\nname = \"a\"".to_owned(), ""),
     ] {
         let (_, _, detail) = fault(&text);

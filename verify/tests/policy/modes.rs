@@ -19,20 +19,23 @@ fn what_is_not_met_is_refused_or_waived_as_the_mode_says() {
     let waived = "waived E-POLICY-TRANSPARENCY E-POLICY-AGE";
     let (open, shut) = (glass("9000-01-01T00:00:00Z"), glass("2020-01-01T00:00:00Z"));
     let with = |mode: &str| format!("mode = \"{mode}\"\n{UNMET}");
-    table(&sealed, &[
-        ("", "", "strict"),
-        ("mode = \"enforce\"", "", "strict"),
-        ("mode = \"warn\"", "", "strict"),
-        ("mode = \"audit\"", "", "strict"),
-        (UNMET, "", "E-POLICY-TRANSPARENCY"),
-        (&with("enforce"), "", "E-POLICY-TRANSPARENCY"),
-        (&with("warn"), "", waived),
-        (&with("audit"), "", waived),
-        ("", &open, "strict"),
-        (UNMET, &open, waived),
-        (UNMET, &shut, "E-POLICY-TRANSPARENCY"),
-        (&with("warn"), &shut, waived),
-    ]);
+    table(
+        &sealed,
+        &[
+            ("", "", "strict"),
+            ("mode = \"enforce\"", "", "strict"),
+            ("mode = \"warn\"", "", "strict"),
+            ("mode = \"audit\"", "", "strict"),
+            (UNMET, "", "E-POLICY-TRANSPARENCY"),
+            (&with("enforce"), "", "E-POLICY-TRANSPARENCY"),
+            (&with("warn"), "", waived),
+            (&with("audit"), "", waived),
+            ("", &open, "strict"),
+            (UNMET, &open, waived),
+            (UNMET, &shut, "E-POLICY-TRANSPARENCY"),
+            (&with("warn"), &shut, waived),
+        ],
+    );
 }
 
 #[test]
@@ -82,11 +85,15 @@ fn signatures_signers_and_content_are_never_waived() {
         broken.write_bundle(&bundle);
         assert_eq!(verdict(&text, &broken), "E-SIGNATURE-INVALID");
         let two = text.replace("[[policy.trust.key]]", "[policy.trust]\nsigners = 2\n[[policy.trust.key]]");
-        let two = two.replacen(&stanza("policy.trust", &crate::scene::KEY, "")[1..], &{
-            let mut both = stanza("policy.trust", &crate::scene::KEY, "")[1..].to_owned();
-            both.push_str(&stanza("policy.trust", &OTHER, ""));
-            both
-        }, 1);
+        let two = two.replacen(
+            &stanza("policy.trust", &crate::scene::KEY, "")[1..],
+            &{
+                let mut both = stanza("policy.trust", &crate::scene::KEY, "")[1..].to_owned();
+                both.push_str(&stanza("policy.trust", &OTHER, ""));
+                both
+            },
+            1,
+        );
         assert_eq!(verdict(&two, &sample()), "E-TOO-FEW-SIGNERS");
         let none = text.replace("name = \"only\"", "name = \"only\"\nmodel = [\"other/*\"]");
         assert_eq!(verdict(&none, &sample()), "E-POLICY-NO-MATCH");

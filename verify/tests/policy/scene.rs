@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock};
 use lacre_sign::FileKey;
 use lacre_testkit::{ModelDir, Seal, Sealed, resign};
 use lacre_verify::{
-    Admitted, Candidate, Facts, Hold, Links, NoProgress, POLICY_SCHEMA, Passed, Policy, Refused, Requirements,
-    Trust, Unverified,
+    Admitted, Candidate, Facts, Hold, Links, NoProgress, POLICY_SCHEMA, Passed, Policy, Refused,
+    Requirements, Trust, Unverified,
 };
 use serde_json::{Value, json};
 
@@ -30,7 +30,10 @@ pub(crate) fn stanza(head: &str, key: &FileKey, lines: &str) -> String {
 
 /// A policy of one rule that trusts [`KEY`], with these lines in the rule, and this after it.
 pub(crate) fn rule(lines: &str, after: &str) -> String {
-    format!("version = 1\n[[policy]]\nname = \"only\"\n{lines}\n{}{after}\n", stanza("policy.trust", &KEY, ""))
+    format!(
+        "version = 1\n[[policy]]\nname = \"only\"\n{lines}\n{}{after}\n",
+        stanza("policy.trust", &KEY, "")
+    )
 }
 
 /// The same in JSON.
@@ -107,7 +110,12 @@ pub(crate) fn attest(sealed: &Sealed, key: &FileKey, predicate_type: &str, predi
     attest_about(&json!({"lacre": identity(sealed)}), key, predicate_type, predicate)
 }
 
-pub(crate) fn attest_about(digest: &Value, key: &FileKey, predicate_type: &str, predicate: &Value) -> Vec<u8> {
+pub(crate) fn attest_about(
+    digest: &Value,
+    key: &FileKey,
+    predicate_type: &str,
+    predicate: &Value,
+) -> Vec<u8> {
     let statement = json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": "model", "digest": digest}],

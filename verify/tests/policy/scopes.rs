@@ -14,7 +14,9 @@ fn rules(all: &[(&str, &str)]) -> String {
 }
 
 fn decides(policy: &Policy, repository: Option<&str>, model: &str) -> String {
-    policy.rule_for(repository, model).map_or_else(|error| error.code().to_owned(), |rule| rule.name().to_owned())
+    policy
+        .rule_for(repository, model)
+        .map_or_else(|error| error.code().to_owned(), |rule| rule.name().to_owned())
 }
 
 #[test]
@@ -58,7 +60,8 @@ fn the_first_rule_that_is_about_it() {
 #[test]
 fn the_signed_name_decides_and_no_other() {
     let wants = "transparency = \"required\"";
-    let text = rules(&[("secret", &format!("model = [\"secret/*\"]\n{wants}")), ("open", "model = [\"open/*\"]")]);
+    let text =
+        rules(&[("secret", &format!("model = [\"secret/*\"]\n{wants}")), ("open", "model = [\"open/*\"]")]);
     let signed = |name: &str| of(ModelDir::sample()).name(name).sign();
     assert_eq!(verdict(&text, &signed("open/a")), "strict");
     assert_eq!(verdict(&text, &signed("secret/a")), "E-POLICY-TRANSPARENCY");
@@ -93,7 +96,8 @@ fn whoever_says_which_model_is_wanted_is_told_about_no_other() {
 
 #[test]
 fn a_judgement_is_about_one_model_and_by_the_rule_that_decides() {
-    let text = rules(&[("a", "model = [\"a/*\"]"), ("b", "")]).replace("name = \"b\"", "name = \"b\"\nmode = \"warn\"");
+    let text = rules(&[("a", "model = [\"a/*\"]"), ("b", "")])
+        .replace("name = \"b\"", "name = \"b\"\nmode = \"warn\"");
     let policy = load(&text).toml;
     let (one, other) = (of(ModelDir::sample()).name("a/x").sign(), of(ModelDir::sample()).name("a/y").sign());
     let verified = |sealed: &Sealed, mode: &Policy| admit(mode, sealed, &base(), &|facts| facts).unwrap();
