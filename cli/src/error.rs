@@ -28,6 +28,8 @@ pub(crate) const CODES: &[&str] = &[
     "E-NOT-FOUND",
     "E-OUTPUT",
     "E-PASSPHRASE",
+    "E-POLICY-CASE",
+    "E-POLICY-TEST",
     "E-UNREADABLE",
     "E-USAGE",
 ];
@@ -75,6 +77,8 @@ pub(crate) enum CliError {
     /// A policy that does not come, or is not to be had any more.
     #[error("the policy {name} cannot be used: {source}")]
     Policy { name: String, source: Box<CliError> },
+    #[error("{path}: {detail}")]
+    PolicyCase { path: String, detail: String },
     #[error(transparent)]
     Publish(#[from] PublishError),
     /// A policy's refusal.
@@ -121,6 +125,7 @@ impl CliError {
             Self::Output { .. } => "E-OUTPUT",
             Self::Passphrase { .. } | Self::PassphraseSlip => "E-PASSPHRASE",
             Self::Policy { source, .. } => source.code(),
+            Self::PolicyCase { .. } => "E-POLICY-CASE",
             Self::Publish(error) => error.code(),
             Self::Refused(refused) => refused.code(),
             Self::Registry(error) => error.code(),

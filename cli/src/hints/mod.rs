@@ -134,6 +134,7 @@ impl Subject {
             Verb::Trust(args) => args.what(),
             Verb::Channel(args) => args.what(),
             Verb::Log(args) => args.subject(),
+            Verb::Policy(args) => args.what(),
         };
         Self { verb: verb.name(), model: shell::quoted(&model) }
     }
