@@ -210,7 +210,7 @@ impl Judging<'_> {
 }
 
 /// How far clocks may be apart.
-pub(super) const DRIFT: Duration = Duration::from_secs(300);
+pub(super) const DRIFT: Duration = Duration::from_mins(5);
 
 /// Whether something proves that it was signed at most so long ago.
 pub(super) fn young(signed_at: &SignedAt, longest: Age, now: SystemTime) -> Result<String, Violation> {

@@ -5,7 +5,7 @@ use lacre_testkit::{ModelDir, Sealed};
 use serde_json::{Value, json};
 
 use crate::scene::{
-    KEY, OTHER, attest, attest_about, base, identity, lay, load, of, rule, sample, stanza, verdict,
+    KEY, OTHER, attest, attest_about, base, identity, lay, load, of, plain, rule, sample, stanza, verdict,
     verdict_with,
 };
 
@@ -24,7 +24,7 @@ fn by(keys: &str, signers: usize) -> String {
 /// The verdict about the model with these bundles beside it.
 #[track_caller]
 fn beside(text: &str, sealed: &Sealed, bundles: &[Vec<u8>]) -> String {
-    verdict_with(text, sealed, &base(), &|facts| facts.attestations(bundles))
+    verdict_with(text, sealed, &base(), &|it| it.judge(&it.facts().attestations(bundles)))
 }
 
 fn passed() -> Value {
@@ -37,13 +37,13 @@ fn by_whom_and_of_which_kind() {
     let (mine, theirs) = (attest(&sealed, &KEY, TEST, &passed()), attest(&sealed, &OTHER, TEST, &passed()));
     let vsa = attest(&sealed, &KEY, VSA, &passed());
     let other = by(&stanza("policy.require.trust", &OTHER, ""), 1);
-    let plain = require("");
+    let any = require("");
     for (text, bundles, expected) in [
-        (&plain, vec![], MISSING),
-        (&plain, vec![&mine], "strict"),
-        (&plain, vec![&theirs], MISSING),
-        (&plain, vec![&vsa], MISSING),
-        (&plain, vec![&vsa, &theirs, &mine], "strict"),
+        (&any, vec![], MISSING),
+        (&any, vec![&mine], "strict"),
+        (&any, vec![&theirs], MISSING),
+        (&any, vec![&vsa], MISSING),
+        (&any, vec![&vsa, &theirs, &mine], "strict"),
         (&other, vec![&mine], MISSING),
         (&other, vec![&theirs], "strict"),
         (&other, vec![&mine, &theirs], "strict"),
@@ -59,11 +59,11 @@ fn by_whom_and_of_which_kind() {
         let bundles: Vec<Vec<u8>> = bundles.into_iter().cloned().collect();
         assert_eq!(beside(text, &sealed, &bundles), expected, "{text}");
     }
-    let warn = plain.replace("name =", "mode = \"warn\"\nname =");
+    let warn = any.replace("name =", "mode = \"warn\"\nname =");
     assert_eq!(beside(&warn, &sealed, &[]), format!("waived {MISSING}"));
     // Those that lie beside the model are found.
     lay(&sealed, "tests", &mine);
-    assert_eq!(verdict(&plain, &sealed), "strict");
+    assert_eq!(verdict(&any, &sealed), "strict");
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn about_this_model_and_no_other() {
         let bundles = [attest_about(&digest, &KEY, TEST, &passed())];
         assert_eq!(beside(&require(""), &sealed, &bundles), on_disk, "{digest}");
         let policy = load(&require("")).toml;
-        let model = crate::scene::admit(&load(&rule("", "")).toml, &sealed, &base(), &|facts| facts)
+        let model = crate::scene::admit(&load(&rule("", "")).toml, &sealed, &base(), &plain)
             .unwrap()
             .model
             .strict()

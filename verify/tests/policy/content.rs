@@ -4,7 +4,7 @@ use lacre_attest::KeyAlgorithm;
 use lacre_testkit::{ModelDir, SafetensorsFile, Seal, Sealed};
 use lacre_verify::Prove;
 
-use crate::scene::{base, load, of, rule, stanza, table, verdict, verdict_with};
+use crate::scene::{base, load, of, plain, rule, stanza, table, verdict, verdict_with};
 
 fn gguf() -> Vec<u8> {
     [b"GGUF".as_slice(), &3_u32.to_le_bytes(), &[0; 24]].concat()
@@ -59,9 +59,10 @@ fn weights_are_told_from_their_bytes() {
 }
 
 /// A signature without BLAKE3, as other tools make them.
-fn plain() -> Sealed {
+fn sha256_alone() -> Sealed {
     let sealed = of(ModelDir::sample()).sign();
-    let bundle = sealed.restated(|statement| {
+    let bundle = sealed.resigned(|statement| {
+        statement["subject"][0]["digest"].as_object_mut().unwrap().retain(|name, _| name == "sha256");
         for resource in statement["predicate"]["resources"].as_array_mut().unwrap() {
             resource
                 .as_object_mut()
@@ -85,9 +86,9 @@ fn digests() {
             ("digests = [\"blake2b\"]", "", "E-POLICY-DIGEST"),
         ],
     );
-    let plain = plain();
+    let foreign = sha256_alone();
     table(
-        &plain,
+        &foreign,
         &[
             ("digests = [\"sha256\"]", "", "strict"),
             ("digests = [\"blake3\"]", "", "E-POLICY-DIGEST"),
@@ -108,7 +109,7 @@ fn what_counts_is_what_proves() {
         ("digests = [\"sha256\", \"blake3\"]", Prove::Sha256, "SHA-256"),
     ] {
         let policy = load(&rule(lines, "")).toml;
-        let passed = crate::scene::admit(&policy, &sealed, &base().prove(asked), &|facts| facts).unwrap();
+        let passed = crate::scene::admit(&policy, &sealed, &base().prove(asked), &plain).unwrap();
         let proven = passed.model.strict().unwrap().report().proven_by.unwrap();
         assert_eq!(proven.to_string(), by, "{lines} {asked:?}");
     }
@@ -147,7 +148,7 @@ fn strict_is_about_everything_that_is_there() {
             assert_eq!(verdict(&rule(lines, ""), &sealed), expected, "{lines}");
         }
         // The caller may want more, and gets it.
-        assert_eq!(verdict_with(&rule("", ""), &sealed, &base().strict(), &|facts| facts), strict);
+        assert_eq!(verdict_with(&rule("", ""), &sealed, &base().strict(), &plain), strict);
     }
 }
 

@@ -5,7 +5,13 @@
 mod attestations;
 mod content;
 mod gate;
+mod handbook;
 mod loading;
 mod modes;
+mod mutation;
+mod presets;
+mod releases;
 mod scene;
 mod scopes;
+mod signers;
+mod witnesses;

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use lacre_sign::FileKey;
 use lacre_testkit::{ModelDir, Seal, Sealed, resign};
 use lacre_verify::{
-    Admitted, Candidate, Facts, Hold, Links, NoProgress, POLICY_SCHEMA, Passed, Policy, Refused,
+    Admitted, Candidate, Hold, Judgement, Links, NoProgress, POLICY_SCHEMA, Passed, Policy, Refused,
     Requirements, Trust, Unverified,
 };
 use serde_json::{Value, json};
@@ -137,12 +137,12 @@ pub(crate) fn admit(
     policy: &Policy,
     sealed: &Sealed,
     base: &Requirements,
-    know: &dyn for<'f> Fn(Facts<'f>) -> Facts<'f>,
+    know: &dyn Fn(&Candidate<'_>) -> Judgement,
 ) -> Result<Passed, Box<Refused>> {
     let refused = |failure| Box::new(Refused::from(failure));
     let model = Unverified::open(&sealed.path(), None, Links::Refuse, base).map_err(refused)?;
     let candidate: Candidate<'_> = policy.candidate(model, base).map_err(refused)?;
-    let judgement = candidate.judge(&know(candidate.facts()));
+    let judgement = know(&candidate);
     candidate.admit(judgement, &Hold::Nothing, &NoProgress)
 }
 
@@ -158,10 +158,15 @@ pub(crate) fn said(outcome: Result<Passed, Box<Refused>>) -> String {
     }
 }
 
+/// With nothing more known.
+pub(crate) fn plain(candidate: &Candidate<'_>) -> Judgement {
+    candidate.judge(&candidate.facts())
+}
+
 /// The verdict about a model with nothing more known of it.
 #[track_caller]
 pub(crate) fn verdict(text: &str, sealed: &Sealed) -> String {
-    verdict_with(text, sealed, &base(), &|facts| facts)
+    verdict_with(text, sealed, &base(), &plain)
 }
 
 #[track_caller]
@@ -169,7 +174,7 @@ pub(crate) fn verdict_with(
     text: &str,
     sealed: &Sealed,
     base: &Requirements,
-    know: &dyn for<'f> Fn(Facts<'f>) -> Facts<'f>,
+    know: &dyn Fn(&Candidate<'_>) -> Judgement,
 ) -> String {
     let both = load(text);
     let (toml, json) =

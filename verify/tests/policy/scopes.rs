@@ -3,7 +3,9 @@
 use lacre_testkit::{ModelDir, Sealed};
 use lacre_verify::{Facts, Policy};
 
-use crate::scene::{KEY, OTHER, admit, base, lay, load, of, rule, sample, stanza, verdict, verdict_with};
+use crate::scene::{
+    KEY, OTHER, admit, base, lay, load, of, plain, rule, sample, stanza, verdict, verdict_with,
+};
 
 /// A policy of these rules: name, lines, and whether they want what no model here has.
 fn rules(all: &[(&str, &str)]) -> String {
@@ -70,7 +72,7 @@ fn the_signed_name_decides_and_no_other() {
     let mixed = signed("secret/a");
     let claims = of(ModelDir::sample()).name("open/a").key(&OTHER).sign();
     mixed.write_bundle(claims.bundle());
-    lay(&mixed, "1", &signed("secret/a").bundle().to_vec());
+    lay(&mixed, "1", signed("secret/a").bundle());
     assert_eq!(verdict(&text, &mixed), "E-NAME-MISMATCH");
     // Beside the model, behind its own signature, it changes nothing.
     let beside = signed("secret/a");
@@ -78,7 +80,7 @@ fn the_signed_name_decides_and_no_other() {
     assert_eq!(verdict(&text, &beside), "E-POLICY-TRANSPARENCY");
     // Of the names that it has, the first that a rule is about counts, and must be signed.
     let unknown = signed("else/a");
-    lay(&unknown, "1", &signed("open/a").bundle().to_vec());
+    lay(&unknown, "1", signed("open/a").bundle());
     assert_eq!(verdict(&text, &unknown), "strict");
 }
 
@@ -87,7 +89,7 @@ fn whoever_says_which_model_is_wanted_is_told_about_no_other() {
     let text = rules(&[("a", "model = [\"a/*\"]"), ("b", "model = [\"b/*\"]")]);
     let sealed = of(ModelDir::sample()).name("a/x").sign();
     lay(&sealed, "1", of(ModelDir::sample()).name("b/x").sign().bundle());
-    let expecting = |name: &str| verdict_with(&text, &sealed, &base().expect_name(name), &|facts| facts);
+    let expecting = |name: &str| verdict_with(&text, &sealed, &base().expect_name(name), &plain);
     assert_eq!(expecting("a/x"), "strict");
     assert_eq!(expecting("b/x"), "strict");
     assert_eq!(expecting("a/y"), "E-NAME-MISMATCH");
@@ -100,7 +102,7 @@ fn a_judgement_is_about_one_model_and_by_the_rule_that_decides() {
         .replace("name = \"b\"", "name = \"b\"\nmode = \"warn\"");
     let policy = load(&text).toml;
     let (one, other) = (of(ModelDir::sample()).name("a/x").sign(), of(ModelDir::sample()).name("a/y").sign());
-    let verified = |sealed: &Sealed, mode: &Policy| admit(mode, sealed, &base(), &|facts| facts).unwrap();
+    let verified = |sealed: &Sealed, mode: &Policy| admit(mode, sealed, &base(), &plain).unwrap();
     let passed = verified(&one, &policy);
     let model = verified(&other, &policy).model.strict().unwrap();
     assert_eq!(passed.judgement.admit(model).unwrap_err().code(), "E-POLICY-OTHER");
@@ -120,13 +122,13 @@ fn a_judgement_is_about_one_model_and_by_the_rule_that_decides() {
 #[test]
 fn what_nobody_looked_at_is_not_admitted() {
     let sealed = sample();
-    let strict = admit(&load(&rule("", "")).toml, &sealed, &base(), &|facts| facts).unwrap().model;
+    let strict = admit(&load(&rule("", "")).toml, &sealed, &base(), &plain).unwrap().model;
     let model = strict.strict().unwrap();
     for mode in ["enforce", "warn", "audit"] {
         let policy = load(&rule(&format!("mode = \"{mode}\"\nformats = [\"gguf\"]"), "")).toml;
         let judgement = policy.judge(&policy.rules()[0], &Facts::of_content(&model));
         assert!(judgement.refusal().is_ok());
-        let again = admit(&load(&rule("", "")).toml, &sealed, &base(), &|facts| facts).unwrap().model;
+        let again = admit(&load(&rule("", "")).toml, &sealed, &base(), &plain).unwrap().model;
         let refused = judgement.admit(again.strict().unwrap()).unwrap_err();
         assert_eq!(refused.code(), "E-POLICY-FORMAT", "{mode}");
     }
