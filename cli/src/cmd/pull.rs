@@ -31,7 +31,6 @@ use crate::{place, shell, text, user_cache};
 #[command(override_usage = "lacre pull [OPTIONS] <--key|--trust|--policy|--ca ...> <REF> <DIR>")]
 #[command(after_help = "\
 Examples:
-  lacre pull oci:store:v1 DIR --key release.pub
   lacre pull oci:store:v1 DIR --key release.pub --files '**/*.safetensors'
   lacre pull org/mini-lm@stable DIR --channel CH --key release.pub")]
 pub(crate) struct PullArgs {

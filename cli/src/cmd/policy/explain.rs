@@ -176,8 +176,11 @@ fn lines(gate: &Gate, examined: &Examined<'_>, model: &str) -> Vec<Line> {
         Finding::Failed(violation) => {
             Line::row("NOT MET", format!("{} [{}]: {violation}", judged.demand, violation.code))
         }
-        Finding::Open => Line::row("open", format!("{} (it did not come to that)", judged.demand)),
+        Finding::Open => Line::row("open", format!("{} (not looked at)", judged.demand)),
     }));
+    if examined.repository.is_some() && examined.signed {
+        lines.push(Line::row("content", "not read: it is proven when it is pulled"));
+    }
     if let Some(glass) = examined.judgement.as_ref().and_then(lacre_verify::Judgement::break_glass) {
         let until = text::time(glass.until);
         lines.push(Line::row("suspended", format!("by {} until {until}: {}", glass.who, glass.reason)));

@@ -97,7 +97,7 @@ fn stanza(
             None => Err(Missing {
                 message: format!(
                     "the bundle holds a hint at a key, and {}",
-                    if keys.is_empty() { "no key" } else { "none of the keys given fits it" }
+                    if keys.is_empty() { "no key is given" } else { "none of the given keys fits it" }
                 ),
                 tip: "give the signer's public key, from a way that you trust: --key PUB",
             }),
