@@ -16,6 +16,8 @@ use crate::cmd::inspect::InspectArgs;
 use crate::cmd::key::KeyArgs;
 use crate::cmd::log;
 use crate::cmd::log::LogArgs;
+use crate::cmd::policy;
+use crate::cmd::policy::PolicyArgs;
 use crate::cmd::pull::PullArgs;
 use crate::cmd::push::PushArgs;
 use crate::cmd::sign::SignArgs;
@@ -118,6 +120,7 @@ pub(crate) enum Verb {
     Trust(TrustArgs),
     Channel(ChannelArgs),
     Log(LogArgs),
+    Policy(PolicyArgs),
 }
 
 impl Verb {
@@ -138,6 +141,7 @@ impl Verb {
             Self::Trust(args) => args.verb(),
             Self::Channel(args) => args.verb(),
             Self::Log(args) => args.verb(),
+            Self::Policy(args) => args.verb(),
         }
     }
 }
@@ -202,7 +206,7 @@ pub(crate) fn wants_json(argv: &[OsString]) -> bool {
 /// The verb among arguments that could not be parsed, for the `command` member of a usage error.
 pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
     type Named = (&'static str, &'static str);
-    const VERBS: [Named; 13] = [
+    const VERBS: [Named; 14] = [
         ("key", "key new"),
         ("sign", "sign"),
         ("attest", "attest"),
@@ -216,13 +220,15 @@ pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
         ("cache", "cache status"),
         ("channel", "channel status"),
         ("log", "log verify"),
+        ("policy", "policy check"),
     ];
-    const BELOW: [(&str, &[Named]); 5] = [
+    const BELOW: [(&str, &[Named]); 6] = [
         ("key new", &[("new", "key new"), ("import", "key import"), ("show", "key show")]),
         ("trust show", &[("update", "trust update"), ("show", "trust show")]),
         ("cache status", &[("status", "cache status"), ("prune", "cache prune")]),
         ("channel status", channel::VERBS),
         ("log verify", log::VERBS),
+        ("policy check", policy::VERBS),
     ];
     let mut words = argv.iter().skip(1);
     let mut find = |among: &'static [Named]| {

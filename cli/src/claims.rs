@@ -53,6 +53,17 @@ impl Claims {
         self.model.as_ref()
     }
 
+    /// Who is claimed to have signed it.
+    ///
+    /// # Errors
+    /// Why that cannot be read.
+    pub(crate) fn claimant(&self) -> Result<&Claimant, CliError> {
+        self.claimant.as_ref().map_err(|error| CliError::Usage {
+            message: format!("who signed it cannot be read: [{}] {error}", error.code()),
+            tip: None,
+        })
+    }
+
     /// The flags with which somebody who has what they name can check the signature; none where no command line can name
     /// who is claimed.
     pub(crate) fn check_flags(&self) -> Option<String> {

@@ -10,7 +10,7 @@ use lacre_publish::PublishError;
 use lacre_registry_client::RegistryError;
 use lacre_release::ReleaseError;
 use lacre_sign::SignError;
-use lacre_verify::{Report, VerifyError};
+use lacre_verify::{PolicyFault, Report, VerifyError};
 
 /// Every code that the command line itself can end with, beside those of the crates below.
 #[cfg(test)]
@@ -29,6 +29,8 @@ pub(crate) const CODES: &[&str] = &[
     "E-NOT-FOUND",
     "E-OUTPUT",
     "E-PASSPHRASE",
+    "E-POLICY-CASE",
+    "E-POLICY-TEST",
     "E-UNREADABLE",
     "E-USAGE",
 ];
@@ -75,6 +77,11 @@ pub(crate) enum CliError {
     Passphrase { message: String, source: Option<io::Error> },
     #[error("the two passphrases differ")]
     PassphraseSlip,
+    /// A policy that does not come, or is not to be had any more.
+    #[error("the policy {name} cannot be used: {source}")]
+    Policy { name: String, source: Box<CliError> },
+    #[error("{path}: {detail}")]
+    PolicyCase { path: String, detail: String },
     #[error(transparent)]
     Publish(#[from] PublishError),
     /// A policy's refusal.
@@ -121,6 +128,8 @@ impl CliError {
             Self::NotStarted { .. } => "E-COMMAND",
             Self::Output { .. } => "E-OUTPUT",
             Self::Passphrase { .. } | Self::PassphraseSlip => "E-PASSPHRASE",
+            Self::Policy { source, .. } => source.code(),
+            Self::PolicyCase { .. } => "E-POLICY-CASE",
             Self::Publish(error) => error.code(),
             Self::Refused(refused) => refused.code(),
             Self::Registry(error) => error.code(),
@@ -159,6 +168,16 @@ impl CliError {
             | Self::Publish(PublishError::Registry(RegistryError::Reference { text, position, .. }))
             | Self::Registry(RegistryError::Reference { text, position, .. }) => Some((text, *position)),
             Self::Told(error) => error.spot(),
+            _ => None,
+        }
+    }
+
+    /// Where a policy goes wrong, if that is it.
+    pub(crate) fn policy_fault(&self) -> Option<&PolicyFault> {
+        match self {
+            Self::Trust(VerifyError::PolicyFile(fault)) => Some(fault),
+            Self::Policy { source, .. } => source.policy_fault(),
+            Self::Told(error) => error.policy_fault(),
             _ => None,
         }
     }

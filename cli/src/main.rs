@@ -8,6 +8,7 @@ mod decision;
 mod drill;
 mod error;
 mod events;
+mod excerpt;
 mod exit;
 mod follow;
 mod gate;

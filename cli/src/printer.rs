@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Color, Globals};
 use crate::error::CliError;
-use crate::{exit, text};
+use crate::{excerpt, exit, text};
 
 /// What a verb has to say when it is done.
 #[derive(Debug)]
@@ -255,6 +255,7 @@ impl Printer {
         if let Some((text, position)) = &failure.spot {
             lines.extend(text::pointed(text, *position).map(|line| Line::plain(format!("  {line}"))));
         }
+        lines.extend(failure.excerpt.iter().map(Line::plain));
         lines.extend(failure.causes.iter().map(|cause| Line::plain(format!("  cause: {cause}"))));
         let mut label = "hint: ";
         for part in failure.hint.iter().flat_map(|hint| hint.lines()) {
@@ -337,6 +338,9 @@ struct Failure {
     report: Value,
     /// The text that cannot be read, and the byte where it goes wrong.
     spot: Option<(String, usize)>,
+    /// What stands where a policy goes wrong, and at which byte that is.
+    excerpt: Vec<String>,
+    byte: Option<usize>,
 }
 
 impl Failure {
@@ -345,7 +349,10 @@ impl Failure {
         let (message, causes) = (error.to_string(), causes(error));
         let report = json!(error.report());
         let spot = error.spot().map(|(text, position)| (text.to_owned(), position));
-        Self { code, exit: exit::of(code), message, causes, hint, report, spot }
+        let fault = error.policy_fault();
+        let excerpt = fault.map(excerpt::lines).unwrap_or_default();
+        let byte = fault.and_then(|fault| fault.spot.as_ref()).map(|spot| spot.bytes.start);
+        Self { code, exit: exit::of(code), message, causes, hint, report, spot, excerpt, byte }
     }
 
     /// The `error` object of `--json`.
@@ -356,7 +363,7 @@ impl Failure {
             "exit": self.exit,
             "hint": self.hint,
             "message": self.message,
-            "position": self.spot.as_ref().map(|(_, position)| position),
+            "position": self.spot.as_ref().map(|(_, position)| *position).or(self.byte),
             "report": self.report,
         })
     }

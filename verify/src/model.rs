@@ -70,7 +70,7 @@ impl Unverified<Model> {
     }
 
     /// The names that the bundles call the model by, each once, in the order of the bundles. Nobody has vouched for any.
-    pub(crate) fn claimed_names(&self, requirements: &Requirements) -> Vec<String> {
+    pub fn claimed_names(&self, requirements: &Requirements) -> Vec<String> {
         let limits = requirements.reading_limits();
         let mut names: Vec<String> = Vec::new();
         let first = self.input.first.iter().flatten().filter_map(|bundle| bundle.claimed_name(limits));

@@ -15,7 +15,7 @@ use lacre_verify::{
 
 use crate::args::signed_text;
 use crate::error::CliError;
-use crate::gate::Gate;
+use crate::gate::{CarriedArgs, Following, Gate};
 use crate::keys::KeyRing;
 use crate::session::Session;
 use crate::sigstore_trust::{self, Known};
@@ -44,6 +44,8 @@ pub(crate) struct Demands {
         ]
     )]
     policy: Option<PathBuf>,
+    #[command(flatten)]
+    carried: CarriedArgs,
     /// Certificate authority (repeatable); needs --identity
     #[arg(long, value_name = "FILE")]
     ca: Vec<PathBuf>,
@@ -92,7 +94,7 @@ impl Demands {
     /// The same for the verifier, and the keys with the files they came from.
     pub(crate) fn read(&self, session: &Session) -> Result<(Requirements, KeyRing), CliError> {
         if self.policy.is_some() {
-            return Err(CliError::usage("--policy is for verify (without --every), pull and exec"));
+            return Err(CliError::usage("--policy is for verify, pull and exec"));
         }
         let ring = KeyRing::read(&self.key)?;
         let sigstore = self.sigstore()?;
@@ -109,8 +111,18 @@ impl Demands {
     }
 
     /// The policy, if one says whom to trust.
-    pub(crate) fn policy(&self) -> Result<Option<Gate>, CliError> {
-        self.policy.as_deref().map(Gate::read).transpose()
+    pub(crate) fn policy(
+        &self,
+        following: Following<'_>,
+        session: &Session,
+    ) -> Result<Option<Gate>, CliError> {
+        let open = |said| Gate::open(said, &self.carried, following, session);
+        self.policy.as_deref().map(open).transpose()
+    }
+
+    /// Whether a policy says whom to trust.
+    pub(super) fn has_policy(&self) -> bool {
+        self.policy.is_some()
     }
 
     /// What is demanded besides a policy.
@@ -153,6 +165,7 @@ impl Demands {
             key,
             trust,
             policy,
+            carried: _,
             ca,
             issuer,
             identity,

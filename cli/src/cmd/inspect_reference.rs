@@ -17,7 +17,7 @@ use crate::session::Session;
 use crate::{interrupt, shell, text};
 
 /// So many referrers are looked into; anybody can add more.
-const LOOKED_INTO: usize = 64;
+pub(super) const LOOKED_INTO: usize = 64;
 /// A configuration is a small text.
 const CONFIG_LIMIT: u64 = 4 * 1024 * 1024;
 
@@ -111,6 +111,17 @@ fn older(store: &dyn Store, manifest: &Sha256Digest) -> Result<Vec<Tag>, CliErro
     Ok(found)
 }
 
+/// What a bundle claims that refers to something in a store.
+pub(super) fn read_claims(
+    store: &dyn Store,
+    descriptor: &Descriptor,
+    limits: &Limits,
+) -> Result<Claims, CliError> {
+    let referrer = SignatureReferrer::parse(&store.manifest(descriptor)?)?;
+    let limit = u64::try_from(limits.bundle()).unwrap_or(u64::MAX);
+    Claims::read(&store.small_blob(&referrer.bundle, limit)?, limits)
+}
+
 /// Something that refers to the artifact.
 struct Referrer<'a> {
     /// The digest of the artifact's manifest.
@@ -128,7 +139,7 @@ impl<'a> Referrer<'a> {
         limits: &Limits,
     ) -> Self {
         let is_bundle = descriptor.artifact_type.as_deref() == Some(BUNDLE_ARTIFACT_TYPE);
-        Self { subject, descriptor, claims: is_bundle.then(|| Self::read(store, descriptor, limits)) }
+        Self { subject, descriptor, claims: is_bundle.then(|| read_claims(store, descriptor, limits)) }
     }
 
     /// Why nothing is told of what is in it, if nothing is.
@@ -146,12 +157,6 @@ impl<'a> Referrer<'a> {
     fn names_subject(&self) -> Option<bool> {
         let claims = self.readable().filter(|claims| claims.model().is_none())?;
         Some(claims.names(self.subject))
-    }
-
-    fn read(store: &dyn Store, descriptor: &Descriptor, limits: &Limits) -> Result<Claims, CliError> {
-        let referrer = SignatureReferrer::parse(&store.manifest(descriptor)?)?;
-        let limit = u64::try_from(limits.bundle()).unwrap_or(u64::MAX);
-        Claims::read(&store.small_blob(&referrer.bundle, limit)?, limits)
     }
 
     /// What it claims, if that can be read.

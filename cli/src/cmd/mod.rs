@@ -11,6 +11,7 @@ pub(crate) mod inspect;
 mod inspect_reference;
 pub(crate) mod key;
 pub(crate) mod log;
+pub(crate) mod policy;
 pub(crate) mod pull;
 mod pull_allowed;
 mod pull_governed;
@@ -43,5 +44,6 @@ pub(crate) fn run(verb: &Verb, session: &Session) -> Result<Done, CliError> {
         Verb::Cache(args) => cache::run(args, session),
         Verb::Channel(args) => channel::run(args, session),
         Verb::Log(args) => log::run(args, session),
+        Verb::Policy(args) => policy::run(args, session),
     }
 }

@@ -31,7 +31,6 @@ use crate::{place, shell, text, user_cache};
 #[command(override_usage = "lacre pull [OPTIONS] <--key|--trust|--policy|--ca ...> <REF> <DIR>")]
 #[command(after_help = "\
 Examples:
-  lacre pull oci:store:v1 DIR --key release.pub
   lacre pull oci:store:v1 DIR --key release.pub --files '**/*.safetensors'
   lacre pull org/mini-lm@stable DIR --channel CH --key release.pub")]
 pub(crate) struct PullArgs {
@@ -73,7 +72,7 @@ pub(crate) struct PullArgs {
 }
 
 pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> {
-    let gate = args.demands.policy()?;
+    let gate = args.demands.policy(args.following(), session)?;
     let selection = args.selection()?;
     let overwrite = if session.globals.force { Overwrite::Replace } else { Overwrite::Refuse };
     lacre_deliver::may_write(&args.folder, overwrite)?;

@@ -2,12 +2,12 @@
 
 use lacre_deliver::Offer;
 use lacre_registry_client::Reference;
-use lacre_release::{Channel, ChannelId, Permit, Version, Wanted};
+use lacre_release::{Channel, Permit, Wanted};
 use lacre_verify::Facts;
 
 use super::pull::PullArgs;
 use crate::error::CliError;
-use crate::follow::{Follower, permit_json, permit_row};
+use crate::follow::{Follower, permit_json, permit_row, wanted};
 use crate::printer::Done;
 use crate::session::Session;
 
@@ -64,6 +64,10 @@ impl<'a> Allowed<'a> {
 
 /// Options that make no sense without a channel.
 fn refuses_without_channel(args: &PullArgs) -> Option<String> {
+    // A policy may come over a channel, and its rules may want one to be asked.
+    if args.demands.has_policy() {
+        return None;
+    }
     let given = [
         (args.follow.state.is_some(), "--state"),
         (args.follow.read_only_state, "--read-only-state"),
@@ -74,33 +78,4 @@ fn refuses_without_channel(args: &PullArgs) -> Option<String> {
     ];
     let (_, name) = given.iter().find(|(is_given, _)| *is_given)?;
     Some(format!("{name} is about a channel, and none is named"))
-}
-
-/// Reads `org/name@stable` or `org/name@stable:VERSION`.
-fn wanted(text: &str) -> Result<(ChannelId, Option<Version>), CliError> {
-    let (channel, version) = match text.split_once('@') {
-        Some((model, rest)) => match rest.split_once(':') {
-            Some((channel, version)) => (format!("{model}@{channel}"), Some(version)),
-            None => (text.to_owned(), None),
-        },
-        None => (text.to_owned(), None),
-    };
-    Ok((channel.parse()?, version.map(str::parse).transpose()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wanted;
-
-    #[test]
-    fn what_is_wanted_of_a_channel_is_read() {
-        let read = |text: &str| {
-            wanted(text).map(|(id, version)| (id.to_string(), version.map(|version| version.to_string())))
-        };
-        assert_eq!(read("org/m@stable").unwrap(), ("org/m@stable".to_owned(), None));
-        assert_eq!(read("org/m@stable:1.2").unwrap(), ("org/m@stable".to_owned(), Some("1.2".to_owned())));
-        for bad in ["org/m", "org/m@", "org/m@stable:", "oci:store:v1"] {
-            assert!(matches!(read(bad).unwrap_err().code(), "E-CHANNEL-NAME"), "{bad}");
-        }
-    }
 }

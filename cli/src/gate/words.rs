@@ -8,7 +8,6 @@ use super::Gate;
 use crate::decision::Facts;
 use crate::printer::Line;
 use crate::session::Session;
-use crate::text;
 
 /// A judgement for programs.
 pub(crate) fn judgement_json(gate: &Gate, judgement: &Judgement) -> Value {
@@ -29,8 +28,9 @@ pub(crate) fn judgement_json(gate: &Gate, judgement: &Judgement) -> Value {
     json!({
         "break_glass": judgement.break_glass(),
         "demands": judged,
-        "file": text::path(gate.file()),
+        "file": gate.name(),
         "mode": judgement.mode(),
+        "release": gate.release(),
         "rule": judgement.rule(),
         "sha256": judgement.policy().to_string(),
         "waived": judgement.violations().next().is_some() && !judgement.is_refused(),
@@ -45,7 +45,7 @@ pub(crate) fn judgement_rows(gate: &Gate, judgement: &Judgement, session: &Sessi
     let (met, open) =
         (count(|found| matches!(found, Finding::Met(_))), count(|found| matches!(found, Finding::Open)));
     let failed = judgement.violations().count();
-    let rule = format!("rule {} of {}", judgement.rule(), text::path(gate.file()));
+    let rule = format!("rule {} of {}", judgement.rule(), gate.name());
     let found = match (met, met + open + failed) {
         (_, 0) => "its signers".to_owned(),
         (met, all) if met == all => format!("{} met", demands(met)),
@@ -94,7 +94,7 @@ pub(crate) fn tell_decision(gate: &Gate, judgement: &Judgement, facts: &mut Fact
         reason: glass.reason.clone(),
     });
     facts.policy(DecidedPolicy {
-        name: text::path(gate.file()),
+        name: gate.name().to_owned(),
         sha256: *judgement.policy(),
         rule: Some(judgement.rule().to_owned()),
         mode: match judgement.mode() {

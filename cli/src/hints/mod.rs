@@ -37,6 +37,7 @@ pub(crate) fn remedy_in(verb: &'static str, model: &str, error: &CliError) -> Op
 pub(crate) fn own(error: &CliError) -> Option<String> {
     match error {
         CliError::Told(error) => own(error),
+        CliError::Policy { source, .. } => own(source),
         CliError::Usage { tip, .. } => tip.clone(),
         CliError::PassphraseSlip => {
             Some("nothing was written: try again, and type the same twice".to_owned())
@@ -134,6 +135,7 @@ impl Subject {
             Verb::Trust(args) => args.what(),
             Verb::Channel(args) => args.what(),
             Verb::Log(args) => args.subject(),
+            Verb::Policy(args) => args.what(),
         };
         Self { verb: verb.name(), model: shell::quoted(&model) }
     }

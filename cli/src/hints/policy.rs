@@ -9,6 +9,15 @@ pub(super) fn remedy(code: &str, Subject { model, .. }: &Subject) -> Option<Stri
              `lacre policy schema` says what it may hold"
                 .to_owned()
         }
+        "E-POLICY-CASE" => {
+            "no case was tried: mend it, so that what it expects is plain; `lacre policy test --help` says what it may hold"
+                .to_owned()
+        }
+        "E-POLICY-TEST" => {
+            "the policy says something else than is expected: `lacre policy explain FILE MODEL` says why; mend the policy, or \
+             the case"
+                .to_owned()
+        }
         "E-POLICY-NO-MATCH" => {
             "what no rule is about is refused: add a rule for it, after you know that it should run; \
              `lacre policy explain FILE MODEL` says which rule is about what"

@@ -6,7 +6,6 @@ use serde_json::json;
 use super::shown::Shown;
 use super::summary::{Check, Fact, Group, State};
 use crate::gate::Gate;
-use crate::text;
 
 /// A policy that judged.
 #[derive(Debug)]
@@ -16,7 +15,7 @@ impl Governed {
     /// Every demand of the rule that decided.
     pub(crate) fn new(gate: &Gate, judgement: &Judgement) -> Self {
         let mut facts = vec![
-            Fact::new("Policy", text::path(gate.file())),
+            Fact::new("Policy", gate.name()),
             Fact::new("SHA-256", judgement.policy().to_string()),
             Fact::new("Rule", judgement.rule()),
             Fact::new("Mode", json!(judgement.mode()).as_str().unwrap_or_default()),

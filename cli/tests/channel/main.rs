@@ -16,6 +16,7 @@ mod keys;
 mod log;
 mod meeting;
 mod online;
+mod policies;
 mod refused;
 mod reports;
 mod rotating;

@@ -27,6 +27,7 @@ mod key_show;
 mod login;
 mod output;
 mod parts;
+mod policy;
 mod programs;
 mod registries;
 mod remote;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::bench::{Bench, Said};
 
-const VERBS: [&str; 40] = [
+const VERBS: [&str; 46] = [
     "key",
     "key new",
     "key import",
@@ -46,6 +46,12 @@ const VERBS: [&str; 40] = [
     "log checkpoint",
     "log show",
     "log repair",
+    "policy",
+    "policy init",
+    "policy check",
+    "policy explain",
+    "policy test",
+    "policy schema",
 ];
 
 #[test]
@@ -63,7 +69,7 @@ fn help_fits_a_screen_and_shows_examples() {
         );
         let widest = said.stdout.lines().map(|line| line.chars().count()).max().unwrap();
         assert!(widest <= 80, "{verb}: {widest} columns\n{}", said.stdout);
-        if !["key", "trust", "channel", "channel state", "log"].contains(verb) {
+        if !["key", "trust", "channel", "channel state", "log", "policy"].contains(verb) {
             assert!(said.stdout.contains("\nExamples:\n  "), "{verb}\n{}", said.stdout);
         }
     }

@@ -46,20 +46,23 @@ pub(super) const PREDICATES: [(&str, &str); 8] = [
     ("vulns", "https://in-toto.io/attestation/vulns/v0.2"),
 ];
 
-pub(super) fn read(path: &Path) -> Result<(String, String), VerifyError> {
+pub(super) fn read(path: &Path) -> Result<String, VerifyError> {
     let shown = escape_os(path.as_os_str());
-    let fault = |detail: String| PolicyFault { path: shown.clone(), detail, spot: None }.into();
+    let fault = |detail: String| VerifyError::from(PolicyFault { path: shown.clone(), detail, spot: None });
     let bytes = read_limited(path, FILE_LIMIT).map_err(|error| match error {
         VerifyError::TrustUnreadable { source, .. } => fault(format!("it cannot be read: {source}")),
         other => fault(other.to_string()),
     })?;
+    text(&bytes, &shown).map(str::to_owned)
+}
+
+/// The text of a policy that is called `shown`.
+pub(super) fn text<'b>(bytes: &'b [u8], shown: &str) -> Result<&'b str, VerifyError> {
+    let fault = |detail: String| PolicyFault { path: shown.to_owned(), detail, spot: None }.into();
     if bytes.len() as u64 > FILE_LIMIT {
         return Err(fault(format!("more than {FILE_LIMIT} bytes")));
     }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok((text, shown)),
-        Err(_) => Err(fault("it is not a text".to_owned())),
-    }
+    std::str::from_utf8(bytes).map_err(|_| fault("it is not a text".to_owned()))
 }
 
 /// Reads the text that `source` is of.

@@ -16,6 +16,7 @@ use super::facts::Facts;
 use super::format::DigestAlgorithm;
 use super::judgement::{About, Finding, Judged, Judgement, OTHER, Violation};
 use super::rule::{Demand, Rule};
+use super::words;
 #[cfg(feature = "release")]
 use crate::VerifyError;
 use crate::report::SignedAt;
@@ -50,7 +51,7 @@ impl Rule {
         let input = judging.input(&release);
         if let Some(expression) = &self.expression {
             let found = answered(expression.holds(&input), "the rule's expression");
-            judging.add(format!("cel: {}", escape(expression.as_str())), found);
+            judging.add(self.expression_words().unwrap_or_default(), found);
         }
         for (requirement, finding) in self.require.iter().zip(findings) {
             let found =
@@ -118,29 +119,26 @@ impl Judging<'_> {
             let logs = [&report.logs].into_iter().chain(further().map(|one| &one.logs));
             let detail = "no transparency log that is trusted has the signature";
             let found = witnessed(logs, "E-POLICY-TRANSPARENCY", detail);
-            self.add("the signature is in a transparency log", found);
+            self.add(words::TRANSPARENCY, found);
         }
         if rule.timestamp == Demand::Required {
             let clocks = [&report.timestamp_authorities].into_iter();
             let clocks = clocks.chain(further().map(|one| &one.timestamp_authorities));
             let detail = "no timestamp authority that is trusted saw the signature";
             let found = witnessed(clocks, "E-POLICY-TIMESTAMP", detail);
-            self.add("a timestamp authority saw the signature", found);
+            self.add(words::TIMESTAMP, found);
         }
         if let Some(longest) = rule.max_age {
             let times = [&report.signed_at].into_iter().chain(further().map(|one| &one.signed_at));
             let found = times.map(|time| young(time, longest, self.facts.now)).collect::<Result<Vec<_>, _>>();
-            self.add(format!("the model was signed at most {longest} ago"), found.map(|by| by.join(", ")));
+            self.add(words::age_words(longest), found.map(|by| by.join(", ")));
         }
     }
 
     fn digests(&mut self, rule: &Rule) {
         let Some(allowed) = &rule.digests else { return };
         let names = |digests: &[DigestAlgorithm]| {
-            let name = |digest: &DigestAlgorithm| {
-                DigestAlgorithm::ALL.iter().find(|(_, known)| known == digest).map(|(name, _)| *name)
-            };
-            digests.iter().filter_map(name).collect::<Vec<_>>().join(", ")
+            digests.iter().map(|digest| digest.name()).collect::<Vec<_>>().join(", ")
         };
         let wanted: Vec<DigestAlgorithm> = allowed.iter().copied().collect();
         let bad = self
@@ -157,12 +155,11 @@ impl Judging<'_> {
                 Err(Violation::new("E-POLICY-DIGEST", format!("{} is signed by {signed} alone", entry.path)))
             }
         };
-        self.add(format!("every file is signed by one of: {}", names(&wanted)), found);
+        self.add(rule.digest_words().unwrap_or_default(), found);
     }
 
     fn keys(&mut self, rule: &Rule) {
         let Some(allowed) = &rule.key_algorithms else { return };
-        let words = allowed.iter().map(|algorithm| algorithm.as_str()).collect::<Vec<_>>().join(", ");
         let other = self.facts.signers.iter().find(|signer| !allowed.contains(&signer.algorithm()));
         let found = match other {
             None => Ok(listed(self.facts.signers.iter().map(|signer| signer.algorithm().as_str()))),
@@ -171,13 +168,13 @@ impl Judging<'_> {
                 Err(Violation::new("E-POLICY-KEY-ALGORITHM", detail))
             }
         };
-        self.add(format!("keys are of one of: {words}"), found);
+        self.add(rule.key_words().unwrap_or_default(), found);
     }
 
     #[cfg(feature = "release")]
     fn release(&mut self, rule: &Rule, presented: &[Presented]) -> Option<Permit> {
         let demands = rule.release.as_ref()?;
-        let words = format!("the channel {} lets it run here", demands.channel);
+        let words = demands.words();
         let (Some(channel), Some(wanted)) = (self.facts.channel, self.facts.wanted.clone()) else {
             let detail = format!("the channel {} is demanded, and none was asked", demands.channel);
             self.add(words, Err(Violation::new("E-POLICY-CHANNEL", detail)));

@@ -34,10 +34,13 @@ mod preset;
 mod release;
 mod rule;
 mod wire;
+mod words;
 
 use std::path::Path;
 
 use lacre_hash::Sha256Digest;
+#[cfg(feature = "sigstore")]
+use lacre_manifest::escape;
 
 use crate::VerifyError;
 use crate::trust_file::Source;
@@ -75,7 +78,7 @@ impl Policy {
     /// # Errors
     /// `E-POLICY-FILE`, with line and column, for everything: a policy that does not load decides nothing.
     pub fn read(path: &Path) -> Result<Self, VerifyError> {
-        let (text, _) = file::read(path)?;
+        let text = file::read(path)?;
         Self::parse(&text, path)
     }
 
@@ -89,7 +92,7 @@ impl Policy {
         path: &Path,
         public_good: &dyn Fn() -> Result<crate::TrustedRoot, VerifyError>,
     ) -> Result<Self, VerifyError> {
-        let (text, _) = file::read(path)?;
+        let text = file::read(path)?;
         file::parse(&Source::of_policy(&text, path).with_public_good(public_good))
     }
 
@@ -99,6 +102,21 @@ impl Policy {
     /// `E-POLICY-FILE`.
     pub fn parse(text: &str, path: &Path) -> Result<Self, VerifyError> {
         file::parse(&Source::of_policy(text, path))
+    }
+
+    /// The same for the bytes of a policy that came from elsewhere and was proven there, which is called `name`. It stands
+    /// alone: a file that it names is refused, as nobody proved that.
+    ///
+    /// # Errors
+    /// `E-POLICY-FILE`.
+    #[cfg(feature = "sigstore")]
+    pub fn carried(
+        bytes: &[u8],
+        name: &str,
+        public_good: &dyn Fn() -> Result<crate::TrustedRoot, VerifyError>,
+    ) -> Result<Self, VerifyError> {
+        let text = file::text(bytes, &escape(name))?;
+        file::parse(&Source::of_carried_policy(text, name).with_public_good(public_good))
     }
 
     /// SHA-256 of its text.

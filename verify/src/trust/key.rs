@@ -56,6 +56,11 @@ impl TrustedKey {
         &self.key
     }
 
+    /// Its status, and from when until when it counts.
+    pub(crate) fn terms(&self) -> (KeyStatus, Option<SystemTime>, Option<SystemTime>) {
+        (self.status, self.valid_from, self.valid_until)
+    }
+
     pub(super) fn is_revoked(&self) -> bool {
         self.status == KeyStatus::Revoked
     }

@@ -20,7 +20,8 @@ const TOTAL_LIMIT: u64 = 64 << 20;
 pub(crate) struct Source<'a> {
     text: &'a str,
     shown: String,
-    folder: &'a Path,
+    /// From where files are looked for; none where the text stands alone.
+    folder: Option<&'a Path>,
     left: Cell<u64>,
     kind: Kind,
     #[cfg(feature = "sigstore")]
@@ -45,12 +46,18 @@ impl<'a> Source<'a> {
         Self {
             text,
             shown: escape_os(path.as_os_str()),
-            folder: path.parent().unwrap_or(Path::new(".")),
+            folder: Some(path.parent().unwrap_or(Path::new("."))),
             left: Cell::new(TOTAL_LIMIT),
             kind: Kind::Trust,
             #[cfg(feature = "sigstore")]
             public_good: &crate::TrustedRoot::public_good,
         }
+    }
+
+    /// The same for a policy that names no files: nobody proved what lies at a path here.
+    #[cfg(feature = "sigstore")]
+    pub(crate) fn of_carried_policy(text: &'a str, name: &'a str) -> Self {
+        Self { folder: None, ..Self::of_policy(text, Path::new(name)) }
     }
 
     /// With another root of the public Sigstore than the embedded one.
@@ -101,12 +108,16 @@ impl<'a> Source<'a> {
     /// A text that stands in the file itself, if it begins as one does, or that of the file which it names.
     ///
     /// # Errors
-    /// `E-NOT-FOUND`, `E-UNREADABLE`; `E-TRUST-FILE` for what is too long or no text.
+    /// `E-NOT-FOUND`, `E-UNREADABLE`; `E-TRUST-FILE` for what is too long or no text, or a file of a text that stands alone.
     pub(super) fn text_of(&self, at: usize, said: &str, inline: &str) -> Result<String, VerifyError> {
         if said.trim_start().starts_with(inline) {
             return Ok(said.to_owned());
         }
-        let path = self.folder.join(said);
+        let Some(folder) = self.folder else {
+            let detail = format!("it names the file {}, and must hold the text itself", escape(said));
+            return Err(self.refused(Some(at), detail));
+        };
+        let path = folder.join(said);
         let bytes = read_limited(&path, self.left.get())?;
         let Some(left) = self.left.get().checked_sub(bytes.len() as u64) else {
             return Err(

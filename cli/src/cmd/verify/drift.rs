@@ -19,7 +19,7 @@ pub(super) fn run(args: &VerifyArgs, every: Duration, session: &Session) -> Resu
         return Err(CliError::usage("--every reads the signature each time anew, which stdin cannot give"));
     }
     // What is no key or policy now is a slip of the command line, not a model that drifts.
-    if args.demands.policy()?.is_none() {
+    if args.demands.policy(args.following(), session)?.is_none() {
         args.demands.read(session)?;
     }
     let recorder = args.decision.open(Stdout::Taken, session)?;

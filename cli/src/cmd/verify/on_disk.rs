@@ -17,7 +17,7 @@ use crate::user_cache;
 
 /// Verifies once: keys, policy, signature and model are opened anew.
 pub(super) fn verify(args: &VerifyArgs, session: &Session, came: &mut Came) -> Result<Done, CliError> {
-    match args.demands.policy()? {
+    match args.demands.policy(args.following(), session)? {
         Some(gate) => governed(args, &gate, session, came),
         None => by_keys(args, session, came),
     }

@@ -25,7 +25,7 @@ pub(super) fn verify(
     session: &Session,
     came: &mut Came,
 ) -> Result<Done, CliError> {
-    if let Some(gate) = args.demands.policy()? {
+    if let Some(gate) = args.demands.policy(args.following(), session)? {
         return governed(args, &gate, reference, session, came);
     }
     let (requirements, ring) = args.demands.read(session)?;
