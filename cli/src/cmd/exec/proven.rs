@@ -43,7 +43,7 @@ pub(super) fn prove<'a>(
         options = options.memory_limit(MemoryLimit::bytes(limit as u64));
     }
     crate::cmd::exec::folder::allow_files()?;
-    match args.demands.policy()? {
+    match args.demands.policy(args.following(), session)? {
         Some(gate) => governed(args, gate, options, session, facts),
         None => by_keys(args, options, session, facts),
     }
