@@ -144,27 +144,17 @@ impl DigestAlgorithm {
 #[cfg(feature = "release")]
 impl ReleaseRule {
     pub(super) fn words(&self) -> String {
-        let mut words = format!("the channel {} lets it run here", self.channel);
-        let mut add = |more: String| words.push_str(&format!(", {more}"));
-        if let Some(floor) = self.floor {
-            add(format!("with a counter of {floor} or more"));
-        }
-        if let Some(pin) = &self.pin {
-            add(format!("as version {pin}"));
-        }
-        if let Some(longest) = self.max_staleness {
-            add(format!("confirmed at most {longest} ago"));
-        }
-        if self.rollback == Allowance::Refuse {
-            add("not as a rollback".to_owned());
-        }
-        if self.deprecated == Allowance::Refuse {
-            add("not deprecated".to_owned());
-        }
-        if self.listed == Demand::Required {
-            add("with the attestations that it lists".to_owned());
-        }
-        words
+        let more = [
+            self.floor.map(|floor| format!("with a counter of {floor} or more")),
+            self.pin.as_ref().map(|pin| format!("as version {pin}")),
+            self.max_staleness.map(|longest| format!("confirmed at most {longest} ago")),
+            (self.rollback == Allowance::Refuse).then(|| "not as a rollback".to_owned()),
+            (self.deprecated == Allowance::Refuse).then(|| "not deprecated".to_owned()),
+            (self.listed == Demand::Required).then(|| "with the attestations that it lists".to_owned()),
+        ];
+        let mut words = vec![format!("the channel {} lets it run here", self.channel)];
+        words.extend(more.into_iter().flatten());
+        words.join(", ")
     }
 }
 
