@@ -96,6 +96,10 @@ impl Demands {
         if self.policy.is_some() {
             return Err(CliError::usage("--policy is for verify, pull and exec"));
         }
+        // clap lets an option pass whose policy something else rules out.
+        if self.carried.channel().is_some() {
+            return Err(CliError::usage("--policy-channel says where a policy is, and no --policy is named"));
+        }
         let ring = KeyRing::read(&self.key)?;
         let sigstore = self.sigstore()?;
         let trust = self.trust(&ring, sigstore.as_ref(), session)?;

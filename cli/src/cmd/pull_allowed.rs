@@ -24,9 +24,11 @@ impl<'a> Allowed<'a> {
     /// Asks the channel that was named, if one was.
     pub(super) fn ask(args: &'a PullArgs, session: &'a Session) -> Result<Option<Self>, CliError> {
         let Some(place) = &args.channel else {
-            return match refuses_without_channel(args) {
-                Some(message) => Err(CliError::Usage { message, tip: Some("add --channel CH".to_owned()) }),
-                None => Ok(None),
+            // A policy may come over a channel, and its rule may name one: that is known later.
+            return if args.demands.has_policy() {
+                Ok(None)
+            } else {
+                refuse_without_channel(args).map(|()| None)
             };
         };
         let (id, version) = wanted(&args.reference)?;
@@ -62,20 +64,23 @@ impl<'a> Allowed<'a> {
     }
 }
 
-/// Options that make no sense without a channel.
-fn refuses_without_channel(args: &PullArgs) -> Option<String> {
-    // A policy may come over a channel, and its rules may want one to be asked.
-    if args.demands.has_policy() {
-        return None;
-    }
+/// Refuses options that make no sense without a channel.
+pub(super) fn refuse_without_channel(args: &PullArgs) -> Result<(), CliError> {
+    // What is remembered, and who asks, may be about the channel of the policy.
+    let of_a_model = !args.demands.has_policy();
     let given = [
-        (args.follow.state.is_some(), "--state"),
-        (args.follow.read_only_state, "--read-only-state"),
+        (of_a_model && args.follow.state.is_some(), "--state"),
+        (of_a_model && args.follow.read_only_state, "--read-only-state"),
         (args.follow.of.is_some(), "--of"),
         (args.channel_demands.floor.is_some(), "--floor"),
-        (args.channel_demands.instance.is_some(), "--instance"),
+        (of_a_model && args.channel_demands.instance.is_some(), "--instance"),
         (args.channel_demands.stateless, "--stateless"),
     ];
-    let (_, name) = given.iter().find(|(is_given, _)| *is_given)?;
-    Some(format!("{name} is about a channel, and none is named"))
+    match given.iter().find(|(is_given, _)| *is_given) {
+        None => Ok(()),
+        Some((_, name)) => Err(CliError::Usage {
+            message: format!("{name} is about a channel, and none is named"),
+            tip: Some("add --channel CH".to_owned()),
+        }),
+    }
 }

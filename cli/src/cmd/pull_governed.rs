@@ -6,7 +6,7 @@ use lacre_release::{Permit, Wanted};
 use lacre_verify::{Judgement, Refused, Rule, Step, Verified};
 
 use super::pull::PullArgs;
-use super::pull_allowed::Allowed;
+use super::pull_allowed::{Allowed, refuse_without_channel};
 use crate::error::CliError;
 use crate::gate::{Asked, Following, Gate, judgement_json, judgement_rows, tell_waived};
 use crate::place;
@@ -50,6 +50,9 @@ impl<'g> Governing<'g> {
             Some(_) => None,
             None => Asked::of(following, found.rule, name, session)?,
         };
+        if allowed.is_none() && asked.is_none() {
+            refuse_without_channel(args)?;
+        }
         let facts = match (allowed, &asked) {
             (Some(allowed), _) => allowed.tell(facts, wanted),
             (None, Some(asked)) => asked.tell(facts, wanted),

@@ -4,7 +4,7 @@
 //! NAME@CHANNEL, CH ─► Follower (what is remembered, floors, revocation) ─► Permit ─► artifact ─ its signature ─► proven bytes ─► Policy
 //! ```
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lacre_deliver::Overwrite;
@@ -31,17 +31,45 @@ const FILE: &str = "policy.toml";
 #[derive(Debug, Args)]
 pub(crate) struct CarriedArgs {
     /// Ask this channel for the policy: then --policy is its NAME@CHANNEL, or NAME@CHANNEL:VERSION
-    #[arg(long, value_name = "CH", requires = "policy", hide_short_help = true, help_heading = HEADING)]
-    policy_channel: Option<String>,
+    #[arg(
+        id = "policy_channel",
+        long = "policy-channel",
+        value_name = "CH",
+        requires = "policy",
+        hide_short_help = true,
+        help_heading = HEADING
+    )]
+    channel: Option<String>,
     /// Who must have signed the policy of a channel (repeatable)
-    #[arg(long, value_name = "PUB", requires = "policy_channel", hide_short_help = true, help_heading = HEADING)]
-    policy_key: Vec<PathBuf>,
+    #[arg(
+        id = "policy_key",
+        long = "policy-key",
+        value_name = "PUB",
+        requires = "policy_channel",
+        hide_short_help = true,
+        help_heading = HEADING
+    )]
+    key: Vec<PathBuf>,
     /// The same as a trust file
-    #[arg(long, value_name = "FILE", requires = "policy_channel", hide_short_help = true, help_heading = HEADING)]
-    policy_trust: Option<PathBuf>,
+    #[arg(
+        id = "policy_trust",
+        long = "policy-trust",
+        value_name = "FILE",
+        requires = "policy_channel",
+        hide_short_help = true,
+        help_heading = HEADING
+    )]
+    trust: Option<PathBuf>,
     /// The repository of the policies, where it is neither the channel's nor the one that it names
-    #[arg(long, value_name = "REF", requires = "policy_channel", hide_short_help = true, help_heading = HEADING)]
-    policy_from: Option<String>,
+    #[arg(
+        id = "policy_from",
+        long = "policy-from",
+        value_name = "REF",
+        requires = "policy_channel",
+        hide_short_help = true,
+        help_heading = HEADING
+    )]
+    from: Option<String>,
 }
 
 /// A policy that came, and what its channel says of it.
@@ -55,7 +83,7 @@ pub(super) struct Carried {
 impl CarriedArgs {
     /// The channel to ask for the policy, if one is named.
     pub(crate) fn channel(&self) -> Option<&str> {
-        self.policy_channel.as_deref()
+        self.channel.as_deref()
     }
 
     /// Brings the policy that `said` names from the channel at `place`.
@@ -88,7 +116,7 @@ impl CarriedArgs {
         let channel = follower.refresh()?;
         let permit = follower.permit(&channel, version.map_or(Wanted::Current, Wanted::Version))?;
         let release = permit.release();
-        let from = self.policy_from.as_deref().map(Reference::parse).transpose()?;
+        let from = self.from.as_deref().map(Reference::parse).transpose()?;
         let reference = lacre_deliver::location(release, from.as_ref(), follower.reference())?;
         let store = registry.open(&reference, session)?;
         let offer =
@@ -117,12 +145,12 @@ impl CarriedArgs {
 
     fn trust(&self) -> Result<Trust, CliError> {
         let file = self
-            .policy_trust
+            .trust
             .as_deref()
             .map(|path| Trust::read_with(path, &sigstore_trust::public_good_root))
             .transpose()
             .map_err(CliError::Trust)?;
-        let keys = KeyRing::read(&self.policy_key)?.keys();
+        let keys = KeyRing::read(&self.key)?.keys();
         match (file, keys.is_empty()) {
             (Some(trust), true) => Ok(trust),
             (Some(trust), false) => trust.and_keys(keys).map_err(CliError::Trust),
@@ -141,7 +169,10 @@ fn file_of(manifest: &Manifest) -> Result<&str, &'static str> {
         return Ok(FILE);
     }
     let names = manifest.entries().iter().map(|entry| entry.path.as_str());
-    let mut policies = names.filter(|name| name.ends_with(".toml") || name.ends_with(".json"));
+    let mut policies = names.filter(|name| {
+        let ending = Path::new(name).extension();
+        ending.is_some_and(|ending| ending == "toml" || ending == "json")
+    });
     match (policies.next(), policies.next()) {
         (Some(file), None) => Ok(file),
         (None, _) => Err("there is no policy in it: no policy.toml"),

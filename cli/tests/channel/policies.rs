@@ -32,7 +32,9 @@ fn release(bench: &Bench, version: &str, (file, text): (&str, &str), signer: &st
 /// A signed model, and a client that trusts the channel of a policy which has been published as 1.0.0.
 fn trusting_with(file: &str, text: impl Fn(&Bench) -> String, signer: &str) -> Bench {
     let bench = Bench::new();
-    ["k", "p", "q"].iter().for_each(|key| bench.key(key));
+    for key in ["k", "p", "q"] {
+        bench.key(key);
+    }
     bench.write("MODEL/config.json", b"{}");
     bench.good("sign MODEL --key k.key --name org/m --version 1.0.0");
     bench.good(&format!("channel init {CH} --model org/policy --channel stable --keys keys --no-passphrase"));
@@ -88,7 +90,8 @@ fn a_decision_is_about_the_model_and_names_the_policy() {
     let bench = trusting();
     bench.good(&format!("{VERIFY} --decision-log d.log"));
     published(&bench, &format!("revoke {CH} 1.0.0 --code cve --reason x --keys keys"));
-    bench.run(&format!("{VERIFY} --decision-log d.log")).refuses("E-REVOKED", 6);
+    let asked = VERIFY.replace("@stable ", "@stable:1.0.0 ");
+    bench.run(&format!("{asked} --decision-log d.log")).refuses("E-REVOKED", 6);
     let text = String::from_utf8(bench.read("d.log")).unwrap();
     let decisions: Vec<Value> = text
         .lines()
@@ -123,7 +126,8 @@ fn an_older_policy_is_not_brought_back() {
 fn a_revoked_policy_decides_nothing() {
     let bench = trusting();
     published(&bench, &format!("revoke {CH} 1.0.0 --code cve --reason x --keys keys"));
-    refused(&bench, VERIFY, "E-REVOKED", 6);
+    refused(&bench, VERIFY, "E-RELEASE-UNKNOWN", 7);
+    refused(&bench, &VERIFY.replace("@stable ", "@stable:1.0.0 "), "E-REVOKED", 6);
 }
 
 #[test]
@@ -171,7 +175,7 @@ fn bytes_that_were_not_signed_are_no_policy() {
     assert_eq!(hit.len(), 1);
     fs::set_permissions(&hit[0], std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     fs::write(&hit[0], evil).unwrap();
-    refused(&bench, VERIFY, "E-BLOB-DIGEST", 1);
+    refused(&bench, VERIFY, "E-FILE-CHANGED", 1);
 }
 
 #[test]

@@ -145,7 +145,6 @@ impl DigestAlgorithm {
 impl ReleaseRule {
     pub(super) fn words(&self) -> String {
         let more = [
-            Some(format!("the channel {} lets it run here", self.channel)),
             self.floor.map(|floor| format!("with a counter of {floor} or more")),
             self.pin.as_ref().map(|pin| format!("as version {pin}")),
             self.max_staleness.map(|longest| format!("confirmed at most {longest} ago")),
@@ -153,7 +152,9 @@ impl ReleaseRule {
             (self.deprecated == Allowance::Refuse).then(|| "not deprecated".to_owned()),
             (self.listed == Demand::Required).then(|| "with the attestations that it lists".to_owned()),
         ];
-        more.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        let mut words = vec![format!("the channel {} lets it run here", self.channel)];
+        words.extend(more.into_iter().flatten());
+        words.join(", ")
     }
 }
 

@@ -1,6 +1,6 @@
 //! A case of `lacre policy test`: a policy, a model, and the verdict that is expected.
 //!
-//! ```toml
+//! ```text
 //! policy = "../policy.toml"         # paths are looked for from the case
 //! model = "../models/unsigned"      # or reference = "oci:../store:v1"
 //! expect = "deny"                   # or "allow", "waived"

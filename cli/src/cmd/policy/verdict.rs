@@ -138,7 +138,7 @@ impl<'a> Trial<'a> {
         let wanted = lacre_deliver::contents(claim, claim.manifest()).map(Wanted::Contents);
         let facts = self.facts(candidate.facts(), asked.as_ref().zip(wanted.clone()));
         let judgement = candidate.judge(&facts);
-        self.own(asked.as_ref(), candidate.rule(), wanted)?;
+        own(asked.as_ref(), candidate.rule(), wanted)?;
         let meter = self.session.meter("verifying");
         match candidate.admit(judgement, &Hold::Nothing, &meter) {
             Ok(passed) => {
@@ -183,7 +183,7 @@ impl<'a> Trial<'a> {
         let permit = judgement.permit().map(|permit| permit.release().clone());
         examined.judgement = Some(judgement);
         refusal.map_err(CliError::Trust)?;
-        let own = self.own(asked.as_ref(), found.rule, Some(wanted))?;
+        let own = own(asked.as_ref(), found.rule, Some(wanted))?;
         match permit.or(own) {
             Some(release) => Ok(lacre_deliver::check_release(&release, manifest, claim)?),
             None => Ok(()),
@@ -212,20 +212,19 @@ impl<'a> Trial<'a> {
             None => facts,
         }
     }
+}
 
-    /// What a channel says that the command line names, and no rule wants.
-    fn own(
-        self,
-        asked: Option<&Asked<'_>>,
-        rule: &Rule,
-        wanted: Option<Wanted>,
-    ) -> Result<Option<lacre_release::Release>, CliError> {
-        match (asked, rule.release(), wanted) {
-            (Some(asked), None, Some(wanted)) => Ok(Some(asked.permit(wanted)?.release().clone())),
-            (Some(_), None, None) => {
-                Err(CliError::usage("the signature lists no sizes: a channel cannot know the model by it"))
-            }
-            _ => Ok(None),
+/// What a channel says that the command line names, and no rule wants.
+fn own(
+    asked: Option<&Asked<'_>>,
+    rule: &Rule,
+    wanted: Option<Wanted>,
+) -> Result<Option<lacre_release::Release>, CliError> {
+    match (asked, rule.release(), wanted) {
+        (Some(asked), None, Some(wanted)) => Ok(Some(asked.permit(wanted)?.release().clone())),
+        (Some(_), None, None) => {
+            Err(CliError::usage("the signature lists no sizes: a channel cannot know the model by it"))
         }
+        _ => Ok(None),
     }
 }

@@ -72,7 +72,7 @@ fn weights_with_code_are_refused_before_anything_appears() {
     assert_eq!(bench.names(".").iter().filter(|name| name.contains("OUT")).count(), 0);
     // A part without it is one that may be loaded; and what would be pulled is not looked at.
     bench.good("pull oci:store:v1 PART --files config.json --policy p.toml");
-    assert_eq!(bench.names("PART"), ["config.json"]);
+    assert_eq!(bench.names("PART"), ["config.json", "model.sig"]);
     bench.good("pull oci:store:v1 OUT --dry-run --policy p.toml");
     assert!(!bench.path("OUT").exists());
 }
@@ -209,5 +209,6 @@ fn beside_a_policy_nobody_else_is_trusted() {
     bench.bad("verify MODEL --policy p.toml --key k.pub", "E-USAGE", 2);
     bench.bad("tree oci:store:v1 --policy p.toml", "E-USAGE", 2);
     bench.bad("verify MODEL --policy p.toml --expect-name org/other", "E-NAME-MISMATCH", 8);
+    bench.bad("pull oci:store:v1 OUT --policy p.toml --floor 2", "E-USAGE", 2);
     bench.bad("verify MODEL --policy p.toml --signers 2", "E-TOO-FEW-SIGNERS", 5);
 }
