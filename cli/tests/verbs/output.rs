@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::bench::{Bench, Said};
 
-const VERBS: [&str; 40] = [
+const VERBS: [&str; 41] = [
     "key",
     "key new",
     "key import",
@@ -18,6 +18,7 @@ const VERBS: [&str; 40] = [
     "pull",
     "tree",
     "diff",
+    "exec",
     "trust",
     "trust update",
     "trust show",

@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use lacre_hash::FileDigests;
+use lacre_hash::{FileDigests, NoProgress, Progress};
 use lacre_manifest::{Entry, EntryPath};
 use rustix::fs::{MemfdFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
@@ -121,7 +121,7 @@ impl<T: Extent, S: Standing> Verified<T, S> {
     /// Those of [`copy`](Self::copy); `E-OUTPUT` when the kernel gives no such descriptor.
     pub fn sealed(&self, name: &str, options: &LoadOptions) -> Result<SealedFile, VerifyError> {
         let entry = super::entry(&self.model().manifest, name)?;
-        let (mut sealed, _) = seal(&Shelf::of(self.model()), &[entry], options)?;
+        let (mut sealed, _) = seal(&Shelf::of(self.model()), &[entry], options, &NoProgress)?;
         sealed.pop().ok_or_else(|| VerifyError::NotSigned { what: "the file", name: name.to_owned() })
     }
 
@@ -131,8 +131,17 @@ impl<T: Extent, S: Standing> Verified<T, S> {
     /// # Errors
     /// Those of [`sealed`](Self::sealed).
     pub fn seal_all(&self, options: &LoadOptions) -> Result<SealedFiles, VerifyError> {
+        self.seal_all_watched(options, &NoProgress)
+    }
+
+    /// The same, told to `progress`, which can end it.
+    pub(crate) fn seal_all_watched(
+        &self,
+        options: &LoadOptions,
+        progress: &dyn Progress,
+    ) -> Result<SealedFiles, VerifyError> {
         let entries: Vec<&Entry> = self.model().manifest.entries().iter().collect();
-        let (sealed, _) = seal(&Shelf::of(self.model()), &entries, options)?;
+        let (sealed, _) = seal(&Shelf::of(self.model()), &entries, options, progress)?;
         Ok(entries.into_iter().map(|entry| entry.path.clone()).zip(sealed).collect())
     }
 }
@@ -142,6 +151,7 @@ pub(super) fn seal(
     shelf: &Shelf<'_>,
     entries: &[&Entry],
     options: &LoadOptions,
+    progress: &dyn Progress,
 ) -> Result<(Vec<SealedFile>, Vec<FileDigests>), VerifyError> {
     let total = entries.iter().fold(0_u64, |sum, entry| sum.saturating_add(entry.size.unwrap_or(0)));
     options.limit.allow(total)?;
@@ -158,7 +168,7 @@ pub(super) fn seal(
             None => wanted.push((entry, draft)),
         }
     }
-    let found = shelf.prove(&wanted, options)?;
+    let found = shelf.prove(&wanted, options, progress)?;
     Ok((drafts.into_iter().map(Draft::finish).collect::<Result<_, _>>()?, found))
 }
 

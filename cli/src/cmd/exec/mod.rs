@@ -7,6 +7,7 @@
 //! ```
 
 mod folder;
+mod limit;
 mod proven;
 mod supervise;
 mod watch;
@@ -23,6 +24,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use self::folder::Laid;
+use self::limit::OpenFiles;
 use self::watch::Watching;
 use super::demands::Demands;
 use crate::args::LinkMode;
@@ -146,7 +148,7 @@ impl ExecArgs {
 pub(crate) fn run(args: &ExecArgs, session: &Session) -> Result<Done, CliError> {
     // A program that is not told where the proven files are would run on others.
     let names_it = |word: &OsString| word.as_bytes().windows(PLACEHOLDER.len()).any(|it| it == PLACEHOLDER);
-    if !args.command.iter().skip(1).any(names_it) {
+    if !args.command.iter().any(names_it) {
         return Err(CliError::Usage {
             message: "nothing in the command says {model}: it would not run on what was proven".to_owned(),
             tip: Some("lacre exec … MODEL -- COMMAND {model}".to_owned()),
@@ -156,12 +158,14 @@ pub(crate) fn run(args: &ExecArgs, session: &Session) -> Result<Done, CliError> 
         return Err(CliError::usage("stdout is the program's: --json has no place on it"));
     }
     let recorder = args.decision.open(Stdout::Taken, session)?;
+    let files = OpenFiles::raise()?;
     let mut facts = Facts::new(Action::Exec, text::path(&args.model));
-    let outcome = proven::prove(args, session, &mut facts).and_then(|proven| {
+    let outcome = proven::prove(args, session, &mut facts).and_then(|mut proven| {
         interrupt::check()?;
-        let laid = Laid::of(args, &proven)?;
+        let laid = Laid::of(args, &mut proven)?;
         Ok((proven, laid))
     });
+    let mut known = facts.clone();
     let (proven, laid) = recorder.conclude(outcome, facts)?;
     session.printer.asides(&proven.lines);
     let command = args.command(laid.path()).ok_or_else(|| CliError::usage("no command"))?;
@@ -171,14 +175,15 @@ pub(crate) fn run(args: &ExecArgs, session: &Session) -> Result<Done, CliError> 
         let lines = vec![Line::row("would run", words.join(" "))];
         return Ok(Done::new(json!({ "command": words, "dry_run": true }), lines));
     }
-    let watching = args.watch.map(|every| Watching::new(args, &proven, every)).transpose()?;
-    let ended = supervise::run(command, watching.as_ref(), session)?;
+    let watching = Watching::new(args, &proven);
+    let ended = supervise::run(command, &files, watching.as_ref(), session)?;
     // From here on nothing is behind the links any more.
     drop(laid);
     if let Some(refused) = ended.refused {
-        let mut facts = Facts::new(Action::Exec, text::path(&args.model));
-        facts.report(&proven.report);
-        return recorder.conclude(Err(refused), facts);
+        if let Some((asked, _)) = &proven.asked {
+            known.remembered(asked.follower());
+        }
+        return recorder.without_summary().conclude(Err(refused), known);
     }
     Ok(Done { exit: ended.exit, ..Done::new(json!({}), Vec::new()) })
 }

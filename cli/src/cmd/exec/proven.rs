@@ -2,11 +2,10 @@
 
 use lacre_release::{Contents, Wanted};
 use lacre_verify::{
-    Hold, LoadOptions, MemoryLimit, Model, Passed, Refused, Report, SealedFiles, Step, Strict, Unverified,
-    Verified,
+    Hold, LoadOptions, MemoryLimit, Model, Passed, Refused, SealedFiles, Step, Strict, Unverified, Verified,
 };
 
-use super::{ExecArgs, Form};
+use super::{ExecArgs, Form, watch};
 use crate::cmd::verify::report_lines;
 use crate::decision::Facts;
 use crate::error::CliError;
@@ -24,7 +23,6 @@ pub(super) struct Proven<'a> {
     pub(super) sealed: Option<SealedFiles>,
     pub(super) options: LoadOptions,
     /// What is told.
-    pub(super) report: Report,
     pub(super) lines: Vec<Line>,
     /// The channel that lets it run, and what it was asked.
     pub(super) asked: Option<(Asked<'a>, Contents)>,
@@ -42,7 +40,6 @@ pub(super) fn prove<'a>(
     if let Some(limit) = args.memory_limit {
         options = options.memory_limit(MemoryLimit::bytes(limit as u64));
     }
-    crate::cmd::exec::folder::allow_files()?;
     match args.demands.policy()? {
         Some(gate) => governed(args, gate, options, session, facts),
         None => by_keys(args, options, session, facts),
@@ -63,7 +60,10 @@ fn by_keys<'a>(
     let claimed = open(args, &requirements)?.claim(&requirements)?;
     let claim = claimed.claim().claim();
     let asked = match args.following().channel {
-        None => None,
+        None => {
+            watch::check(args, None)?;
+            None
+        }
         Some(place) => {
             let asked = Asked::at(place, args.following(), session)?;
             facts.remembered(asked.follower());
@@ -95,7 +95,7 @@ fn by_keys<'a>(
             Some((asked, contents))
         }
     };
-    Ok(Proven { model, sealed, options, report, lines, asked, gate: None })
+    Ok(Proven { model, sealed, options, lines, asked, gate: None })
 }
 
 fn governed<'a>(
@@ -109,6 +109,7 @@ fn governed<'a>(
     let candidate = gate.policy().candidate(open(args, &base)?, &base)?;
     let claim = candidate.claim().claim();
     let asked = Asked::of(args.following(), candidate.rule(), claim.name(), session)?;
+    watch::check(args, asked.as_ref())?;
     let asked = match asked {
         None => None,
         Some(asked) => {
@@ -159,7 +160,7 @@ fn governed<'a>(
         facts.remembered(asked.follower());
         lines.push(permit_row(asked.channel().document(), permit));
     }
-    Ok(Proven { model, sealed, options, report, lines, asked, gate: Some((gate, beside)) })
+    Ok(Proven { model, sealed, options, lines, asked, gate: Some((gate, beside)) })
 }
 
 fn contents(claim: &lacre_verify::ModelClaim) -> Result<Contents, CliError> {
