@@ -1,6 +1,7 @@
 //! Where the program finds the proven files.
 
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use lacre_verify::{SealedFolder, Snapshot};
@@ -32,8 +33,12 @@ impl Laid {
         let files = proven.sealed.take();
         let scratch = args.scratch.clone().unwrap_or_else(|| usual(args.form));
         let failed = |source| CliError::Output { path: text::path(&scratch), source };
-        // Of mode 0700, and of a name that nobody could have taken before.
-        let around = tempfile::Builder::new().prefix("lacre-").tempdir_in(&scratch).map_err(failed)?;
+        // Of a name that nobody could have taken before.
+        let around = tempfile::Builder::new()
+            .prefix("lacre-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(&scratch)
+            .map_err(failed)?;
         let mut path = around.path().join("model");
         let held = match files {
             Some(files) => Held::Sealed(proven.model.sealed_folder(files, &path).map_err(CliError::Trust)?),

@@ -44,19 +44,23 @@ const PLACEHOLDER: &[u8] = b"{model}";
 ///
 /// The files are proven into memory that nobody can write to (sealed descriptors), and {model} in the command becomes a private
 /// folder of links to them, laid out as signed; of a model that is one file, the link. Signals are passed on, and the
-/// program's exit code is that of lacre. What a policy only waives is refused. The program must keep to the paths that it is
-/// given: one that resolves links first wants --as snapshot. Processes of the same user that may trace this one, and root,
-/// are out of scope.
+/// program's exit code is that of lacre. What a policy only waives is refused.
+///
+/// The links lead somewhere as long as lacre runs: a program that goes into the background, or that resolves links before it
+/// opens them, wants --as snapshot, or none of this. Processes of the same user that may trace this one, and root, are out of
+/// scope.
+///
+/// With --watch, what was proven runs on while the channel gives no answer, until what is kept of it expires.
 #[derive(Debug, Args)]
-#[command(override_usage = "lacre exec [OPTIONS] <--key|--trust|--policy|--ca ...> <MODEL> -- <COMMAND>...")]
+#[command(override_usage = "lacre exec [OPTIONS] <--key|--policy|--ca ...> <MODEL> -- <COMMAND>...")]
 #[command(after_help = "\
 Examples:
   lacre exec --policy policy.toml MODEL -- vllm serve {model}
-  lacre exec --policy policy.toml --channel CH --watch 1m MODEL -- ./serve {model}")]
+  lacre exec --policy policy.toml --watch 1m MODEL -- ./serve {model}")]
 pub(crate) struct ExecArgs {
     /// Folder or file that the program runs on
     pub(crate) model: PathBuf,
-    /// The program and its arguments; {model} becomes the path of the proven files
+    /// Program and arguments; {model} is the path of the proven files
     #[arg(value_name = "COMMAND", required = true, last = true)]
     command: Vec<OsString>,
     #[command(flatten)]
@@ -98,7 +102,7 @@ pub(crate) struct ExecArgs {
     /// Ask this channel: may it run here today?
     #[arg(long, value_name = "CH")]
     channel: Option<String>,
-    /// Ask the channel again so often (30s, 5m), and stop the program when the model may not run any more
+    /// Ask again so often (1m); stop what may not run on
     #[arg(long, value_name = "TIME", value_parser = units::interval)]
     watch: Option<Duration>,
     /// With --watch: the signal that stops it: TERM (default), INT, HUP, QUIT, USR1, USR2 or KILL

@@ -2,7 +2,8 @@
 
 use lacre_release::{Contents, Wanted};
 use lacre_verify::{
-    Hold, LoadOptions, MemoryLimit, Model, Passed, Refused, SealedFiles, Step, Strict, Unverified, Verified,
+    Hold, LoadOptions, MemoryLimit, Model, Passed, Refused, Report, SealedFiles, Step, Strict, Unverified,
+    Verified,
 };
 
 use super::{ExecArgs, Form, watch};
@@ -127,6 +128,15 @@ fn governed<'a>(
         Some((asked, contents)) => candidate.judge(&asked.tell(known, Wanted::Contents(*contents))),
         None => candidate.judge(&known),
     };
+    // A program runs on what meets every rule, or not at all: gigabytes are not read to find that out.
+    let refuse = |report: &Report, error| -> CliError {
+        let failure = report.clone().refuse(Step::Policy, error);
+        Box::new(Refused { failure, judgement: None }).into()
+    };
+    if let Err(error) = judgement.refusal_unless_strict() {
+        tell_decision(&gate, &judgement, facts);
+        return Err(refuse(candidate.claim().report(), error));
+    }
     let meter = session.meter("proving");
     let passed = match args.form {
         Form::Sealed => {
@@ -142,13 +152,9 @@ fn governed<'a>(
     })?;
     tell_decision(&gate, &judgement, facts);
     facts.report(model.report());
-    // A program runs on what meets every rule, or not at all.
     let report = model.report().clone();
-    let refuse = |error| -> CliError {
-        let failure = report.clone().refuse(Step::Policy, error);
-        Box::new(Refused { failure, judgement: None }).into()
-    };
-    judgement.refusal_unless_strict().map_err(refuse)?;
+    // What the content says is known only now.
+    judgement.refusal_unless_strict().map_err(|error| refuse(&report, error))?;
     let model =
         model.strict().map_err(|_| CliError::Bug { detail: "a waiver without a failure".to_owned() })?;
     user_cache::keep_chunk_lists(model.chunk_lists());

@@ -107,10 +107,12 @@ impl<'a> Watching<'a> {
         };
         let wanted = Wanted::Contents(self.contents);
         let model = &self.proven.model;
+        // A signature of model-signing 0.2 names nothing.
+        let name = if model.claim().is_legacy() { "" } else { model.claim().name() };
         let rule = match &self.proven.gate {
             None => None,
             Some((gate, beside)) => {
-                let rule = gate.policy().rule_for(None, model.claim().name()).map_err(CliError::Trust)?;
+                let rule = gate.policy().rule_for(None, name).map_err(CliError::Trust)?;
                 rule.release().map(|_| (rule, beside))
             }
         };
