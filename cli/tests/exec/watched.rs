@@ -1,5 +1,9 @@
 //! A channel that is asked again while the program runs.
 
+use jiff::{SignedDuration, Timestamp};
+use lacre_publish::channel::{Carrier, refresh};
+use lacre_registry_client::{Layout, Tag};
+use lacre_sign::{Signer, read_private_key};
 use serde_json::Value;
 
 use crate::bench::Bench;
@@ -117,8 +121,19 @@ fn a_channel_that_is_away_is_said_once_and_believed_as_it_was_kept() {
 #[test]
 fn what_is_kept_counts_until_it_expires() {
     let bench = trusting();
-    // The documents of the channel are young for so long.
-    published(&bench, &format!("refresh {CH} --keys keys --expires 6s"));
+    // A timestamp of the past, which has seconds left: by the keys of the channel, as its publisher would have made it then.
+    let store = Layout::open(&bench.path("store")).unwrap();
+    let carrier = Carrier::Artifact { store: &store, tag: Tag::parse("stable").unwrap() };
+    let before = carrier.read().unwrap();
+    let live = before.verify(&"org/m@stable".parse().unwrap(), &bench.read("keys/root.json"), None).unwrap();
+    let day = SignedDuration::from_hours(24);
+    assert_eq!(live.lifetimes().timestamp, day);
+    let then = Timestamp::now().checked_sub(day - SignedDuration::from_secs(8)).unwrap();
+    let key = read_private_key(&bench.path("keys/timestamp-1.key"), &mut || Ok(None)).unwrap().key;
+    let mut draft = refresh(&live, then).unwrap();
+    draft.sign(&[&key as &dyn Signer], then).unwrap();
+    carrier.write(draft.finish().unwrap().repository(), &before).unwrap();
+
     let mut running = Running::start(&bench, &ask(""), CATCHES);
     std::fs::rename(bench.path("store"), bench.path("away")).unwrap();
     assert_eq!(running.line(), "TERM");
