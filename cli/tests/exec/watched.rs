@@ -127,7 +127,7 @@ fn what_is_kept_counts_until_it_expires() {
     let before = carrier.read().unwrap();
     let live = before.verify(&"org/m@stable".parse().unwrap(), &bench.read("keys/root.json"), None).unwrap();
     let day = SignedDuration::from_hours(24);
-    assert_eq!(live.lifetimes().timestamp, day);
+    assert_eq!(live.lifetimes().timestamp, day.as_secs().unsigned_abs());
     let then = Timestamp::now().checked_sub(day - SignedDuration::from_secs(8)).unwrap();
     let key = read_private_key(&bench.path("keys/timestamp-1.key"), &mut || Ok(None)).unwrap().key;
     let mut draft = refresh(&live, then).unwrap();
