@@ -1,8 +1,7 @@
 //! One call of `lacre`, from its arguments to its exit code.
 
-use std::cell::RefCell;
 use std::ffi::OsString;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::FromArgMatches as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -35,14 +34,14 @@ pub(crate) struct Session {
     pub(crate) printer: Printer,
     /// Nothing is read of them before a registry demands some.
     pub(crate) credentials: Arc<Credentials>,
-    warnings: RefCell<Vec<String>>,
+    warnings: Mutex<Vec<String>>,
 }
 
 impl Session {
     fn new(argv: &[OsString], globals: Globals) -> Self {
         let printer = Printer::new(&globals);
         let credentials = Arc::new(Credentials::from_environment());
-        Self { argv: argv.to_vec(), globals, printer, credentials, warnings: RefCell::new(Vec::new()) }
+        Self { argv: argv.to_vec(), globals, printer, credentials, warnings: Mutex::default() }
     }
 
     fn run(self, verb: &Verb) -> u8 {
@@ -59,7 +58,7 @@ impl Session {
             self.warn(warning);
         }
         let hint = outcome.as_ref().err().and_then(|error| hints::remedy(error, verb));
-        let warnings = self.warnings.borrow();
+        let warnings = self.warned();
         self.printer.finish(End { command: verb.name(), warnings: &warnings, outcome, hint })
     }
 
@@ -76,17 +75,21 @@ impl Session {
     pub(crate) fn warn(&self, message: impl Into<String>) {
         let message = message.into();
         self.printer.warn(&message);
-        self.warnings.borrow_mut().push(message);
+        self.warned().push(message);
     }
 
     /// The warnings so far.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        self.warnings.borrow().clone()
+        self.warned().clone()
     }
 
     /// The warnings since the last time: for a verb that has many results.
     pub(crate) fn take_warnings(&self) -> Vec<String> {
-        self.warnings.take()
+        std::mem::take(&mut *self.warned())
+    }
+
+    fn warned(&self) -> MutexGuard<'_, Vec<String>> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A meter for work that is called `label` ("signing").

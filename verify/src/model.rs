@@ -164,10 +164,12 @@ impl Claimed {
         let is_quick = !matches!(requirements.proof(), Prove::Sha256 | Prove::Both);
         if is_quick && signed.iter().all(|entry| entry.blake3().is_some() && entry.size.is_some()) {
             let Self { claim, root, signature } = self;
-            return claim.lazily_in(root, signature, requirements, None, options)?.seal(options);
+            return claim
+                .lazily_in(root, signature, requirements, None, options)?
+                .seal_watched(options, progress);
         }
         let model = self.prove(requirements, &Hold::Nothing, progress)?;
-        match model.seal_all(options) {
+        match model.seal_all_watched(options, progress) {
             Ok(files) => Ok((model, files)),
             Err(error) => Err(model.report().clone().fail(Step::Content, error)),
         }

@@ -73,6 +73,11 @@ pub(crate) struct PullArgs {
 
 pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> {
     let gate = args.demands.policy(args.following(), session)?;
+    // Before anything is looked for: what is no key is a slip of the command line.
+    let (requirements, ring) = match &gate {
+        Some(_) => (args.demands.beside_policy(session), KeyRing::default()),
+        None => args.demands.read(session)?,
+    };
     let selection = args.selection()?;
     let overwrite = if session.globals.force { Overwrite::Replace } else { Overwrite::Refuse };
     lacre_deliver::may_write(&args.folder, overwrite)?;
@@ -85,14 +90,12 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
     if let Some(gate) = &gate {
         let found = (store.as_ref(), &reference);
         let (offer, mut governing) = Governing::examine(args, gate, found, allowed.as_ref(), session)?;
-        let ring = KeyRing::default();
         let pulling =
             Pulling { args, reference: &reference, overwrite, envelope: None, ring: &ring, session };
         let mut done = pulling.end(offer, selection, allowed.as_ref(), Some(&mut governing))?;
         governing.conclude(args, &mut done, session)?;
         return Ok(done);
     }
-    let (requirements, ring) = args.demands.read(session)?;
     let envelope = match &args.decrypt_with {
         Some(path) => {
             let identities = encryption::identities(path, session)?;

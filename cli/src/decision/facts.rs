@@ -13,7 +13,7 @@ use crate::error::CliError;
 use crate::follow::Follower;
 
 /// What is known of a decision while it is made.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Facts {
     action: Action,
     subject: DecidedSubject,

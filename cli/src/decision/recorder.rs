@@ -62,6 +62,11 @@ impl DecisionArgs {
 }
 
 impl Recorder<'_> {
+    /// For what is decided about a program that runs: the summary says what was proven before, and stays as it is.
+    pub(crate) fn without_summary(self) -> Self {
+        Self { summary: None, ..self }
+    }
+
     /// Whether events are on standard output, so that nothing else may be.
     pub(crate) fn has_stdout(&self) -> bool {
         self.events.as_ref().is_some_and(|(_, to)| to.contains(&Destination::Stdout))

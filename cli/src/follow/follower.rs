@@ -93,14 +93,9 @@ impl<'a> Follower<'a> {
         Ok(lacre_deliver::kept(&self.memory(), Timestamp::now())?)
     }
 
-    /// Whether a release may run here.
+    /// Whether a release may run here; what is deprecated is warned of.
     pub(crate) fn permit(&self, channel: &Channel, wanted: Wanted) -> Result<Permit, CliError> {
-        let ask = Ask {
-            instance: self.demands.instance.as_deref(),
-            policy_floor: self.demands.floor,
-            ..Ask::of(wanted)
-        };
-        let permit = channel.decide(&ask)?;
+        let permit = self.decide(channel, wanted)?;
         if permit.is_deprecated() {
             let release = permit.release();
             let why = release.reason.as_ref().map(|reason| format!(": {}", reason.text));
@@ -111,6 +106,16 @@ impl<'a> Follower<'a> {
             ));
         }
         Ok(permit)
+    }
+
+    /// Whether a release may run here.
+    pub(crate) fn decide(&self, channel: &Channel, wanted: Wanted) -> Result<Permit, CliError> {
+        let ask = Ask {
+            instance: self.demands.instance.as_deref(),
+            policy_floor: self.demands.floor,
+            ..Ask::of(wanted)
+        };
+        Ok(channel.decide(&ask)?)
     }
 
     /// Remembers that a permitted release is here now; nothing when only asked what would be done.

@@ -255,7 +255,6 @@ fn words_that_make_no_sense_with_a_channel() {
         format!("pull oci:store:v1.0.0 NO {ASK}"),
         "pull oci:store:v1.0.0 NO --key k.pub --floor 2".to_owned(),
         "pull oci:store:v1.0.0 NO --key k.pub --state st".to_owned(),
-        format!("verify MODEL {ASK} --every 10s"),
         format!("channel status {CH} --state st --channel-root keys/root.json"),
     ] {
         assert_eq!(bench.run(&line).exit, Some(2), "{line}");

@@ -165,8 +165,10 @@ fn what_is_attached_instead_of_a_model_signature_is_named() {
         said.stderr.contains("says nothing about its files: a cosign signature of the manifest"),
         "{said:?}"
     );
-    let said = bench.bad("verify oci:store:v1 --key k.pub", "E-USAGE", 2);
+    // It is looked for there as `pull` does, without the content.
+    bench.bad("verify oci:store:v1 --key k.pub", "E-NO-SIGNATURE", 4);
+    let said = bench.bad("verify oci:store:v1 --key k.pub --digest sha256", "E-USAGE", 2);
     said.says("hint: lacre pull oci:store:v1 DIR");
-    bench.bad("verify registry.test/org/m:v1 --key k.pub", "E-USAGE", 2);
+    bench.bad("verify registry.test/org/m:v1 --key k.pub --offline", "E-USAGE", 2);
     bench.bad("verify models.v2/typo --key k.pub", "E-NOT-FOUND", 10);
 }

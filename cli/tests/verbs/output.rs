@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::bench::{Bench, Said};
 
-const VERBS: [&str; 46] = [
+const VERBS: [&str; 47] = [
     "key",
     "key new",
     "key import",
@@ -18,6 +18,7 @@ const VERBS: [&str; 46] = [
     "pull",
     "tree",
     "diff",
+    "exec",
     "trust",
     "trust update",
     "trust show",

@@ -32,11 +32,18 @@ pub(crate) struct Publisher {
     keys: Vec<(Role, FileKey)>,
     pub(crate) live: VerifiedRepository,
     anchor: Vec<u8>,
+    /// When everything is signed.
+    at: Timestamp,
 }
 
 impl Publisher {
     /// A channel without releases.
     pub(crate) fn new() -> Self {
+        Self::at(now())
+    }
+
+    /// The same, published at this time.
+    pub(crate) fn at(at: Timestamp) -> Self {
         let key = |role| (role, FileKey::generate(KeyAlgorithm::Ed25519).unwrap());
         let keys: Vec<(Role, FileKey)> = Role::ALL.map(key).into();
         let of = |role: Role| {
@@ -53,9 +60,9 @@ impl Publisher {
         let id = "org/name@stable".parse().unwrap();
         let plan = Plan { id, keys: roles, lifetimes: Lifetimes::default() };
         let signers: Vec<&dyn Signer> = keys.iter().map(|(_, key)| key as &dyn Signer).collect();
-        let live = init(&plan, &signers, now()).unwrap().finish().unwrap();
+        let live = init(&plan, &signers, at).unwrap().finish().unwrap();
         let anchor = live.root_bytes();
-        Self { keys, live, anchor }
+        Self { keys, live, anchor, at }
     }
 
     pub(crate) fn anchor(&self) -> Vec<u8> {
@@ -67,7 +74,7 @@ impl Publisher {
     }
 
     pub(crate) fn edit(&mut self, what: &Edit) {
-        self.finish(edit(&self.live, what, now()).unwrap(), now());
+        self.finish(edit(&self.live, what, self.at).unwrap(), self.at);
     }
 
     /// Renews the timestamp.
@@ -83,6 +90,12 @@ impl Publisher {
 
     /// Adds a release, which becomes current.
     pub(crate) fn publish(&mut self, version: &str, counter: u64) {
+        let (lacre, sha256) = (Blake3Digest::of(version.as_bytes()), Sha256Digest::of(version.as_bytes()));
+        self.publish_contents(version, counter, Contents { lacre, sha256 });
+    }
+
+    /// The same for a model that there is.
+    pub(crate) fn publish_contents(&mut self, version: &str, counter: u64, model_digests: Contents) {
         self.edit(&Edit::Publish(Publication {
             version: version.parse().unwrap(),
             counter: Some(counter),
@@ -92,10 +105,7 @@ impl Publisher {
                 sha256: Sha256Digest::of(version.as_bytes()),
                 size: 1234,
             },
-            model_digests: Contents {
-                lacre: Blake3Digest::of(version.as_bytes()),
-                sha256: Sha256Digest::of(version.as_bytes()),
-            },
+            model_digests,
             attestations: Vec::new(),
             launch: Launch::Current,
         }));
@@ -122,7 +132,7 @@ pub(crate) fn put(carrier: &Carrier<'_>, live: &VerifiedRepository) {
 
 /// A client that trusts the channel as it lies in `files` now.
 pub(crate) fn client(files: &dyn lacre_registry_client::FileSet, by: &Publisher, state: &Path) -> StateStore {
-    let (_, record) = lacre_deliver::first(files, by.anchor(), None, now()).unwrap();
+    let (_, record) = lacre_deliver::first(files, by.anchor(), None, by.at).unwrap();
     StateStore::create(state, &record).unwrap()
 }
 

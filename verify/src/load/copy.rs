@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+use lacre_hash::NoProgress;
+
 use super::memory::Frozen;
 use super::place::{Place, Shelf};
 use super::{LoadOptions, ProvenFile};
@@ -102,7 +104,7 @@ impl<T: Extent, S: Standing> Verified<T, S> {
         }
         options.allow(entry.size.unwrap_or(0))?;
         let place = Place::default();
-        files.prove(&[(entry, &place)], options)?;
+        files.prove(&[(entry, &place)], options, &NoProgress)?;
         place.into_proven()
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lacre_attest::ModelClaim;
-use lacre_hash::{Blake3Digest, ChunkList, ChunkStore, DigestSet, FileDigests, NoProgress};
+use lacre_hash::{Blake3Digest, ChunkList, ChunkStore, DigestSet, FileDigests, NoProgress, Progress};
 use lacre_manifest::{Entry, EntryPath, FileSource, Links, Root};
 
 use super::lazy::{self, LazyFile, ListFrom, Proof};
@@ -197,10 +197,19 @@ impl<S: Standing> Verified<Lazy, S> {
     /// # Errors
     /// Those of [`seal_all`](Verified::seal_all).
     pub fn seal(self, options: &LoadOptions) -> Result<(Verified<Model, S>, SealedFiles), Box<Failure>> {
+        self.seal_watched(options, &NoProgress)
+    }
+
+    /// The same, told to `progress`, which can end it.
+    pub(crate) fn seal_watched(
+        self,
+        options: &LoadOptions,
+        progress: &dyn Progress,
+    ) -> Result<(Verified<Model, S>, SealedFiles), Box<Failure>> {
         let Self { proven: Lazy { signed, signers, mut report, root, prove, store, .. }, standing } = self;
         let files = Shelf { root: &root, signed: &signed, prove, held: None };
         let entries: Vec<&Entry> = signed.manifest().entries().iter().collect();
-        let (sealed, mut found) = match sealed::seal(&files, &entries, options) {
+        let (sealed, mut found) = match sealed::seal(&files, &entries, options, progress) {
             Ok(sealed) => sealed,
             Err(error) => return Err(report.fail(Step::Content, error)),
         };

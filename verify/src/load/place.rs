@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lacre_attest::ModelClaim;
-use lacre_hash::{DigestSet, FileDigests, HashError, NoProgress, Source};
+use lacre_hash::{DigestSet, FileDigests, HashError, Progress, Source};
 use lacre_manifest::{Entry, EntryPath, FileSource, ManifestError, Root};
 
 use super::memory::{PART, Parts};
@@ -115,6 +115,7 @@ impl<'a> Shelf<'a> {
         &self,
         wanted: &[(&Entry, &dyn Keep)],
         options: &LoadOptions,
+        progress: &dyn Progress,
     ) -> Result<Vec<FileDigests>, VerifyError> {
         let mut sources = Vec::with_capacity(wanted.len());
         for &(entry, keeper) in wanted {
@@ -130,7 +131,7 @@ impl<'a> Shelf<'a> {
         if sources.is_empty() {
             return Ok(Vec::new());
         }
-        let found = options.engine().run(&sources, &NoProgress).map_err(blame)?;
+        let found = options.engine().run(&sources, progress).map_err(blame)?;
         content::compare(wanted.iter().map(|(entry, _)| *entry).zip(&found))?;
         Ok(found)
     }

@@ -12,7 +12,7 @@ use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use lacre_hash::FileDigests;
+use lacre_hash::{FileDigests, NoProgress, Progress};
 use lacre_manifest::{Entry, EntryPath};
 use rustix::fs::{MemfdFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
@@ -123,7 +123,7 @@ impl<T: Extent, S: Standing> Verified<T, S> {
     /// Those of [`copy`](Self::copy); `E-OUTPUT` when the kernel gives no such descriptor.
     pub fn sealed(&self, name: &str, options: &LoadOptions) -> Result<SealedFile, VerifyError> {
         let entry = super::entry(&self.model().manifest, name)?;
-        let (mut sealed, _) = seal(&Shelf::of(self.model()), &[entry], options)?;
+        let (mut sealed, _) = seal(&Shelf::of(self.model()), &[entry], options, &NoProgress)?;
         sealed.pop().ok_or_else(|| VerifyError::NotSigned { what: "the file", name: name.to_owned() })
     }
 
@@ -133,8 +133,17 @@ impl<T: Extent, S: Standing> Verified<T, S> {
     /// # Errors
     /// Those of [`sealed`](Self::sealed).
     pub fn seal_all(&self, options: &LoadOptions) -> Result<SealedFiles, VerifyError> {
+        self.seal_all_watched(options, &NoProgress)
+    }
+
+    /// The same, told to `progress`, which can end it.
+    pub(crate) fn seal_all_watched(
+        &self,
+        options: &LoadOptions,
+        progress: &dyn Progress,
+    ) -> Result<SealedFiles, VerifyError> {
         let entries: Vec<&Entry> = self.model().manifest.entries().iter().collect();
-        let (sealed, _) = seal(&Shelf::of(self.model()), &entries, options)?;
+        let (sealed, _) = seal(&Shelf::of(self.model()), &entries, options, progress)?;
         Ok(entries.into_iter().map(|entry| entry.path.clone()).zip(sealed).collect())
     }
 }
@@ -144,6 +153,7 @@ pub(super) fn seal(
     shelf: &Shelf<'_>,
     entries: &[&Entry],
     options: &LoadOptions,
+    progress: &dyn Progress,
 ) -> Result<(Vec<SealedFile>, Vec<FileDigests>), VerifyError> {
     let total = entries.iter().fold(0_u64, |sum, entry| sum.saturating_add(entry.size.unwrap_or(0)));
     options.allow(total)?;
@@ -160,7 +170,7 @@ pub(super) fn seal(
             None => wanted.push((entry, draft)),
         }
     }
-    let found = prove_apart(shelf, &wanted, options)?;
+    let found = prove_apart(shelf, &wanted, options, progress)?;
     Ok((drafts.into_iter().map(Draft::finish).collect::<Result<_, _>>()?, found))
 }
 
@@ -170,12 +180,17 @@ fn prove_apart(
     shelf: &Shelf<'_>,
     wanted: &[Wanted<'_>],
     options: &LoadOptions,
+    progress: &dyn Progress,
 ) -> Result<Vec<FileDigests>, VerifyError> {
     let threads = options.wanted_threads().get();
-    let Some(shares) = shared_out(wanted, threads) else { return shelf.prove(wanted, options) };
+    let Some(shares) = shared_out(wanted, threads) else { return shelf.prove(wanted, options, progress) };
     let alone = options.threads(NonZeroUsize::MIN);
+    let bytes = wanted.iter().filter_map(|(entry, _)| entry.size).sum();
+    progress.begin(wanted.len() as u64, bytes);
+    let progress = &Begun(progress);
     std::thread::scope(|scope| {
-        let proving: Vec<_> = shares.iter().map(|share| scope.spawn(|| shelf.prove(share, &alone))).collect();
+        let proving: Vec<_> =
+            shares.iter().map(|share| scope.spawn(|| shelf.prove(share, &alone, progress))).collect();
         let mut all = Ok(Vec::with_capacity(wanted.len()));
         for one in proving {
             let found = one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -186,6 +201,23 @@ fn prove_apart(
         }
         all
     })
+}
+
+/// Work that has begun: of its parts only what is done is told.
+struct Begun<'a>(&'a dyn Progress);
+
+impl Progress for Begun<'_> {
+    fn advance(&self, bytes: u64) {
+        self.0.advance(bytes);
+    }
+
+    fn file(&self, name: &str) {
+        self.0.file(name);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
 }
 
 /// A file, and who keeps its bytes.

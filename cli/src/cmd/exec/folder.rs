@@ -1,13 +1,15 @@
 //! Where the program finds the proven files.
 
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use lacre_verify::{SealedFolder, Snapshot};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::geteuid;
 use tempfile::TempDir;
 
-use super::ExecArgs;
 use super::proven::Proven;
+use super::{ExecArgs, Form};
 use crate::error::CliError;
 use crate::text;
 
@@ -27,20 +29,19 @@ enum Held {
 
 impl Laid {
     /// Lays the files out, in a private folder of its own.
-    pub(super) fn of(args: &ExecArgs, proven: &Proven<'_>) -> Result<Self, CliError> {
-        let scratch = args.scratch.clone().unwrap_or_else(usual);
+    pub(super) fn of(args: &ExecArgs, proven: &mut Proven<'_>) -> Result<Self, CliError> {
+        let files = proven.sealed.take();
+        let scratch = args.scratch.clone().unwrap_or_else(|| usual(args.form));
         let failed = |source| CliError::Output { path: text::path(&scratch), source };
-        // Of mode 0700, and of a name that nobody could have taken before.
-        let around = tempfile::Builder::new().prefix("lacre-").tempdir_in(&scratch).map_err(failed)?;
+        // Of a name that nobody could have taken before.
+        let around = tempfile::Builder::new()
+            .prefix("lacre-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(&scratch)
+            .map_err(failed)?;
         let mut path = around.path().join("model");
-        let held = match &proven.sealed {
-            Some(files) => {
-                let files = files
-                    .iter()
-                    .map(|(name, file)| Ok((name.clone(), file.try_clone().map_err(failed)?)))
-                    .collect::<Result<_, CliError>>()?;
-                Held::Sealed(proven.model.sealed_folder(files, &path).map_err(CliError::Trust)?)
-            }
+        let held = match files {
+            Some(files) => Held::Sealed(proven.model.sealed_folder(files, &path).map_err(CliError::Trust)?),
             None => Held::Snapshot(proven.model.snapshot(&path, &proven.options).map_err(CliError::Trust)?),
         };
         if args.model.is_file()
@@ -57,17 +58,13 @@ impl Laid {
     }
 }
 
-/// In memory where the system has such a place for every user.
-fn usual() -> PathBuf {
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    runtime.filter(|path| path.is_absolute() && path.is_dir()).unwrap_or_else(std::env::temp_dir)
-}
-
-/// There is a descriptor for each file: as many as the system gives this process.
-pub(super) fn allow_files() -> Result<(), CliError> {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).map_err(|errno| CliError::Output {
-        path: "the table of open files".to_owned(),
-        source: errno.into(),
-    })
+/// Where a few links fit, in memory: the folder that the system gives this user, if it is this user's. Whoever else owns it could
+/// put another folder into the place of ours.
+fn usual(form: Form) -> PathBuf {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|_| form == Form::Sealed);
+    let own = |path: &PathBuf| {
+        let found = path.metadata();
+        path.is_absolute() && found.is_ok_and(|it| it.is_dir() && it.uid() == geteuid().as_raw())
+    };
+    runtime.filter(own).unwrap_or_else(std::env::temp_dir)
 }

@@ -7,6 +7,7 @@
 //! ```
 
 mod folder;
+mod limit;
 mod proven;
 mod supervise;
 mod watch;
@@ -23,6 +24,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use self::folder::Laid;
+use self::limit::OpenFiles;
 use self::watch::Watching;
 use super::demands::Demands;
 use crate::args::LinkMode;
@@ -42,19 +44,23 @@ const PLACEHOLDER: &[u8] = b"{model}";
 ///
 /// The files are proven into memory that nobody can write to (sealed descriptors), and {model} in the command becomes a private
 /// folder of links to them, laid out as signed; of a model that is one file, the link. Signals are passed on, and the
-/// program's exit code is that of lacre. What a policy only waives is refused. The program must keep to the paths that it is
-/// given: one that resolves links first wants --as snapshot. Processes of the same user that may trace this one, and root,
-/// are out of scope.
+/// program's exit code is that of lacre. What a policy only waives is refused.
+///
+/// The links lead somewhere as long as lacre runs: a program that goes into the background, or that resolves links before it
+/// opens them, wants --as snapshot, or none of this. Processes of the same user that may trace this one, and root, are out of
+/// scope.
+///
+/// With --watch, what was proven runs on while the channel gives no answer, until what is kept of it expires.
 #[derive(Debug, Args)]
-#[command(override_usage = "lacre exec [OPTIONS] <--key|--trust|--policy|--ca ...> <MODEL> -- <COMMAND>...")]
+#[command(override_usage = "lacre exec [OPTIONS] <--key|--policy|--ca ...> <MODEL> -- <COMMAND>...")]
 #[command(after_help = "\
 Examples:
   lacre exec --policy policy.toml MODEL -- vllm serve {model}
-  lacre exec --policy policy.toml --channel CH --watch 1m MODEL -- ./serve {model}")]
+  lacre exec --policy policy.toml --watch 1m MODEL -- ./serve {model}")]
 pub(crate) struct ExecArgs {
     /// Folder or file that the program runs on
     pub(crate) model: PathBuf,
-    /// The program and its arguments; {model} becomes the path of the proven files
+    /// Program and arguments; {model} is the path of the proven files
     #[arg(value_name = "COMMAND", required = true, last = true)]
     command: Vec<OsString>,
     #[command(flatten)]
@@ -96,7 +102,7 @@ pub(crate) struct ExecArgs {
     /// Ask this channel: may it run here today?
     #[arg(long, value_name = "CH")]
     channel: Option<String>,
-    /// Ask the channel again so often (30s, 5m), and stop the program when the model may not run any more
+    /// Ask again so often (1m); stop what may not run on
     #[arg(long, value_name = "TIME", value_parser = units::interval)]
     watch: Option<Duration>,
     /// With --watch: the signal that stops it: TERM (default), INT, HUP, QUIT, USR1, USR2 or KILL
@@ -146,7 +152,7 @@ impl ExecArgs {
 pub(crate) fn run(args: &ExecArgs, session: &Session) -> Result<Done, CliError> {
     // A program that is not told where the proven files are would run on others.
     let names_it = |word: &OsString| word.as_bytes().windows(PLACEHOLDER.len()).any(|it| it == PLACEHOLDER);
-    if !args.command.iter().skip(1).any(names_it) {
+    if !args.command.iter().any(names_it) {
         return Err(CliError::Usage {
             message: "nothing in the command says {model}: it would not run on what was proven".to_owned(),
             tip: Some("lacre exec … MODEL -- COMMAND {model}".to_owned()),
@@ -156,12 +162,14 @@ pub(crate) fn run(args: &ExecArgs, session: &Session) -> Result<Done, CliError> 
         return Err(CliError::usage("stdout is the program's: --json has no place on it"));
     }
     let recorder = args.decision.open(Stdout::Taken, session)?;
+    let files = OpenFiles::raise()?;
     let mut facts = Facts::new(Action::Exec, text::path(&args.model));
-    let outcome = proven::prove(args, session, &mut facts).and_then(|proven| {
+    let outcome = proven::prove(args, session, &mut facts).and_then(|mut proven| {
         interrupt::check()?;
-        let laid = Laid::of(args, &proven)?;
+        let laid = Laid::of(args, &mut proven)?;
         Ok((proven, laid))
     });
+    let mut known = facts.clone();
     let (proven, laid) = recorder.conclude(outcome, facts)?;
     session.printer.asides(&proven.lines);
     let command = args.command(laid.path()).ok_or_else(|| CliError::usage("no command"))?;
@@ -171,14 +179,15 @@ pub(crate) fn run(args: &ExecArgs, session: &Session) -> Result<Done, CliError> 
         let lines = vec![Line::row("would run", words.join(" "))];
         return Ok(Done::new(json!({ "command": words, "dry_run": true }), lines));
     }
-    let watching = args.watch.map(|every| Watching::new(args, &proven, every)).transpose()?;
-    let ended = supervise::run(command, watching.as_ref(), session)?;
+    let watching = Watching::new(args, &proven);
+    let ended = supervise::run(command, &files, watching.as_ref(), session)?;
     // From here on nothing is behind the links any more.
     drop(laid);
     if let Some(refused) = ended.refused {
-        let mut facts = Facts::new(Action::Exec, text::path(&args.model));
-        facts.report(&proven.report);
-        return recorder.conclude(Err(refused), facts);
+        if let Some((asked, _)) = &proven.asked {
+            known.remembered(asked.follower());
+        }
+        return recorder.without_summary().conclude(Err(refused), known);
     }
     Ok(Done { exit: ended.exit, ..Done::new(json!({}), Vec::new()) })
 }

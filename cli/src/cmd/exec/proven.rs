@@ -6,7 +6,7 @@ use lacre_verify::{
     Verified,
 };
 
-use super::{ExecArgs, Form};
+use super::{ExecArgs, Form, watch};
 use crate::cmd::verify::report_lines;
 use crate::decision::Facts;
 use crate::error::CliError;
@@ -24,7 +24,6 @@ pub(super) struct Proven<'a> {
     pub(super) sealed: Option<SealedFiles>,
     pub(super) options: LoadOptions,
     /// What is told.
-    pub(super) report: Report,
     pub(super) lines: Vec<Line>,
     /// The channel that lets it run, and what it was asked.
     pub(super) asked: Option<(Asked<'a>, Contents)>,
@@ -42,7 +41,6 @@ pub(super) fn prove<'a>(
     if let Some(limit) = args.memory_limit {
         options = options.memory_limit(MemoryLimit::bytes(limit as u64));
     }
-    crate::cmd::exec::folder::allow_files()?;
     match args.demands.policy(args.following(), session)? {
         Some(gate) => governed(args, gate, options, session, facts),
         None => by_keys(args, options, session, facts),
@@ -63,7 +61,10 @@ fn by_keys<'a>(
     let claimed = open(args, &requirements)?.claim(&requirements)?;
     let claim = claimed.claim().claim();
     let asked = match args.following().channel {
-        None => None,
+        None => {
+            watch::check(args, None)?;
+            None
+        }
         Some(place) => {
             let asked = Asked::at(place, args.following(), session)?;
             facts.remembered(asked.follower());
@@ -95,7 +96,7 @@ fn by_keys<'a>(
             Some((asked, contents))
         }
     };
-    Ok(Proven { model, sealed, options, report, lines, asked, gate: None })
+    Ok(Proven { model, sealed, options, lines, asked, gate: None })
 }
 
 fn governed<'a>(
@@ -109,6 +110,7 @@ fn governed<'a>(
     let candidate = gate.policy().candidate(open(args, &base)?, &base)?;
     let claim = candidate.claim().claim();
     let asked = Asked::of(args.following(), candidate.rule(), claim.name(), session)?;
+    watch::check(args, asked.as_ref())?;
     let asked = match asked {
         None => None,
         Some(asked) => {
@@ -126,6 +128,15 @@ fn governed<'a>(
         Some((asked, contents)) => candidate.judge(&asked.tell(known, Wanted::Contents(*contents))),
         None => candidate.judge(&known),
     };
+    // A program runs on what meets every rule, or not at all: gigabytes are not read to find that out.
+    let refuse = |report: &Report, error| -> CliError {
+        let failure = report.clone().refuse(Step::Policy, error);
+        Box::new(Refused { failure, judgement: None }).into()
+    };
+    if let Err(error) = judgement.refusal_unless_strict() {
+        tell_decision(&gate, &judgement, facts);
+        return Err(refuse(candidate.claim().report(), error));
+    }
     let meter = session.meter("proving");
     let passed = match args.form {
         Form::Sealed => {
@@ -141,13 +152,9 @@ fn governed<'a>(
     })?;
     tell_decision(&gate, &judgement, facts);
     facts.report(model.report());
-    // A program runs on what meets every rule, or not at all.
     let report = model.report().clone();
-    let refuse = |error| -> CliError {
-        let failure = report.clone().refuse(Step::Policy, error);
-        Box::new(Refused { failure, judgement: None }).into()
-    };
-    judgement.refusal_unless_strict().map_err(refuse)?;
+    // What the content says is known only now.
+    judgement.refusal_unless_strict().map_err(|error| refuse(&report, error))?;
     let model =
         model.strict().map_err(|_| CliError::Bug { detail: "a waiver without a failure".to_owned() })?;
     user_cache::keep_chunk_lists(model.chunk_lists());
@@ -159,7 +166,7 @@ fn governed<'a>(
         facts.remembered(asked.follower());
         lines.push(permit_row(asked.channel().document(), permit));
     }
-    Ok(Proven { model, sealed, options, report, lines, asked, gate: Some((gate, beside)) })
+    Ok(Proven { model, sealed, options, lines, asked, gate: Some((gate, beside)) })
 }
 
 fn contents(claim: &lacre_verify::ModelClaim) -> Result<Contents, CliError> {

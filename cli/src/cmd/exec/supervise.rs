@@ -1,8 +1,15 @@
 //! A program that runs on proven files: signals go to it, and its end is ours.
+//!
+//! ```text
+//! signals ─► listen ─┐
+//!                    ├─ events ─► supervise ─► the program
+//! channel ─► watch ──┘
+//! ```
 
+use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +19,7 @@ use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::{Cause, Origin};
 
+use super::limit::OpenFiles;
 use super::watch::Watching;
 use crate::error::CliError;
 use crate::session::Session;
@@ -29,48 +37,57 @@ pub(super) struct Ended {
     pub(super) refused: Option<CliError>,
 }
 
+/// What happened.
+pub(super) enum Event {
+    /// A child ended, or stopped.
+    Child,
+    /// To be passed on.
+    Signal(Signal),
+    /// It may not run any more.
+    Refused(CliError),
+}
+
 /// Runs the program to its end.
 pub(super) fn run(
     mut command: Command,
+    files: &OpenFiles,
     watching: Option<&Watching<'_>>,
     session: &Session,
 ) -> Result<Ended, CliError> {
     let program = text::os(command.get_program());
-    let listening = |source| CliError::Output { path: "the handlers of signals".to_owned(), source };
     // Before the program is there: none of its signals is lost.
     let signals = SignalsInfo::<WithOrigin>::new(PASSED.into_iter().chain([SIGCHLD])).map_err(listening)?;
-    // From here on a signal is for the program.
-    interrupt::hand_over();
-    let mut child = command.spawn().map_err(|source| CliError::NotStarted { program, source })?;
     let (sender, events) = mpsc::channel();
     let handle = signals.handle();
-    thread::Builder::new().spawn(move || listen(signals, &sender)).map_err(listening)?;
-    let mut state = State::Running { next: watching.map(|watching| Instant::now() + watching.every()) };
-    let status = loop {
-        // It may have ended before anybody listened.
-        if let Some(status) = child.try_wait().map_err(listening)? {
-            break status;
+    let heard = sender.clone();
+    thread::Builder::new().spawn(move || listen(signals, &heard)).map_err(listening)?;
+    // From here on a signal is for the program; who sent one before wanted an end.
+    interrupt::hand_over();
+    interrupt::check()?;
+    let started = files.as_before(|| command.spawn())?;
+    let mut child = started.map_err(|source| CliError::NotStarted { program, source })?;
+    let (end, ended) = mpsc::channel();
+    let outcome = thread::scope(|scope| {
+        if let Some(watching) = watching {
+            // A service that does not answer must not keep signals from the program.
+            let watch = move || watching.watch(&ended, &sender, session);
+            thread::Builder::new().spawn_scoped(scope, watch).map_err(listening)?;
         }
-        let event = match state.due() {
-            None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(due) => events.recv_timeout(due.saturating_duration_since(Instant::now())),
-        };
-        match event {
-            Ok(Event::Child) => {}
-            Ok(Event::Signal(signal)) => send(&child, signal),
-            Err(RecvTimeoutError::Timeout) => state = state.due_now(&mut child, watching, session),
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(listening(std::io::Error::other("nobody listens to signals any more")));
-            }
-        }
-    };
+        let outcome = supervise(&mut child, &events, watching, session);
+        drop(end);
+        outcome
+    });
+    if outcome.is_err() {
+        // Nobody would look after it. It has ended, or it ends now.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
     handle.close();
-    Ok(Ended { exit: exit_code(status), refused: state.refused() })
+    outcome
 }
 
-enum Event {
-    Child,
-    Signal(Signal),
+fn listening(source: io::Error) -> CliError {
+    CliError::Output { path: "the handlers of signals".to_owned(), source }
 }
 
 fn listen(mut signals: SignalsInfo<WithOrigin>, events: &Sender<Event>) {
@@ -82,60 +99,50 @@ fn listen(mut signals: SignalsInfo<WithOrigin>, events: &Sender<Event>) {
     }
 }
 
-/// What the terminal sends, it sends to the program, too: passed on, it would come twice.
+/// What is typed at the terminal, it sends to the program, too: passed on, it would come twice. That the terminal is gone, it
+/// may tell nobody but the first process of the session.
 fn passed(origin: &Origin) -> Option<Event> {
-    if origin.cause == Cause::Kernel && [SIGINT, SIGQUIT, SIGWINCH, SIGHUP].contains(&origin.signal) {
+    if origin.cause == Cause::Kernel && [SIGINT, SIGQUIT, SIGWINCH].contains(&origin.signal) {
         return None;
     }
     Signal::from_named_raw(origin.signal).map(Event::Signal)
 }
 
-/// What is to be done next, and when.
-enum State {
-    Running {
-        next: Option<Instant>,
-    },
-    /// It was told to stop, and is killed then, if it is to be.
-    Stopping {
-        refused: CliError,
-        kill: Option<Instant>,
-    },
-}
-
-impl State {
-    fn due(&self) -> Option<Instant> {
-        match self {
-            Self::Running { next } => *next,
-            Self::Stopping { kill, .. } => *kill,
+/// Waits for the end of the program.
+fn supervise(
+    child: &mut Child,
+    events: &Receiver<Event>,
+    watching: Option<&Watching<'_>>,
+    session: &Session,
+) -> Result<Ended, CliError> {
+    let (mut refused, mut kill): (Option<CliError>, Option<Instant>) = (None, None);
+    loop {
+        // It may have ended before anybody listened.
+        if let Some(status) = child.try_wait().map_err(listening)? {
+            return Ok(Ended { exit: exit_code(status), refused });
         }
-    }
-
-    /// The time has come.
-    fn due_now(self, child: &mut Child, watching: Option<&Watching<'_>>, session: &Session) -> Self {
-        match (self, watching) {
-            (Self::Running { .. }, Some(watching)) => match watching.look(session) {
-                Ok(()) => Self::Running { next: Some(Instant::now() + watching.every()) },
-                Err(refused) => {
-                    session.warn(format!("stopping the program: {refused}"));
-                    send(child, watching.signal());
-                    let kill = watching.grace().map(|grace: Duration| Instant::now() + grace);
-                    Self::Stopping { refused, kill }
-                }
-            },
-            (Self::Running { .. }, None) => Self::Running { next: None },
-            (Self::Stopping { refused, .. }, _) => {
+        let event = match kill {
+            None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(due) => events.recv_timeout(due.saturating_duration_since(Instant::now())),
+        };
+        match (event, watching) {
+            (Ok(Event::Signal(signal)), _) => send(child, signal),
+            (Ok(Event::Refused(why)), Some(watching)) => {
+                session.warn(format!("stopping the program: {why}"));
+                send(child, watching.signal());
+                kill = watching.grace().map(|grace: Duration| Instant::now() + grace);
+                refused = Some(why);
+            }
+            (Ok(Event::Child | Event::Refused(_)), _) => {}
+            (Err(RecvTimeoutError::Timeout), _) => {
                 session.warn("the program did not stop in time: it is killed");
                 // It has ended, or it ends now.
                 let _ = child.kill();
-                Self::Stopping { refused, kill: None }
+                kill = None;
             }
-        }
-    }
-
-    fn refused(self) -> Option<CliError> {
-        match self {
-            Self::Running { .. } => None,
-            Self::Stopping { refused, .. } => Some(refused),
+            (Err(RecvTimeoutError::Disconnected), _) => {
+                return Err(listening(io::Error::other("nobody listens to signals any more")));
+            }
         }
     }
 }
