@@ -196,9 +196,10 @@ pub(crate) fn open_folder_beneath(folder: BorrowedFd<'_>, path: &EntryPath) -> r
 
 fn resolve(folder: BorrowedFd<'_>, path: &EntryPath, flags: OFlags) -> rustix::io::Result<OwnedFd> {
     let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    // Kernels before 5.6 have no openat2; some sandboxes forbid it. Again: a rename raced with the look-up.
+    // Kernels before 5.6 have no openat2; some sandboxes forbid it. Again, and another device: a rename raced with the
+    // look-up. The second is a folder that was found beneath, and was not there any more at the end.
     match rustix::fs::openat2(folder, path.as_str(), flags, Mode::empty(), within) {
-        Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => step_by_step(folder, path, flags),
+        Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN | Errno::XDEV) => step_by_step(folder, path, flags),
         other => other,
     }
 }
@@ -259,6 +260,33 @@ mod tests {
             assert_eq!(open("gone"), Err(Errno::NOENT));
             assert_eq!(open("real/deep/file/x"), Err(Errno::NOTDIR));
         }
+    }
+
+    #[test]
+    fn a_folder_that_is_moved_out_meanwhile_is_there_or_gone() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        let folder = tempfile::tempdir().unwrap();
+        let (inside, outside) = (folder.path().join("in/part"), folder.path().join("away"));
+        fs::create_dir_all(&inside).unwrap();
+        fs::write(inside.join("f"), "x").unwrap();
+        let root = open_folder(rustix::fs::CWD, &folder.path().join("in")).unwrap();
+        let path = EntryPath::parse("part/f").unwrap();
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    fs::rename(&inside, &outside).unwrap();
+                    fs::rename(&outside, &inside).unwrap();
+                }
+            });
+            let mut opened: Vec<_> =
+                (0..300_000).map(|_| open_beneath(root.as_fd(), &path).map(drop).err()).collect();
+            is_over.store(true, Ordering::Relaxed);
+            opened.sort_by_key(|error| error.map(Errno::raw_os_error));
+            opened.dedup();
+            assert!(opened.iter().flatten().all(|error| *error == Errno::NOENT), "{opened:?}");
+        });
     }
 
     #[test]

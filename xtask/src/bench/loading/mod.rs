@@ -283,8 +283,8 @@ impl Stand {
         let repeat =
             format!("n=0; while [ $n -lt {many} ]; do \"$@\" >/dev/null || exit 1; n=$((n+1)); done");
         let mut words: Vec<OsString> = ["sh", "-c", &repeat, "sh"].map(OsString::from).into();
-        words.extend([lacre.clone().into(), "pull".into(), "--dry-run".into(), reference.into()]);
-        words.extend([scratch.join("arrived").into(), "--key".into(), scratch.join("bench.pub").into()]);
+        words.extend([lacre.clone().into(), "verify".into(), reference.into()]);
+        words.extend(["--key".into(), scratch.join("bench.pub").into()]);
         say::note(format!("asking for a verdict {many} times"));
         let sample = measure::cost(scratch, &words)?;
         #[expect(clippy::cast_precision_loss, reason = "hundreds")]

@@ -100,7 +100,7 @@ pub(super) fn part(figures: &Figures<'_>) -> Outcome<String> {
     text += "- The chunk lists are there, as signing, verifying and pulling leave them.\n";
     let _ = writeln!(
         text,
-        "- The verdict is `lacre pull --dry-run` against a docker-registry on this machine, {} in a row, for a manifest of as many files.",
+        "- The verdict is `lacre verify` of a reference in a docker-registry on this machine, {} in a row, for a manifest of as many files.",
         plan.verdicts
     );
     for fact in machine::facts().iter().chain(versions) {
