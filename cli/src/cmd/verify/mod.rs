@@ -45,8 +45,6 @@ pub(crate) use words::{check_words, report_json, report_lines, signer_words, tim
 #[command(after_help = "\
 Examples:
   lacre verify MODEL --key release.pub --expect-name org/mini-lm
-  lacre verify MODEL --key release.pub --every 10m --max-rate 500MB/s
-  lacre verify MODEL --policy policy.toml --decision-log decisions.jsonl
   lacre verify model.gguf --key release.pub --report page.html --format junit")]
 pub(crate) struct VerifyArgs {
     /// Folder or file; of a reference, all but its content
