@@ -32,7 +32,6 @@ use crate::{place, shell, text, user_cache};
 #[command(after_help = "\
 Examples:
   lacre pull oci:store:v1 DIR --key release.pub
-  lacre pull oci:store:v1 DIR --key release.pub --files '**/*.safetensors'
   lacre pull org/mini-lm@stable DIR --channel CH --key release.pub")]
 pub(crate) struct PullArgs {
     /// From where: oci:DIR or HOST/REPO, with :TAG or @sha256:DIGEST
