@@ -24,7 +24,7 @@ use crate::publisher::{Publisher, client};
 /// More than the buffers of a connection take in: an answer of it is under way until it is read.
 const LARGE: usize = 32 << 20;
 /// After this, what should have happened has not.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A signed model, its channel, a policy, and a client that trusts the channel.
 struct Site {

@@ -138,7 +138,7 @@ fn what_is_kept_counts_until_it_expires() {
     std::fs::rename(bench.path("store"), bench.path("away")).unwrap();
     assert_eq!(running.line(), "TERM");
     let said = running.end(&bench);
-    said.refuses("E-CHANNEL-EXPIRED", 6);
+    said.refuses("E-TUF-EXPIRED", 6);
     let silent = said.stderr.lines().filter(|line| line.contains("cannot be asked")).count();
     assert_eq!(silent, 1, "{said:?}");
 }
