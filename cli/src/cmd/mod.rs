@@ -15,6 +15,7 @@ pub(crate) mod policy;
 pub(crate) mod pull;
 mod pull_allowed;
 mod pull_governed;
+mod pull_recorded;
 pub(crate) mod push;
 pub(crate) mod sign;
 mod signing;

@@ -13,7 +13,9 @@ use super::demands::Demands;
 use super::encryption;
 use super::pull_allowed::Allowed;
 use super::pull_governed::Governing;
+use super::pull_recorded::Recording;
 use super::verify::{report_json, report_lines};
+use crate::decision::DecisionArgs;
 use crate::error::CliError;
 use crate::follow::{DemandArgs, FollowArgs};
 use crate::gate::Following;
@@ -69,9 +71,17 @@ pub(crate) struct PullArgs {
     pub(super) channel_demands: DemandArgs,
     #[command(flatten)]
     pub(super) registry: RegistryArgs,
+    #[command(flatten)]
+    pub(super) decision: DecisionArgs,
 }
 
 pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> {
+    let mut recording = Recording::open(args, session)?;
+    let outcome = pull(args, session, &mut recording);
+    recording.conclude(outcome)
+}
+
+fn pull(args: &PullArgs, session: &Session, recording: &mut Recording<'_>) -> Result<Done, CliError> {
     let gate = args.demands.policy(args.following(), session)?;
     // Before anything is looked for: what is no key is a slip of the command line.
     let (requirements, ring) = match &gate {
@@ -82,6 +92,9 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
     let overwrite = if session.globals.force { Overwrite::Replace } else { Overwrite::Refuse };
     lacre_deliver::may_write(&args.folder, overwrite)?;
     let allowed = Allowed::ask(args, session)?;
+    if let Some(allowed) = &allowed {
+        allowed.tell_decision(&mut recording.facts);
+    }
     let reference = match &allowed {
         Some(allowed) => allowed.reference.clone(),
         None => Reference::parse(&args.reference)?,
@@ -89,10 +102,12 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
     let store = args.registry.open(&reference, session)?;
     if let Some(gate) = &gate {
         let found = (store.as_ref(), &reference);
-        let (offer, mut governing) = Governing::examine(args, gate, found, allowed.as_ref(), session)?;
+        let facts = &mut recording.facts;
+        let (offer, mut governing) =
+            Governing::examine((args, gate), found, allowed.as_ref(), facts, session)?;
         let pulling =
             Pulling { args, reference: &reference, overwrite, envelope: None, ring: &ring, session };
-        let mut done = pulling.end(offer, selection, allowed.as_ref(), Some(&mut governing))?;
+        let mut done = pulling.end(offer, selection, allowed.as_ref(), (Some(&mut governing), recording))?;
         governing.conclude(args, &mut done, session)?;
         return Ok(done);
     }
@@ -111,7 +126,7 @@ pub(crate) fn run(args: &PullArgs, session: &Session) -> Result<Done, CliError> 
     let offer = lacre_deliver::examine(source, target, &requirements, &session.limits())?;
     let envelope = envelope.as_ref();
     let pulling = Pulling { args, reference: &reference, overwrite, envelope, ring: &ring, session };
-    pulling.end(offer, selection, allowed.as_ref(), None)
+    pulling.end(offer, selection, allowed.as_ref(), (None, recording))
 }
 
 impl PullArgs {
@@ -135,6 +150,9 @@ impl PullArgs {
     }
 }
 
+/// Who decides whether what was proven may appear.
+type Deciding<'d, 'g, 'r> = (Option<&'d mut Governing<'g>>, &'d mut Recording<'r>);
+
 /// What a pull is told, whether all of the model is wanted or a part.
 struct Pulling<'a> {
     args: &'a PullArgs,
@@ -153,14 +171,15 @@ impl Pulling<'_> {
         offer: Offer<'_>,
         selection: Option<Selection>,
         allowed: Option<&Allowed<'_>>,
-        governing: Option<&mut Governing<'_>>,
+        deciding: Deciding<'_, '_, '_>,
     ) -> Result<Done, CliError> {
+        deciding.1.facts.manifest(offer.manifest().digest);
         if let Some(allowed) = allowed {
             allowed.check(&offer)?;
         }
         let mut done = match selection {
-            None => self.run(offer, governing),
-            Some(selection) => self.run(offer.part(selection)?, governing),
+            None => self.run(offer, deciding),
+            Some(selection) => self.run(offer.part(selection)?, deciding),
         }?;
         if let Some(allowed) = allowed {
             allowed.conclude(self.args, &mut done)?;
@@ -171,7 +190,7 @@ impl Pulling<'_> {
     fn run<T: Arriving>(
         &self,
         offer: Offer<'_, T>,
-        governing: Option<&mut Governing<'_>>,
+        (mut governing, recording): Deciding<'_, '_, '_>,
     ) -> Result<Done, CliError> {
         let (args, session) = (self.args, self.session);
         let is_part = offer.selection().is_some();
@@ -188,11 +207,13 @@ impl Pulling<'_> {
         let offer = self.equipped(offer, cache.as_ref());
         let pulled = {
             let meter = session.meter("pulling");
-            match governing {
-                None => offer.pull(&args.folder, self.overwrite, &meter)?,
-                Some(governing) => offer
-                    .pull_if(&args.folder, self.overwrite, &meter, &mut |model| governing.allow(model))?,
-            }
+            let into = text::path(&args.folder);
+            offer.pull_if(&args.folder, self.overwrite, &meter, &mut |model| {
+                if let Some(governing) = &mut governing {
+                    governing.allow(model, &mut recording.facts)?;
+                }
+                recording.allow(model.report(), &into)
+            })?
         };
         if self.is_public() {
             user_cache::keep_chunk_lists(pulled.model.chunk_lists());

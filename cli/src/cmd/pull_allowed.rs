@@ -47,6 +47,12 @@ impl<'a> Allowed<'a> {
         facts.channel(&self.channel, wanted, demands.instance.as_deref(), demands.floor)
     }
 
+    /// Tells a decision what the channel says, and what is remembered of it.
+    pub(super) fn tell_decision(&self, facts: &mut crate::decision::Facts) {
+        facts.remembered(&self.follower);
+        facts.permit(self.channel.document(), &self.permit);
+    }
+
     /// Whether what was found is what the channel lists. Not a byte of content was read yet.
     pub(super) fn check(&self, offer: &Offer<'_>) -> Result<(), CliError> {
         Ok(lacre_deliver::check_release(self.permit.release(), offer.manifest(), offer.claim().claim())?)

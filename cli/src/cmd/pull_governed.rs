@@ -7,8 +7,9 @@ use lacre_verify::{Judgement, Refused, Rule, Step, Verified};
 
 use super::pull::PullArgs;
 use super::pull_allowed::{Allowed, refuse_without_channel};
+use crate::decision::Facts;
 use crate::error::CliError;
-use crate::gate::{Asked, Following, Gate, judgement_json, judgement_rows, tell_waived};
+use crate::gate::{Asked, Following, Gate, judgement_json, judgement_rows, tell_decision, tell_waived};
 use crate::place;
 use crate::printer::Done;
 use crate::session::Session;
@@ -24,10 +25,10 @@ pub(super) struct Governing<'g> {
 impl<'g> Governing<'g> {
     /// Finds the model, and holds the rule that is about it against all that is known before its content is read.
     pub(super) fn examine<'s>(
-        args: &'g PullArgs,
-        gate: &'g Gate,
+        (args, gate): (&'g PullArgs, &'g Gate),
         (store, reference): (&'s dyn Store, &Reference),
         allowed: Option<&Allowed<'_>>,
+        decided: &mut Facts,
         session: &'g Session,
     ) -> Result<(Offer<'s>, Self), CliError> {
         if args.decrypt_with.is_some() {
@@ -59,7 +60,14 @@ impl<'g> Governing<'g> {
             (None, None) => facts,
         };
         let judgement = gate.policy().judge(found.rule, &facts);
+        if let Some(asked) = &asked {
+            decided.remembered(asked.follower());
+            if let Some(permit) = judgement.permit() {
+                decided.permit(asked.channel().document(), permit);
+            }
+        }
         if let Err(error) = judgement.refusal() {
+            tell_decision(gate, &judgement, decided);
             let failure = claim.report().clone().refuse(Step::Policy, error);
             return Err(Box::new(Refused { failure, judgement: Some(Box::new(judgement)) }).into());
         }
@@ -71,10 +79,15 @@ impl<'g> Governing<'g> {
     }
 
     /// Looks at the content, before the model appears.
-    pub(super) fn allow<T: lacre_verify::Extent>(&mut self, model: &Verified<T>) -> Result<(), DeliverError> {
+    pub(super) fn allow<T: lacre_verify::Extent>(
+        &mut self,
+        model: &Verified<T>,
+        decided: &mut Facts,
+    ) -> Result<(), DeliverError> {
         let Some(judgement) = self.judgement.take() else { return Ok(()) };
         let refuse = |error| DeliverError::Refused(model.report().clone().refuse(Step::Policy, error));
         let judgement = judgement.with_content(self.rule, model).map_err(refuse)?;
+        tell_decision(self.gate, &judgement, decided);
         judgement.refusal().map_err(refuse)?;
         self.judgement = Some(judgement);
         Ok(())

@@ -86,6 +86,11 @@ impl Recorder<'_> {
         }
     }
 
+    /// Records that what is known of is allowed, before it happens.
+    pub(crate) fn allowed(&self, facts: Facts) -> Result<(), CliError> {
+        self.record(&facts.decision(None, SystemTime::now()))
+    }
+
     /// Records a decision: first in the log, because that is what others are held against.
     pub(crate) fn record(&self, decision: &Decision) -> Result<(), CliError> {
         let logged: Option<Appended> =

@@ -77,6 +77,43 @@ fn every_decision_is_recorded_with_what_is_known_of_it() {
     assert_eq!(shown["result"]["entries"].as_array().unwrap().len(), 7);
 }
 
+/// It is recorded before the model appears: what cannot be recorded does not come.
+#[test]
+fn a_pull_is_a_decision_too() {
+    const PULL: &str = "pull oci:store:v1 OUT --key k.pub --decision-log d.log";
+    let bench = Bench::with_signed_model();
+    bench.good("push MODEL oci:store:v1");
+    bench.good(PULL);
+    bench.key("other");
+    bench.run("pull oci:store:v1 NO --key other.pub --decision-log d.log").refuses("E-SIGNER-UNTRUSTED", 5);
+    bench.good("pull oci:store:v1 NO --key k.pub --decision-log d.log --dry-run");
+    let found = decisions(&bench, "d.log");
+    let told: Vec<_> = found.iter().map(|it| (it["action"].as_str(), it["verdict"].as_str())).collect();
+    assert_eq!(told, [(Some("pull"), Some("allow")), (Some("pull"), Some("deny"))]);
+    let pulled = bench.good("pull oci:store:v1 AGAIN --key k.pub --json").json();
+    let manifest = pulled["result"]["manifest"].as_str().unwrap().trim_start_matches("sha256:").to_owned();
+    assert_eq!(found[0]["subject"]["manifest"], manifest);
+    assert_eq!(found[0]["subject"]["proven"], "whole");
+
+    // Longer than any file of the model, so that the limit is met by the log alone.
+    let longest =
+        fs::read_dir(bench.path("MODEL")).unwrap().map(|it| it.unwrap().metadata().unwrap().len()).max();
+    while bench.read("d.log").len() as u64 <= longest.unwrap() + 4096 {
+        bench.good(VERIFY);
+    }
+    let before = bench.read("d.log");
+    let program = env!("CARGO_BIN_EXE_lacre");
+    let script = format!("trap '' XFSZ; exec prlimit --fsize={} {program} {PULL} --force", before.len() + 10);
+    let script = script.replace("OUT", "FULL");
+    let command = bench.command();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script]).current_dir(bench.path("")).stdin(Stdio::null());
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Said::of(&mut shell).refuses("E-LOG-WRITE", 10);
+    assert_eq!(bench.read("d.log"), before);
+    assert!(!bench.path("FULL").exists());
+}
+
 /// As `docs/DECISIONS.md` says: each line holds what `sha256sum` says of the line before it.
 #[test]
 fn an_outsider_can_follow_the_chain() {
