@@ -206,11 +206,12 @@ pub(crate) fn wants_json(argv: &[OsString]) -> bool {
 /// The verb among arguments that could not be parsed, for the `command` member of a usage error.
 pub(crate) fn guess_verb(argv: &[OsString]) -> &'static str {
     type Named = (&'static str, &'static str);
-    const VERBS: [Named; 14] = [
+    const VERBS: [Named; 15] = [
         ("key", "key new"),
         ("sign", "sign"),
         ("attest", "attest"),
         ("verify", "verify"),
+        ("exec", "exec"),
         ("inspect", "inspect"),
         ("push", "push"),
         ("pull", "pull"),

@@ -19,7 +19,7 @@ pub(crate) fn run(filters: &[&str]) -> Outcome {
     let nextest = tools::ensure(&cache, &tools::NEXTEST)?;
     let surroundings = Surroundings::new(peers)?;
 
-    let mut all = unit_and_integration(&nextest, &surroundings, &["--workspace", "--all-targets"], filters)?;
+    let mut all = unit_and_integration(&nextest, &surroundings, &["--workspace"], filters)?;
     all += unit_and_integration(&nextest, &surroundings, WITH_A_TPM, filters)?;
     all += documentation(&surroundings, filters)?;
     if all.failed == 0 && all.passed == 0 {

@@ -40,7 +40,7 @@ use crate::{interrupt, text, units};
 /// What stands for the path of the proven files in the command.
 const PLACEHOLDER: &[u8] = b"{model}";
 
-/// Run a program on a model, whose bytes are proven and cannot change under it
+/// Run a program on proven bytes, which cannot change under it
 ///
 /// The files are proven into memory that nobody can write to (sealed descriptors), and {model} in the command becomes a private
 /// folder of links to them, laid out as signed; of a model that is one file, the link. Signals are passed on, and the
